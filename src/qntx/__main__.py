@@ -1,0 +1,5 @@
+"""``python -m qntx``."""
+
+from qntx.cli import main
+
+main()

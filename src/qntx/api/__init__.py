@@ -1,0 +1,1 @@
+"""The HTTP face: API, live stream and web UI on one port."""

@@ -1,0 +1,259 @@
+"""The HTTP server: the API, the live stream and the web UI on one port."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from litestar import Litestar, Request, get
+from litestar._openapi.plugin import OpenAPIPlugin
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.openapi.config import OpenAPIConfig
+
+from qntx.api import (
+    actions,
+    events,
+    executions,
+    jobs,
+    login,
+    logs,
+    metrics,
+    pages,
+    problems,
+    recruiting,
+    retention,
+    schedules,
+    search,
+    static_pages,
+    stream,
+    system,
+)
+from qntx.api.context import ServerContext, WorkersInfo
+from qntx.api.filters import log_filter
+from qntx.api.listening import listen
+from qntx.api.metrics import measured
+from qntx.api.security.access import Mode
+from qntx.api.security.hosts import AllowedHosts, is_loopback
+from qntx.api.security.patience import MAX_CONNECTIONS, PatientProtocol
+from qntx.api.security.sessions import Sessions
+from qntx.api.security.stack import Guards, Policy, guarded
+from qntx.api.security.tokens import Token
+from qntx.app import App
+from qntx.maintenance.keeper import Keeper
+
+#: Threads that read the store, each with a connection of its own.
+READERS = 8
+#: How long requests may go on once the server is asked to stop, seconds.
+GRACE_S = 3
+KEEP_ALIVE_S = 30
+#: Above the limits of our own guards, so that those can answer in the usual form.
+MAX_HEAD_BYTES = 64 << 10
+
+_DESCRIPTION = """
+Everything that jobs said, as JSON. Times are RFC 3339 in UTC with microseconds, ids are opaque.
+A request that changes something needs the header `Authorization: Bearer <token>` (`qntx token`
+prints it). Errors have one shape: `{"error": {"code", "message", "details", "request_id"}}`.
+"""
+
+
+def create_api(
+    app: App,
+    *,
+    token: str | None = None,
+    host: str | None = None,
+    port: int | None = None,
+    workers: WorkersInfo | None = None,
+    keeper: Keeper | None = None,
+    guards: Guards | None = None,
+) -> Litestar:
+    """
+    The ASGI application for *app*.
+
+    *token* defaults to the one of the data directory, *host* and *port* (what it is served on,
+    which decides the Hosts that are allowed) to the settings. Raises BadInput when the token file
+    cannot be used.
+    """
+    server = app.settings.server
+    host = host or server.host
+    port = server.port if port is None else port
+    mode: Mode = server.auth if is_loopback(host) else "always"
+    allowed = AllowedHosts(port, server.allowed_hosts, host)
+    sessions = Sessions(app.settings.home, Token(app.settings.home, token), port)
+    context = ServerContext.of(app, mode, sessions, workers, keeper)
+    ui = pages.Pages(pages.WebFiles(), allowed, sessions.token if mode == "local" else None)
+    api = Litestar(
+        route_handlers=[
+            *jobs.ROUTES, *actions.ROUTES, *logs.ROUTES, *search.ROUTES, *stream.ROUTES,
+            *events.ROUTES,
+            *recruiting.ROUTES,
+            *system.ROUTES, *schedules.ROUTES, *executions.ROUTES, *retention.ROUTES,
+            *login.ROUTES, *metrics.ROUTES, *static_pages.ROUTES,
+            _openapi, *ui.routes(),
+        ],
+        dependencies={
+            "server": Provide(lambda: context, sync_to_thread=False),
+            "wanted": Provide(log_filter, sync_to_thread=False),
+        },
+        exception_handlers=problems.handlers(ui.fallback),
+        state=State({"server": context}),
+        lifespan=[_readers],
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
+    )  # fmt: skip
+    # The framework would serve the description below a path of its own, with its own errors.
+    api.plugins.get(OpenAPIPlugin)._openapi_config = _openapi_config()
+    policy = Policy(allowed, sessions, mode, pages.is_page, pages.is_public)
+    api.asgi_handler = measured(guarded(api.asgi_handler, policy, guards or Guards()), context)
+    return api
+
+
+def _openapi_config() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="QNTX Pulse", version=version("qntx-pulse"), description=_DESCRIPTION.strip(),
+        use_handler_docstrings=True,
+    )  # fmt: skip
+
+
+@get("/openapi.json", sync_to_thread=False, include_in_schema=False)
+def _openapi(request: Request[Any, Any, Any]) -> dict[str, Any]:
+    """The description of this API (OpenAPI 3.1)."""
+    schema: dict[str, Any] = request.app.openapi_schema.to_schema()
+    return schema
+
+
+@contextlib.asynccontextmanager
+async def _readers(api: Litestar) -> AsyncIterator[None]:
+    """A few threads for reading; all streams end when the server does."""
+    pool = ThreadPoolExecutor(READERS, thread_name_prefix="qntx-api")
+    asyncio.get_running_loop().set_default_executor(pool)
+    try:
+        yield
+    finally:
+        api.state.server.close()
+
+
+class Server:
+    """
+    A server for *app* on *host* and *port* (0: any free one; :attr:`port` says which).
+
+    Raises BadInput when the address cannot be used.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        host: str | None = None,
+        port: int | None = None,
+        *,
+        workers: WorkersInfo | None = None,
+        keeper: Keeper | None = None,
+        guards: Guards | None = None,
+        token: str | None = None,
+    ) -> None:
+        settings = app.settings.server
+        self.host = host or settings.host
+        self._socket = listen(self.host, settings.port if port is None else port)
+        self.port: int = self._socket.getsockname()[1]
+        self.api = create_api(
+            app, token=token, host=self.host, port=self.port, workers=workers, keeper=keeper,
+            guards=guards,
+        )  # fmt: skip
+        self._server = _Uvicorn(_config(self.api), self.api.state.server)
+
+    @property
+    def url(self) -> str:
+        """Where to point a browser."""
+        name = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{name}:{self.port}"
+
+    @property
+    def started(self) -> bool:
+        """Whether requests are answered."""
+        return self._server.started
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT (in the main thread), or until :meth:`stop`."""
+        self._server.run(sockets=[self._socket])
+
+    def stop(self) -> None:
+        """Have :meth:`run` return soon; may be called from any thread."""
+        self._server.should_exit = True
+
+
+def serve(
+    app: App,
+    host: str | None = None,
+    port: int | None = None,
+    *,
+    workers: WorkersInfo | None = None,
+    keeper: Keeper | None = None,
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """
+    Serve *app* until SIGTERM or SIGINT; then finish what is being answered and return.
+
+    *workers* gives what is shown of them, *keeper* when retention runs next; *ready* is
+    called with the address (default: it is printed on stderr). Raises BadInput when the
+    address cannot be used.
+    """
+    server = Server(app, host, port, workers=workers, keeper=keeper)
+    (ready or _say)(server.url)
+    server.run()
+
+
+def _say(url: str) -> None:
+    print(f"QNTX Pulse: {url} (Ctrl-C stops it)", file=sys.stderr, flush=True)
+
+
+def _config(api: Litestar) -> uvicorn.Config:
+    return uvicorn.Config(
+        api, loop="asyncio", http=PatientProtocol, ws="none", lifespan="on", interface="asgi3",
+        log_config=None, access_log=False, server_header=False, proxy_headers=False,
+        limit_concurrency=MAX_CONNECTIONS, timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=GRACE_S,
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+    )  # fmt: skip
+
+
+class _Uvicorn(uvicorn.Server):
+    """Uvicorn that returns to its caller after a signal, and ends streams before it waits."""
+
+    def __init__(self, config: uvicorn.Config, context: ServerContext) -> None:
+        super().__init__(config)
+        self._context = context
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As uvicorn's, but the signal is not raised again: the caller has work left to do."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        handled = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self.handle_exit) for number in handled}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Ask the server to stop; a second Ctrl-C does not wait for requests."""
+        super().handle_exit(sig, frame)
+        self._captured_signals.clear()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, end the streams, let other requests finish."""
+        self._context.close()
+        await super().shutdown(sockets)

@@ -1,0 +1,1 @@
+"""The vocabulary of the recruiting application: ix commands and attestations."""

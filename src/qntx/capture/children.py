@@ -1,0 +1,112 @@
+"""Child processes: what they write to the descriptors that they would have inherited."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import Any
+
+from qntx.capture import descriptors, lines
+from qntx.capture.context import ACTIVE, SCOPE, ActiveRun
+from qntx.journal.marks import Scope
+from qntx.journal.spool import Spool, spool_folder
+
+_original_init = subprocess.Popen.__init__
+_original_wait = subprocess.Popen.wait
+_original_poll = subprocess.Popen.poll
+_original_system = os.system
+
+
+def install() -> None:
+    """Give children of captured code descriptors of their own, in the scope that started them."""
+    subprocess.Popen.__init__ = _init  # type: ignore[method-assign]
+    subprocess.Popen.wait = _wait  # type: ignore[method-assign]
+    subprocess.Popen.poll = _poll  # type: ignore[method-assign]
+    os.system = _system
+
+
+def uninstall() -> None:
+    """Put back what was there before."""
+    subprocess.Popen.__init__ = _original_init  # type: ignore[method-assign]
+    subprocess.Popen.wait = _original_wait  # type: ignore[method-assign]
+    subprocess.Popen.poll = _original_poll  # type: ignore[method-assign]
+    os.system = _original_system
+
+
+# -- subprocess ------------------------------------------------------------------------------------
+
+_POSITIONS = {"stdout": 4, "stderr": 5}  # of Popen's positional arguments, after args itself
+
+
+def _init(self: Any, *args: Any, **kwargs: Any) -> None:
+    """``Popen(...)``: a stream that would be inherited gets a spool of its own."""
+    scope = SCOPE.get()
+    active = ACTIVE.get(scope.run) if scope is not None else None
+    if active is None or scope is None or not descriptors.in_force():
+        _original_init(self, *args, **kwargs)
+        return
+    spools = []
+    try:
+        for stream, position in _POSITIONS.items():
+            given = kwargs.get(stream, args[position] if len(args) > position else None)
+            if given is None and len(args) <= position:
+                spool = open_spool(active, scope, stream, "subprocess")
+                kwargs[stream] = spool.fd
+                spools.append(spool)
+        _original_init(self, *args, **kwargs)
+        self._qntx_spools = (active, scope, spools)
+    except OSError:
+        for spool in spools:
+            spool.close()
+        raise
+
+
+def open_spool(active: ActiveRun, scope: Scope, stream: str, source: str, **fields: Any) -> Spool:
+    """A spool for a child's *stream*, whose lines belong to *scope*."""
+    spool = Spool(spool_folder(active.journal.folder.parent), active.journal.producer, stream)
+    active.journal.event(
+        scope, "spool",
+        {"path": str(spool.path), "stream": stream, "source": source, "shared": False,
+         "keep": descriptors.has_console(), "redact": lines.redactor() is not None, **fields},
+    )  # fmt: skip
+    descriptors.pass_on(spool, stream)
+    return spool
+
+
+def settle(active: ActiveRun, scope: Scope, spools: list[Spool]) -> None:
+    """What a child wrote comes before what is said from here on; its spools are done with."""
+    for spool in spools:
+        size = spool.size
+        if size:
+            fields = {"path": str(spool.path), "size": size, "last": True}
+            active.journal.event(scope, "spooled", fields)
+        descriptors.pass_on_rest(spool)
+        spool.close()
+    spools.clear()
+
+
+def _wait(self: Any, timeout: float | None = None) -> int:
+    code = _original_wait(self, timeout)
+    _settle_child(self)
+    return code
+
+
+def _poll(self: Any) -> int | None:
+    code = _original_poll(self)
+    if code is not None:
+        _settle_child(self)
+    return code
+
+
+def _settle_child(child: Any) -> None:
+    held = child.__dict__.get("_qntx_spools")
+    if held is not None and held[2]:
+        settle(*held)
+
+
+def _system(command: Any) -> int:
+    """``os.system``: the same shell, through ``Popen``; returns the wait status as it does."""
+    if SCOPE.get() is None or not descriptors.in_force():
+        return _original_system(command)
+    code = subprocess.call(command, shell=True)  # noqa: S602 - it is os.system
+    return -code if code < 0 else code << 8

@@ -1,0 +1,254 @@
+"""Switching capture on and off: one journal per process, runs that come and go."""
+
+from __future__ import annotations
+
+import atexit
+import faulthandler
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from qntx.capture import (
+    bridges,
+    children,
+    descriptors,
+    hooks,
+    lines,
+    stdlib_logging,
+    streams,
+    threads,
+)
+from qntx.capture.console import console_stream
+from qntx.capture.context import ACTIVE, SCOPE, ActiveRun, reset_scope
+from qntx.capture.redaction import Redactor, from_environment
+from qntx.config import CaptureSettings
+from qntx.journal.marks import Run, Scope
+from qntx.journal.spool import is_in_memory, share_secret, shared_secrets, spool_folder
+from qntx.journal.wake import Waker
+from qntx.journal.writer import Journal
+
+_lock = threading.RLock()
+_journals: dict[Path, Journal] = {}
+_settings = CaptureSettings()
+_has_console = True
+#: Journals whose environment's secrets the indexer has been told of.
+_shared: set[str] = set()
+#: Streams of a spawned child to its parent's console.
+_consoles: list[TextIO] = []
+
+
+def journal_of(home: Path, settings: CaptureSettings | None = None) -> Journal:
+    """This process's journal in the data directory *home*."""
+    with _lock:
+        journal = _journals.get(home)
+        if journal is None:
+            settings = settings or CaptureSettings()
+            journal = _journals[home] = Journal(
+                home / "journal",
+                segment_bytes=settings.segment_bytes,
+                memory_limit_bytes=settings.memory_limit_bytes,
+                on_first_segment=Waker(home).poke,
+            )
+        return journal
+
+
+def close_journals() -> int:
+    """End this process's journals; returns how many records could not be kept."""
+    with _lock:
+        left = sum(journal.close() for journal in _journals.values())
+        _journals.clear()
+        return left
+
+
+@contextmanager
+def capturing(active: ActiveRun, settings: CaptureSettings | None = None) -> Iterator[ActiveRun]:
+    """Everything that the code inside says becomes lines of *active*."""
+    _enter(active, settings or CaptureSettings())
+    token = SCOPE.set(active.root)
+    try:
+        yield active
+    finally:
+        streams.finish(active)
+        reset_scope(token)
+        _leave(active)
+
+
+@contextmanager
+def ending_forked_children(pid: int) -> Iterator[None]:
+    """
+    A child forked by the code inside ends with it, and never goes on as if it were *pid*.
+
+    Otherwise a child that leaves the handler would tell the end of its parent's run.
+    """
+    code = 0
+    try:
+        yield
+    except BaseException as error:
+        if os.getpid() == pid:
+            raise
+        code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 1
+        if not isinstance(error, SystemExit):
+            traceback.print_exc()
+    if os.getpid() != pid:
+        detach()
+        os._exit(code)
+
+
+def no_console() -> None:
+    """This process has no console (a worker): nothing is passed on, only captured."""
+    global _has_console
+    _has_console = False
+
+
+# -- for the children of this process ------------------------------------------------------------
+
+
+def settings_in_force() -> CaptureSettings:
+    """The settings of the runs that are captured now."""
+    return _settings
+
+
+def attach(
+    home: Path, run: Run, stage: str | None, task_id: str | None, settings: CaptureSettings,
+    console: list[str], parent: str,
+) -> None:  # fmt: skip
+    """In a spawned child: go on with *run*, in the stage and task that started the child."""
+    active = ActiveRun(run, journal_of(home, settings))
+    # The parent has put spools behind the descriptors that the child inherited; what Python's
+    # streams say must not go there, too, but straight to the console.
+    _enter(active, settings.model_copy(update={"descriptors": False}))
+    for secret in shared_secrets(spool_folder(home, make=False), parent):
+        register_secret(secret)
+    streams.lead_to(*(_console(path) for path in console or ("", "")))
+    SCOPE.set(Scope(run, stage, task_id))
+
+
+def _console(path: str) -> TextIO | None:
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    except OSError:
+        return None
+    console = os.fdopen(fd, "w", encoding="utf-8", errors="surrogateescape", buffering=1)
+    _consoles.append(console)
+    return console
+
+
+def register_secret(secret: str) -> None:
+    """
+    Mask *secret* in everything captured from now on, in this process and what it starts.
+
+    Values shorter than 8 characters are not masked: they would blank ordinary text.
+    """
+    guard = lines.redactor()
+    if guard is None:
+        guard = Redactor(from_environment())
+        lines.set_redactor(guard)
+    guard.register(secret)
+    for home, journal in list(_journals.items()):
+        # What goes past Python is masked by the indexer; in memory, never on the disk.
+        share_secret(spool_folder(home), journal.producer, secret)
+
+
+def detach() -> None:
+    """In a child that is about to end without further ado: end its journals."""
+    for active in list(ACTIVE.values()):
+        streams.finish(active)
+    close_journals()
+    for console in _consoles:
+        console.close()
+    _consoles.clear()
+
+
+# -- inside --------------------------------------------------------------------------------------
+
+
+def _enter(active: ActiveRun, settings: CaptureSettings) -> None:
+    global _settings
+    with _lock:
+        if not ACTIVE:
+            _settings = settings
+            _install(settings)
+        ACTIVE[active.run] = active
+        if len(ACTIVE) == 1:
+            if descriptors.in_force():
+                _share_environment(active.journal)
+            descriptors.begin(active)
+
+
+def _share_environment(journal: Journal) -> None:
+    """The indexer masks what goes past Python: it may not know this process's environment."""
+    if journal.producer in _shared or lines.redactor() is None:
+        return
+    _shared.add(journal.producer)
+    folder = spool_folder(journal.folder.parent)
+    if is_in_memory(folder):  # secrets do not go to a disk to be masked
+        for _, value in from_environment():
+            share_secret(folder, journal.producer, value)
+
+
+def _leave(active: ActiveRun) -> None:
+    with _lock:
+        descriptors.end(active)
+        del ACTIVE[active.run]
+        if not ACTIVE and _has_console:
+            # In a worker everything stays in place for the next run.
+            uninstall()
+
+
+def _install(settings: CaptureSettings) -> None:
+    if not settings.redact:
+        lines.set_redactor(None)
+    elif lines.redactor() is None:
+        lines.set_redactor(Redactor(from_environment()))
+    stdout, stderr = sys.stdout, sys.stderr
+    if settings.descriptors and not descriptors.in_force():
+        for stream in (stdout, stderr):
+            streams.flush(stream)
+        redirection = descriptors.redirect(console=_has_console)
+        stdout = console_stream(stdout, redirection.saved[0], 1)
+        stderr = console_stream(stderr, redirection.saved[1], 2)
+        if not faulthandler.is_enabled():
+            faulthandler.enable(file=2)
+    stdlib_logging.install(settings.level)
+    streams.install(stdout if _has_console else None, stderr if _has_console else None)
+    stdlib_logging.take_handlers()
+    threads.install()
+    children.install()
+    hooks.install()
+    bridges.install()
+
+
+def uninstall() -> None:
+    """Put everything back as it was before the first run."""
+    stdlib_logging.uninstall()
+    stdlib_logging.give_handlers_back()
+    streams.uninstall()
+    children.uninstall()
+    hooks.uninstall()
+    bridges.uninstall()
+    descriptors.restore()
+
+
+def _after_fork_in_child() -> None:
+    """A forked child writes a journal of its own; its runs go on in it."""
+    global _lock
+    _lock = threading.RLock()
+    streams.after_fork_in_child()
+    descriptors.after_fork_in_child()
+    for home, journal in list(_journals.items()):
+        fresh = journal.successor()
+        journal.forget()
+        _journals[home] = fresh
+        for active in ACTIVE.values():
+            if active.journal is journal:
+                active.journal = fresh
+                active.run.accepted = 0
+
+
+os.register_at_fork(before=descriptors.note_children, after_in_child=_after_fork_in_child)
+atexit.register(close_journals)

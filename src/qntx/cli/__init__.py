@@ -1,0 +1,89 @@
+"""The command line: everything the API does, for people and pipes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from qntx.errors import QntxError
+
+#: Command → the module (and the name in it) that holds it; loaded when it is used, so that none
+#: pays for the others.
+_COMMANDS = {
+    "ix": ("qntx.cli.ix", "Ingest a job description from a URL, a file:// address or a path."),
+    "jobs": ("qntx.cli.jobs", "List jobs, newest first, or show one."),
+    "logs": ("qntx.cli.logs", "Show what a job said."),
+    "search": ("qntx.cli.search", "Find lines in all runs."),
+    "schedules": ("qntx.cli.schedules", "List, create, change and trigger what runs by the clock."),
+    "executions": ("qntx.cli.executions", "List what became of each firing of a schedule."),
+    "explain": ("qntx.cli.explain", "Say why a job or schedule is in its state, and what is next."),
+    "candidates": ("qntx.cli.candidates", "Import and list candidates."),
+    "enqueue": ("qntx.cli.control:enqueue", "Put a job on the queue."),
+    "cancel": ("qntx.cli.control:cancel", "Cancel jobs; running ones are made to stop."),
+    "pause": ("qntx.cli.control:pause", "Pause jobs; they go on from their last checkpoint."),
+    "resume": ("qntx.cli.control:resume", "Put paused jobs back on the queue."),
+    "retry": ("qntx.cli.control:retry", "Put failed or cancelled jobs back on the queue."),
+    "run": ("qntx.cli.run", "Run any command as a job, its output captured."),
+    "retention": ("qntx.cli.retention", "Show how long lines are kept; delete what has expired."),
+    "token": ("qntx.cli.token", "Print the token that the API asks for; log a browser in."),
+    "serve": ("qntx.cli.serve", "Run the server: workers, API and web UI."),
+    "worker": ("qntx.cli.control:worker", "Run workers without a server."),
+    "doctor": ("qntx.cli.doctor", "Check the data directory and what qntx runs on."),
+}
+
+
+class _Lazy(click.Group):
+    """A group that imports a command's module only when the command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        found = _COMMANDS.get(cmd_name)
+        if found is None:
+            return None
+        module, _, name = found[0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name or "command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except QntxError as error:
+            click.echo(f"error: {error.message}", err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--home", metavar="DIR", help="Data directory (default: QNTX_HOME or ./.qntx).")
+@click.option(
+    "-A",
+    "--app",
+    metavar="MODULE",
+    multiple=True,
+    help="Module that declares handlers, such as shop.jobs (default: QNTX_APP).",
+)
+@click.version_option(package_name="qntx-pulse", prog_name="qntx")
+@click.pass_context
+def main(ctx: click.Context, home: str | None, app: tuple[str, ...]) -> None:
+    """QNTX Pulse: background jobs in which every run explains itself."""
+    if sys.platform == "win32":
+        raise click.ClickException("qntx does not support Windows yet - use Linux, macOS or WSL")
+    if (here := os.getcwd()) not in sys.path:
+        sys.path.append(here)  # where people keep the modules that they name
+    ctx.obj = {"home": home, "app": list(app) or None}
+
+
+def settings_of(ctx: click.Context) -> Any:
+    """The settings that the command line's options lead to."""
+    from qntx.config import load
+
+    return load(home=ctx.obj["home"], app=ctx.obj["app"])

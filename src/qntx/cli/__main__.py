@@ -1,0 +1,5 @@
+"""``python -m qntx.cli``."""
+
+from qntx.cli import main
+
+main()

@@ -1,0 +1,56 @@
+"""``qntx doctor``: is everything as it should be, and if not, what to do."""
+
+from __future__ import annotations
+
+import fcntl
+import platform
+from pathlib import Path
+
+import click
+
+
+@click.command("doctor")
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """Check the data directory and what qntx runs on; exit code 1 when something is wrong."""
+    from qntx.app import App
+    from qntx.cli import settings_of
+    from qntx.errors import StoreUnavailable
+    from qntx.runtime.leases import live_handlers
+    from qntx.storage.sqlite.holder import holder_of
+
+    app = App(settings_of(ctx))
+    home = app.settings.home
+    click.echo(f"python      {platform.python_version()} on {platform.system()}")
+    click.echo(f"home        {home}")
+    try:
+        db = app.store.connection
+        version = db.execute("SELECT sqlite_version()").fetchone()
+        check = db.execute("PRAGMA quick_check(1)").fetchone()
+    except StoreUnavailable as error:
+        click.echo(f"database    {error.message}")
+        ctx.exit(1)
+    click.echo(f"database    {app.settings.database}, SQLite {version[0] if version else '?'}")
+    click.echo(f"integrity   {check[0] if check else '?'}")
+    holder = holder_of(app.settings.database)
+    if holder is not None:
+        click.echo(f"writer      {holder.text}")
+    click.echo(f"indexer     {_indexer(home)}")
+    known = live_handlers(home)
+    workers = "none at work" if known is None else f"at work, with {len(known)} handlers"
+    click.echo(f"workers     {workers}")
+    waiting = list((home / "journal").glob("*.seg")) if (home / "journal").exists() else []
+    click.echo(f"journal     {len(waiting)} open segment(s)")
+    stuck = holder is not None and holder.stopped
+    ctx.exit(0 if check and check[0] == "ok" and not stuck else 1)
+
+
+def _indexer(home: Path) -> str:
+    try:
+        with open(home / "indexer.lock", "rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return "at work"
+    except FileNotFoundError:
+        return "never ran here"
+    return "none at work (one starts with qntx serve, or with a run)"

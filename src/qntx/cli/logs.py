@@ -1,0 +1,105 @@
+"""``qntx logs``: what a job said, filtered, as text, tree or JSON, and as it comes."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from qntx.cli.filtering import filter_of, line_options
+from qntx.errors import BadInput
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from qntx.app import App
+    from qntx.model.views import Line, LogFilter
+
+FOLLOW_S = 0.05
+
+
+@click.command("logs")
+@click.argument("job_id")
+@click.option("--stage", help="Only this stage.")
+@click.option("--task", help="Only this task.")
+@click.option("--attempt", type=int, help="Only this attempt.")
+@click.option("--text", help="Only lines that hold this text.")
+@line_options
+@click.option("--around", type=click.IntRange(0, (1 << 32) - 1), metavar="N",
+              help="The lines around number N (of --attempt, or the newest).")  # fmt: skip
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000),
+              help="How many lines around it.")  # fmt: skip
+@click.option("--tree", is_flag=True, help="As a tree: stage → task → lines.")
+@click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until the job ends.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.pass_context
+def command(
+    ctx: click.Context, /, job_id: str, stage: str | None, task: str | None, attempt: int | None,
+    text: str | None, around: int | None, limit: int, tree: bool, follow: bool, as_json: bool,
+    **words: Any,
+) -> None:  # fmt: skip
+    """Show what the job JOB_ID said."""
+    from rich.console import Console
+
+    from qntx.app import App
+    from qntx.cli import settings_of
+
+    if around is not None and (tree or follow):
+        raise BadInput("--around goes with neither --tree nor --follow - leave those out")
+    shown = filter_of(stage=stage, task_id=task, attempt=attempt, q=text, **words)
+    app = App(settings_of(ctx))
+    out = Console(highlight=False, soft_wrap=True)
+    if tree:
+        _tree(app, out, job_id, shown)
+    elif around is not None:
+        page = app.store.logs.page(job_id, shown, limit=limit, around=around)
+        _show(app, out, job_id, page.logs, as_json)
+    else:
+        _lines(app, out, job_id, shown, as_json, follow)
+    receipt = app.store.logs.receipt(job_id, attempt)
+    click.echo(receipt.text, err=True)
+
+
+def _lines(
+    app: App, out: Console, job_id: str, wanted: LogFilter, as_json: bool, follow: bool
+) -> None:
+    from qntx.model.job import FINAL
+
+    after: str | None = None
+    while True:
+        over = app.store.jobs.status(job_id) in FINAL
+        page = app.store.logs.page(job_id, wanted, limit=1000, after=after)
+        _show(app, out, job_id, page.logs, as_json)
+        if page.logs:
+            after = app.store.logs.cursor(job_id, page.logs[-1])
+        if page.next_cursor is None:
+            if not follow or over:
+                return
+            time.sleep(FOLLOW_S)
+
+
+def _show(app: App, out: Console, job_id: str, lines: list[Line], as_json: bool) -> None:
+    import msgspec
+
+    from qntx.cli.render import line_text
+
+    for line in lines:
+        if not as_json:
+            out.print(line_text(line))
+            continue
+        if line.truncated:
+            whole = app.store.logs.message(job_id, line.attempt, line.id)
+            line = msgspec.structs.replace(
+                line, message=whole.decode("utf-8", "backslashreplace"), truncated=False
+            )
+        click.echo(msgspec.json.encode(line).decode())
+
+
+def _tree(app: App, out: Console, job_id: str, wanted: LogFilter) -> None:
+    from qntx.cli.render import print_tree
+
+    lines: dict[tuple[str, str | None], list[Line]] = {}
+    for line, _ in app.store.logs.lines(job_id, wanted):
+        lines.setdefault((line.stage or "", line.task_id), []).append(line)
+    print_tree(out, app.store.logs.stages(job_id, wanted.attempt), lines)

@@ -1,0 +1,26 @@
+"""The process of a worker: ``python -m qntx.cli.worker_process SOCKET LOCK``."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import sys
+
+from qntx.builtin import built_in_app
+from qntx.runtime.worker import Worker
+
+
+def main() -> None:
+    """Load the application, then execute what comes over the socket with descriptor SOCKET."""
+    end = socket.socket(fileno=int(sys.argv[1]))
+    # What handlers start gets neither the socket nor the lock that says that we live.
+    end.set_inheritable(False)
+    os.set_inheritable(int(sys.argv[2]), False)
+    app = built_in_app()
+    gc.freeze()  # what is loaded now stays: no collection has to look at it again
+    Worker(end, app.registry, app.settings, app.ports).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,253 @@
+"""Settings: defaults, then qntx.toml, then the environment, then arguments."""
+
+from __future__ import annotations
+
+import json
+import os
+from itertools import takewhile
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ByteSize,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    field_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from qntx.errors import BadInput
+
+
+class LlmSettings(BaseModel):
+    """Where the language model answers (OpenAI-compatible wire)."""
+
+    enabled: bool = True
+    base_url: str = "http://localhost:11434/v1"
+    model: str = "llama3.2:3b"
+    timeout_s: float = 120.0
+    api_key: str | None = None
+
+
+class FetchSettings(BaseModel):
+    """Limits of everything that is fetched by URL."""
+
+    #: Hosts ("host" or "host:port") that may be fetched although their address is not public.
+    allow_hosts: list[str] = Field(default_factory=list)
+    max_bytes: int = 10_000_000
+    timeout_s: float = 30.0
+    connect_timeout_s: float = 5.0
+    max_redirects: int = 5
+    #: Politeness, for each host and over all workers together: requests within any 60 seconds, and
+    #: seconds between two of them. A longer Crawl-delay of its robots.txt is kept up to the bound.
+    max_requests_per_minute: int = Field(default=60, ge=1, le=100_000)
+    delay_s: float = Field(default=0.5, ge=0, le=3600)
+    max_crawl_delay_s: float = Field(default=30.0, ge=0, le=3600)
+    #: A site that asks to come back later (429, 503 with Retry-After) is waited for so long.
+    max_retry_after_s: float = Field(default=120.0, ge=0, le=3600)
+    #: An address under which the people of a site can reach you; part of the User-Agent.
+    contact: str = ""
+
+
+class FileSettings(BaseModel):
+    """Folders below which remote callers may have files read."""
+
+    roots: list[Path] = Field(default_factory=list)
+
+
+class ScoringSettings(BaseModel):
+    """When a candidate counts as qualified."""
+
+    threshold: float = 0.6
+
+
+class ServerSettings(BaseModel):
+    """Where the HTTP server listens."""
+
+    host: str = "127.0.0.1"
+    port: int = 8820
+    workers: int = 1
+    #: A worker is replaced after so many jobs, or when it has grown to so many MiB.
+    worker_max_jobs: int = Field(default=10_000, ge=1)
+    worker_max_mib: int = Field(default=512, ge=16)
+    #: Names besides localhost under which browsers may reach it ("name" or "name:port").
+    allowed_hosts: list[str] = Field(default_factory=list)
+    #: "local": reads need no token, writes do; "always": both do. Forced to "always" when *host*
+    #: is no loopback address.
+    auth: Literal["local", "always"] = "local"
+    #: Listening where other machines can reach it has to be asked for (or: --allow-remote).
+    allow_remote: bool = False
+
+
+class PulseSettings(BaseModel):
+    """Limits for handlers that are metered; None: no limit, 0: nothing runs."""
+
+    max_calls_per_minute: int | None = None
+    daily_budget_usd: float | None = None
+    weekly_budget_usd: float | None = None
+    monthly_budget_usd: float | None = None
+
+    @property
+    def limited(self) -> bool:
+        """Whether any limit is set."""
+        return any(
+            limit is not None
+            for limit in (
+                self.max_calls_per_minute,
+                self.daily_budget_usd,
+                self.weekly_budget_usd,
+                self.monthly_budget_usd,
+            )
+        )
+
+
+class CaptureSettings(BaseModel):
+    """What is captured of a run, and how."""
+
+    redact: bool = True
+    segment_bytes: int = 8 << 20
+    #: Lines kept in memory while the disk is full; beyond it lines are counted as lost.
+    memory_limit_bytes: int = 64 << 20
+    #: Records of ``logging`` below this level are not captured.
+    level: int = 0
+    #: Capture file descriptors 1 and 2 as well: C code, subprocesses, crashes.
+    descriptors: bool = True
+
+
+def _days(value: object) -> float | str:
+    if value == "forever":
+        return "forever"
+    try:
+        days = float(str(value))
+    except ValueError:
+        days = -1.0
+    if not 0 < days <= 36_500:
+        raise ValueError(f'{value!r} is no number of days - give one above 0, or "forever"')
+    return days
+
+
+#: Days that something is kept; "forever": always.
+Days = Annotated[float | Literal["forever"], PlainValidator(_days)]
+
+
+class RetentionRule(BaseModel):
+    """How long some lines are kept; the first rule that fits a line decides about it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    #: Days since the job ended.
+    days: Days
+    #: Lines of this level and less important ones; default: of every level.
+    level: Literal["debug", "info", "warn", "error", "critical"] | None = None
+    #: Lines of jobs that ended like this; default: however they ended.
+    status: Literal["completed", "failed", "cancelled"] | None = None
+
+
+class RetentionSettings(BaseModel):
+    """How long what jobs said is kept."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    #: Days since the job ended, for lines that no rule is about.
+    days: Days = 90
+    rules: list[RetentionRule] = Field(default_factory=list, max_length=100)
+    #: Jobs that ended longer ago than this, and have no lines left, are forgotten altogether.
+    jobs_days: Days = "forever"
+
+
+class StorageSettings(BaseModel):
+    """When the data directory counts as too large; it is a warning, nothing is deleted by it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    #: Database and journals together ("10GB", "500MB"); 0: no limit.
+    limit: ByteSize = ByteSize(10_000_000_000)
+    #: Less free space on the disk than this is warned of; 0: never.
+    min_free: ByteSize = ByteSize(1_000_000_000)
+    #: Gets a POST with JSON when a limit is crossed; what fetch.allow_hosts says holds for it.
+    webhook: str | None = None
+
+
+class Settings(BaseSettings):
+    """All settings of one data directory."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="QNTX_", env_nested_delimiter="__", extra="ignore", toml_file="qntx.toml"
+    )
+
+    home: Path = Field(default_factory=lambda: Path(".qntx"))
+    #: Modules to import for the handlers they declare ("package.module" or "package.module:app");
+    #: in the environment several are separated by commas.
+    app: Annotated[list[str], NoDecode] = Field(default_factory=list)
+    llm: LlmSettings = Field(default_factory=LlmSettings)
+    fetch: FetchSettings = Field(default_factory=FetchSettings)
+    files: FileSettings = Field(default_factory=FileSettings)
+    scoring: ScoringSettings = Field(default_factory=ScoringSettings)
+    server: ServerSettings = Field(default_factory=ServerSettings)
+    pulse: PulseSettings = Field(default_factory=PulseSettings)
+    capture: CaptureSettings = Field(default_factory=CaptureSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
+    storage: StorageSettings = Field(default_factory=StorageSettings)
+
+    @field_validator("app", mode="before")
+    @classmethod
+    def _several(cls, value: object) -> object:
+        """``QNTX_APP=shop.jobs,shop.mail``; a JSON list works, too."""
+        if not isinstance(value, str):
+            return value
+        if value.lstrip().startswith("["):
+            return json.loads(value)
+        return [name.strip() for name in value.split(",") if name.strip()]
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments win over the environment, the environment over qntx.toml."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file of this data directory."""
+        return self.home / "qntx.db"
+
+    @property
+    def journal(self) -> Path:
+        """The folder of the journal segments."""
+        return self.home / "journal"
+
+
+def load(**overrides: Any) -> Settings:
+    """
+    The settings in force, with *overrides* on top; the data directory is made absolute.
+
+    Raises BadInput with the name of the setting that cannot be used.
+    """
+    try:
+        settings = Settings(**{k: v for k, v in overrides.items() if v is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        named = takewhile(lambda part: isinstance(part, str), first["loc"])
+        place = "__".join(map(str, named)).upper()
+        reason = first["msg"].removeprefix("Value error, ")
+        raise BadInput(
+            f"setting {name!r} cannot be used: {reason} - correct it in qntx.toml or in "
+            f"QNTX_{place}"
+        ) from None
+    settings.home = Path(os.path.abspath(settings.home.expanduser()))
+    return settings

@@ -1,0 +1,113 @@
+"""
+Every exception that qntx raises, as one tree.
+
+    QntxError
+    ├── BadInput                 the caller gave something unusable (HTTP 400, exit code 1)
+    │   ├── FetchError           a URL or file could not be read
+    │   └── UnknownHandler       no handler of that name is registered
+    ├── ExtractionError          a text could be read but not understood
+    ├── NotFound                 the named object does not exist (HTTP 404)
+    ├── Conflict                 the object is not in a state that allows this (HTTP 409)
+    │   └── IllegalTransition    a job may not move between these two states
+    ├── StoreUnavailable         the database is locked, full, missing or newer than qntx (503)
+    └── JobStopped               raised inside a handler that was asked to stop
+        ├── JobCancelled
+        ├── JobPaused
+        ├── JobInterrupted       the server stops; the job goes back to the queue
+        └── JobTimedOut
+
+The text of each is one sentence for a person: what happened, to which object, and what to do next.
+"""
+
+from __future__ import annotations
+
+
+class QntxError(Exception):
+    """Base of all errors raised on purpose; its text is one sentence with the next step."""
+
+    code = "error"
+
+    @property
+    def message(self) -> str:
+        """The sentence to show."""
+        return str(self)
+
+
+class BadInput(QntxError):
+    """Something given by the caller cannot be used."""
+
+    code = "bad_input"
+
+
+class FetchError(BadInput):
+    """A URL or file could not be read."""
+
+    code = "fetch_failed"
+
+
+class UnknownHandler(BadInput):
+    """No handler is registered under the name."""
+
+    code = "unknown_handler"
+
+
+class ExtractionError(QntxError):
+    """A text was read but nothing useful could be made of it."""
+
+    code = "extraction_failed"
+
+
+class NotFound(QntxError):
+    """The named object does not exist."""
+
+    code = "not_found"
+
+
+class Conflict(QntxError):
+    """The object exists but is not in a state that allows the request."""
+
+    code = "conflict"
+
+
+class IllegalTransition(Conflict):
+    """A job may not move from the one state to the other."""
+
+    code = "illegal_transition"
+
+
+class StoreUnavailable(QntxError):
+    """The database cannot be used right now."""
+
+    code = "store_unavailable"
+
+
+class JobStopped(QntxError):
+    """Raised inside a running handler that was asked to stop."""
+
+    code = "stopped"
+
+
+class JobCancelled(JobStopped):
+    """The job was cancelled."""
+
+    code = "cancelled"
+
+
+class JobPaused(JobStopped):
+    """The job was paused; it goes back to the queue when it is resumed."""
+
+    code = "paused"
+
+
+class JobInterrupted(JobStopped):
+    """The server (or the lease) is at its end; another worker goes on with the job."""
+
+    code = "interrupted"
+    #: Which end it is: server_shutdown, server_restarted or lease_expired.
+    reason = "server_shutdown"
+
+
+class JobTimedOut(JobStopped):
+    """The job ran longer than it may."""
+
+    code = "timeout"

@@ -1,0 +1,184 @@
+"""Doors for everybody: capture any block of Python, or any command, as a job of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import msgspec
+
+from qntx.app import App, foreground_fields
+from qntx.capture import children, lines
+from qntx.capture.context import ActiveRun
+from qntx.capture.emitter import LogCapturingEmitter
+from qntx.capture.formats import is_secret_name
+from qntx.capture.session import capturing, ending_forked_children, journal_of
+from qntx.journal.marks import Run
+from qntx.model.ids import new_id
+from qntx.model.job import Claimed
+from qntx.model.log import ERROR
+from qntx.runtime.execute import begin_attempt, end_attempt
+from qntx.runtime.heeding import heeding
+from qntx.runtime.outcome import Outcome, failure
+
+#: Seconds that a cancelled command gets to end by itself.
+GRACE_S = 10.0
+
+
+class Captured(LogCapturingEmitter):
+    """The emitter of a captured block, and the id of its job."""
+
+    job_id: str
+
+
+@contextlib.contextmanager
+def capture(
+    name: str, *, home: str | Path | None = None, source: str | None = None
+) -> Iterator[Captured]:
+    """
+    Everything that the block says becomes the log of a job called *name*.
+
+    Gives an emitter with ``stage`` and ``task``; an exception fails the job and goes on to the
+    caller. At the end of the block all lines are in the store (StoreUnavailable if they cannot be).
+    """
+    app = App(home=home)
+    job = Claimed(id=new_id("JB"), handler_name=name, source=source or _script(), payload=None,
+                  attempt=1)  # fmt: skip
+    with app.indexing():
+        active = _active(app, job)
+        outcome = Outcome("completed")
+        try:
+            with capturing(active, app.settings.capture):
+                _begin(active, job, "block")
+                emit = Captured(active)
+                emit.job_id = job.id
+                try:
+                    with ending_forked_children(os.getpid()):
+                        yield emit
+                except BaseException as error:
+                    outcome = failure(error, active, emit.current)
+                    raise
+        finally:
+            end_attempt(active, outcome)
+            app.settle(job.id)
+
+
+def run_command(app: App, command: Sequence[str], *, name: str, on_start: Any = None) -> int:
+    """
+    Run *command* as a job called *name*, its output captured and passed through as it comes.
+
+    A printed line ``::stage:: name`` or ``::task:: id`` switches the stage or task. Returns the
+    command's exit code (128 + signal number when a signal ended it, 127 when there is none).
+    """
+    job = Claimed(id=new_id("JB"), handler_name=name, source="", payload=None, attempt=1)
+    with app.indexing():
+        active = _active(app, job)
+        if on_start is not None:
+            on_start(job.id)
+        with capturing(active, app.settings.capture):
+            shown = _masked(command)
+            source, payload = " ".join(shown), {"command": shown}
+            job = msgspec.structs.replace(job, source=source, payload=payload)
+            _begin(active, job, "command")
+            code, outcome = _child(active, command, app.settings.database)
+        end_attempt(active, outcome)
+        app.settle(job.id)
+    return code
+
+
+def _masked(command: Sequence[str]) -> list[str]:
+    """*command* as it is kept: a command line is where many a secret stands."""
+    redactor = lines.redactor()
+    if redactor is None:
+        return list(command)
+    shown, option = [], ""
+    for part in command:
+        secret = option.startswith("-") and not part.startswith("-") and is_secret_name(option)
+        shown.append(redactor.value(part, option) if secret else redactor.text(part))
+        option = part
+    return shown
+
+
+def _child(active: ActiveRun, command: Sequence[str], database: Path) -> tuple[int, Outcome]:
+    spools = [
+        children.open_spool(active, active.root, stream, "subprocess", directives=True)
+        for stream in ("stdout", "stderr")
+    ]
+    try:
+        child = subprocess.Popen(command, stdout=spools[0].fd, stderr=spools[1].fd)
+    except OSError as error:
+        children.settle(active, active.root, spools)
+        text = f"cannot run {command[0]!r}: {error.strerror} - check the name and the PATH"
+        lines.put(active, active.root, ERROR, active.journal.origin("system"), text)
+        return 127, Outcome("failed", error=text, error_type="command_not_found")
+    wishes: list[str] = []
+    with _forwarding(child), heeding(database, active.run.job_id, _ending(child, wishes)):
+        code = child.wait()
+    children.settle(active, active.root, spools)
+    return (code if code >= 0 else 128 - code), _outcome(active, code, cancelled=bool(wishes))
+
+
+def _outcome(active: ActiveRun, code: int, *, cancelled: bool) -> Outcome:
+    """What a command's exit *code* (negative: a signal's number) means for its job."""
+    result = {"exit_code": code}
+    if code == 0:
+        return Outcome("completed", result)
+    names = {int(known): known.name for known in signal.Signals}  # real-time ones have none
+    shown = f"exit {code}" if code > 0 else f"killed: {names.get(-code, f'signal {-code}')}"
+    text = f"command cancelled: {shown}" if cancelled else f"command failed: {shown}"
+    lines.put(active, active.root, ERROR, active.journal.origin("system"), text)
+    if cancelled:
+        return Outcome("cancelled", result, text, reason="cancelled")
+    return Outcome("failed", result, text, "exit_code")
+
+
+def _ending(child: subprocess.Popen[bytes], wishes: list[str]) -> Callable[[str], None]:
+    """What ends the command when somebody cancels its job: SIGTERM, and SIGKILL if it stays."""
+
+    def end(wish: str) -> None:
+        wishes.append(wish)
+        child.terminate()
+        killer = threading.Timer(GRACE_S, child.kill)
+        killer.daemon = True
+        killer.start()
+
+    return end
+
+
+@contextlib.contextmanager
+def _forwarding(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Signals that ask this process to end go to the command; it decides."""
+
+    def forward(number: int, frame: FrameType | None) -> None:
+        # Ctrl-C reaches the command by itself: it is in the same group of the terminal.
+        if number != signal.SIGINT:
+            child.send_signal(number)
+
+    wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, forward) for number in wanted}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _active(app: App, job: Claimed) -> ActiveRun:
+    return ActiveRun(Run(job.id, 1), journal_of(app.settings.home, app.settings.capture))
+
+
+def _begin(active: ActiveRun, job: Claimed, door: str) -> None:
+    begin_attempt(active, job, foreground_fields(job, active.journal.producer, door))
+
+
+def _script() -> str:
+    """What is running: the script's path, or the interpreter where there is none."""
+    return os.path.abspath(sys.argv[0]) if sys.argv and sys.argv[0] else "python"

@@ -1,0 +1,1 @@
+"""The one process per database that moves journal records into the store."""

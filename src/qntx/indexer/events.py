@@ -1,0 +1,281 @@
+"""What records other than lines do to the store: beginnings, ends, stages, losses, parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import apsw
+import msgspec
+
+from qntx.clock import now_us
+from qntx.indexer import outcomes
+from qntx.indexer.ledger import Ledger
+from qntx.indexer.producer import Part, Producer
+from qntx.indexer.state import ContextState, RunState
+from qntx.journal.reader import Record
+from qntx.model.log import ERROR, WARN
+
+#: A line on its way into the store: order, context, origin, time, level, flags, message, metadata.
+Pending = tuple[int, ContextState, int, int, int, int, bytes, bytes]
+
+_VERDICT = b'{"type":"verdict"'
+_decode = msgspec.json.decode
+_encode = msgspec.json.encode
+
+
+#: Values that the database will never take, as against a database that takes nothing now.
+_UNUSABLE = (
+    ValueError,
+    TypeError,
+    KeyError,
+    OverflowError,
+    apsw.ConstraintError,
+    apsw.MismatchError,
+    apsw.TooBigError,
+)
+
+
+def is_verdict(record: Record) -> bool:
+    """Whether *record* ends an attempt of somebody else: everything else comes first."""
+    return bytes(record.message[: len(_VERDICT)]) == _VERDICT
+
+
+class Events:
+    """Applies events within the transaction of the round that brought them."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        #: Whether something in this round may have put a job on the queue.
+        self.queue_changed = False
+        self._lines: list[Pending] = []
+        self._changed: set[RunState] = set()
+        self._over: list[RunState] = []
+        self._begun: list[RunState] = []
+        self._closed_parts: list[tuple[str, int]] = []
+        self._handlers: dict[str, Callable[[ContextState, Record, dict[str, Any]], None]] = {
+            "begin": self._begin,
+            "end": self._end,
+            "span": self._span,
+            "progress": self._progress,
+            "checkpoint": self._checkpoint,
+            "spawn": self._spawn,
+            "verdict": self._verdict,
+        }
+
+    # -- events -----------------------------------------------------------------------------
+
+    def apply(self, producer: Producer, context: ContextState, record: Record) -> None:
+        """Do what the event says."""
+        fields = _decode(bytes(record.message))
+        kind = fields["type"]
+        if kind == "lost":
+            self._lost(producer, record, fields)
+            return
+        mark = producer.scope_mark(record.scope)
+        if kind == "end" and fields.get("accepted") is not None and mark is not None:
+            producer.check_count(mark.run, fields["accepted"])
+            self.report_missing(producer)
+        try:
+            self._handlers[kind](context, record, fields)
+        except _UNUSABLE as error:
+            # One event that cannot be stored must not hold up everything behind it.
+            text = f"{kind} could not be stored: {type(error).__name__}: {error}"
+            self.say(context.run, ERROR, text, {"event": kind})
+            if kind == "end":
+                self._end(context, record, {"status": "failed", "error": text})
+
+    def others_of_run(
+        self, producer: Producer, record: Record, producers: Iterable[Producer]
+    ) -> list[Producer]:
+        """Other journals with unread records of the run that *record*, from *producer*, ends."""
+        if not bytes(record.message[:13]).startswith(b'{"type":"end"'):
+            return []
+        mark = producer.scope_mark(record.scope)
+        run = producer.run_marks.get(mark.run) if mark is not None else None
+        if run is None:
+            return []
+        key = (run.job_id, run.attempt)
+        return [
+            other
+            for other in producers
+            if other is not producer and key in other.attempts and other.has_news()
+        ]
+
+    def _begin(self, context: ContextState, record: Record, fields: dict[str, Any]) -> None:
+        outcomes.begin(self._ledger.connection, context.run, fields, record.at_us)
+        self._begun.append(context.run)
+
+    def _write_beginnings(self) -> None:
+        """Attempts that began in this round and did not end in it."""
+        outcomes.write_beginnings(self._ledger.connection, self._begun)
+        self._begun.clear()
+
+    def _end(self, context: ContextState, record: Record, fields: dict[str, Any]) -> None:
+        if outcomes.end(self._ledger.connection, context.run, fields, record.at_us):
+            context.run.ended = True
+            self._over.append(context.run)
+            # A retry, a parent that waited: somebody may have something to do.
+            self.queue_changed = True
+
+    def _verdict(self, context: ContextState, record: Record, fields: dict[str, Any]) -> None:
+        """Somebody else ends an attempt whose worker is gone, unless it has ended itself."""
+        run = context.run
+        if run.ended:
+            return
+        half = fields["begun" if outcomes.has_begun(self._ledger.connection, run) else "waiting"]
+        for level, source, text, metadata in half["says"]:
+            self.say(run, level, text, metadata, source)
+        self._end(context, record, half["end"])
+
+    def _spawn(self, context: ContextState, record: Record, fields: dict[str, Any]) -> None:
+        if context.run.ended:
+            # Another attempt may be at work by now: only its children count.
+            text = f"child {fields['id']} was not enqueued: this attempt is over"
+            self.say(context.run, WARN, text, {"child": fields["id"]})
+            return
+        outcomes.spawn(self._ledger.connection, context.run, fields, record.at_us)
+        self.queue_changed = True
+
+    def _span(self, context: ContextState, record: Record, fields: dict[str, Any]) -> None:
+        context_key = self._ledger.place(context)
+        outcomes.span(self._ledger.connection, context_key, fields, record.at_us)
+
+    def _progress(self, context: ContextState, record: Record, fields: dict[str, Any]) -> None:
+        outcomes.progress(self._ledger.connection, context.run, fields, record.at_us)
+
+    def _checkpoint(self, context: ContextState, record: Record, fields: dict[str, Any]) -> None:
+        outcomes.checkpoint(self._ledger.connection, context.run, fields)
+
+    # -- losses -----------------------------------------------------------------------------
+
+    def _lost(self, producer: Producer, record: Record, fields: dict[str, Any]) -> None:
+        """The writer says that it could not keep some lines."""
+        mark = producer.scope_mark(record.scope)
+        if mark is None:
+            return
+        run = mark.run
+        producer.counted[run] = producer.counted.get(run, 0) + int(fields["lines"])
+        self._say_lost(producer, run, int(fields["lines"]), str(fields["reason"]),
+                       bytes=fields.get("bytes"))  # fmt: skip
+
+    def damaged(self, producer: Producer, record: Record) -> None:
+        """A record whose checksum is wrong: lost, and said so."""
+        mark = producer.scope_marks.get(record.scope)
+        run = mark.run if mark else max(producer.run_marks, default=None)
+        if run is not None:
+            producer.counted[run] = producer.counted.get(run, 0) + 1
+            self._say_lost(producer, run, 1, "a record of the journal is damaged")
+
+    def report_missing(self, producer: Producer) -> None:
+        """Lines that the writer counted and that were not there."""
+        for run, lines in producer.missing:
+            self._say_lost(producer, run, lines, "missing in the journal")
+        producer.missing.clear()
+
+    def _say_lost(
+        self, producer: Producer, number: int, lines: int, reason: str, **more: Any
+    ) -> None:
+        mark = producer.run_marks[number]
+        run = self._ledger.run(mark.job_id, mark.attempt)
+        run.lost += lines
+        self._changed.add(run)
+        noun = "line" if lines == 1 else "lines"
+        self.say(run, ERROR, f"{lines:,} {noun} lost here: {reason}",
+                 {"lost": lines, "reason": reason, **more})  # fmt: skip
+
+    def say(
+        self, run: RunState, level: int, message: str, metadata: dict[str, Any] | None,
+        source: str = "system",
+    ) -> None:  # fmt: skip
+        """Add a line of the system itself to the log of *run*."""
+        at = now_us()
+        context = self._ledger.context(run, None, None)
+        origin = self._ledger.origin(source, None)
+        more = b"" if metadata is None else _encode(metadata)
+        line = (at, context, origin, at, level, 0, message.encode(), more)
+        self._lines.append(line)
+
+    # -- the death of a writer ----------------------------------------------------------------
+
+    def writer_died(self, producer: Producer) -> None:
+        """A process is gone without an end: say what is lost, and end what it alone ran."""
+        if producer.in_memory and producer.run_marks:
+            self._say_lost(
+                producer, max(producer.run_marks), producer.in_memory,
+                "the process was killed while the disk was full",
+            )  # fmt: skip
+        self._write_beginnings()
+        for job_id, attempt in outcomes.unsupervised(self._ledger.connection, producer.name):
+            run = self._ledger.run(job_id, attempt)
+            reason = "the process ended without a word (killed, or the machine went down)"
+            self.say(run, ERROR, f"run lost: {reason}; its last line is number {run.seq}",
+                     {"reason": "process_died", "last_seq": run.seq})  # fmt: skip
+            fields = {"status": "failed", "error": reason, "error_type": "process_died",
+                      "reason": "process_died"}  # fmt: skip
+            outcomes.end(self._ledger.connection, run, fields, now_us())
+            self.queue_changed = True
+            run.ended = True
+            self._over.append(run)
+
+    # -- parts of lines --------------------------------------------------------------------
+
+    def part(
+        self, producer: Producer, context: ContextState, origin_key: int, record: Record
+    ) -> None:
+        """Keep a piece of a line until its rest comes."""
+        pieces = producer.parts.setdefault(int(record.metadata), [])
+        body = bytes(record.message)
+        pieces.append(
+            Part(len(pieces), context, origin_key, record.at_us, record.level, record.flags, body)
+        )
+
+    def close_part(self, producer: Producer, part: int) -> None:
+        """The whole line came: its pieces may go."""
+        pieces = producer.parts.pop(part, None)
+        if pieces and pieces[0].stored:
+            self._closed_parts.append((producer.name, part))
+
+    def take_parts(self, producer: Producer) -> list[Part]:
+        """What is left of lines that nobody will complete, each joined into one."""
+        whole = []
+        for part in list(producer.parts):
+            pieces = producer.parts[part]
+            self.close_part(producer, part)
+            first = pieces[0]
+            body = b"".join(piece.body for piece in pieces)
+            flags = 0
+            for piece in pieces:
+                flags |= piece.flags
+            whole.append(
+                Part(0, first.context, first.origin_key, first.at_us, first.level, flags, body)
+            )
+        return whole
+
+    # -- the end of a round -------------------------------------------------------------------
+
+    def take_lines(self) -> list[Pending]:
+        """Lines that the events of this round caused."""
+        lines, self._lines = self._lines, []
+        return lines
+
+    def take_changed_runs(self) -> set[RunState]:
+        """Runs whose receipt changed without a line."""
+        changed, self._changed = self._changed, set()
+        return changed
+
+    def finish(self, producers: Iterable[Producer]) -> None:
+        """Keep pieces of lines over a restart; forget runs that are over."""
+        self._write_beginnings()
+        self._ledger.drop_parts(self._closed_parts)
+        self._closed_parts.clear()
+        for producer in producers:
+            for part, pieces in producer.parts.items():
+                fresh = [piece for piece in pieces if not piece.stored]
+                if fresh:
+                    self._ledger.save_parts(producer.name, part, fresh)
+                for piece in fresh:
+                    piece.stored = True
+        for run in self._over:
+            self._ledger.forget(run)
+        self._over.clear()

@@ -1,0 +1,1 @@
+"""Append-only, crash-safe segments in which every captured record waits for the indexer."""

@@ -1,0 +1,96 @@
+"""A segment: one preallocated, memory-mapped file that a process appends records to."""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import stat
+from pathlib import Path
+
+from qntx.journal.format import (
+    COMMITTED_WORD,
+    FIRST_RECORD,
+    MAGIC,
+    MAGIC_WORD,
+    OPEN,
+    PID_WORD,
+    STATE_WORD,
+    UNBORN_SUFFIX,
+)
+
+
+def private_folder(folder: Path) -> None:
+    """Make *folder* and the one it is in, for this user only; what exists stays as it is."""
+    # Without pathlib's "exist_ok" and os.makedirs, which take exceptions that a signal handler
+    # throws for an answer.
+    try:
+        os.mkdir(folder, 0o700)
+    except FileNotFoundError:
+        private_folder(folder.parent)
+        private_folder(folder)
+    except FileExistsError:
+        if not stat.S_ISDIR(os.stat(folder).st_mode):
+            raise
+
+
+class Segment:
+    """
+    A segment that this process writes.
+
+    The file is allocated to its full size first, because a store into a sparse mapping dies of
+    SIGBUS on a full disk. It stays locked for as long as the process lives: that the lock is
+    free tells the indexer that no more will come.
+    """
+
+    __slots__ = ("_map", "head", "path", "size", "view")
+
+    def __init__(self, path: Path, size: int) -> None:
+        """Create the file *path* with *size* bytes; raises OSError (ENOSPC on a full disk)."""
+        self.path = path
+        self.size = size
+        # It gets its name when it is complete and locked: a reader never sees it half made.
+        unborn = path.with_suffix(f".{os.getpid()}{UNBORN_SUFFIX}")
+        unborn.unlink(missing_ok=True)  # an attempt of ours that was interrupted
+        fd = os.open(unborn, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _allocate(fd, size)
+            self._map = mmap.mmap(fd, size)
+        except OSError:
+            unborn.unlink(missing_ok=True)
+            raise
+        finally:
+            # The mapping has a copy of the descriptor, and with it the lock: both end with it,
+            # also where an exception thrown by a signal handler keeps anybody from ending it.
+            os.close(fd)
+        self.view = memoryview(self._map)
+        # Words are stored one by one through this view: a store of an aligned 8-byte word is
+        # atomic, struct.pack_into is not (it zeroes the bytes first).
+        self.head = self.view[:FIRST_RECORD].cast("Q")
+        self.head[COMMITTED_WORD] = FIRST_RECORD
+        self.head[PID_WORD] = os.getpid()
+        self.head[STATE_WORD] = OPEN
+        self.head[MAGIC_WORD] = MAGIC
+        os.rename(unborn, path)
+
+    def seal(self, state: int) -> None:
+        """Say how the journal goes on after this segment, and let go of the file."""
+        self.head[STATE_WORD] = state
+        self.release()
+
+    def release(self) -> None:
+        """Unmap and unlock without saying anything (in a forked child, the parent's segment)."""
+        self.head.release()
+        self.view.release()
+        self._map.close()
+
+
+def _allocate(fd: int, size: int) -> None:
+    """Give the file real blocks for *size* bytes."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(fd, 0, size)
+        return
+    block = bytes(1 << 16)
+    for start in range(0, size, len(block)):
+        os.pwrite(fd, block[: size - start], start)

@@ -1,0 +1,187 @@
+"""
+Spools: files that stand behind file descriptors 1 and 2, for output that goes past Python.
+
+What a C library, a subprocess or a crashing interpreter writes lands in an append-only file, so
+that it outlives whoever wrote it; the indexer turns it into lines. The files live in memory
+(/dev/shm) where there is room, because what is in them has not been searched for secrets yet.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Container
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+
+import msgspec
+
+from qntx.journal.segment import private_folder
+
+SUFFIX = ".spool"
+SECRETS_SUFFIX = ".secrets"
+#: In a folder in memory: whose it is, so that it can go when that data directory is gone.
+_MARK = "home"
+#: A file this young may be on its way to be locked and told of, seconds.
+_YOUNG_S = 60.0
+_MEMORY = Path("/dev/shm")  # noqa: S108 - memory shared by this machine's processes, mode 0700
+_MEMORY_NEEDED = 256 << 20
+_SUFFIXES = (SUFFIX, SECRETS_SUFFIX)
+_numbers = count(1)
+
+
+def spool_folder(home: Path, *, make: bool = True) -> Path:
+    """The folder of the spools of the data directory *home*; *make* it if it is missing."""
+    folder = home / "journal" / "spool"
+    if _memory_has_room():
+        digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
+        folder = _MEMORY / f"qntx-{os.getuid()}-{digest}"
+    if not make and not folder.exists():
+        return folder
+    private_folder(folder)
+    if folder.stat().st_uid != os.getuid():
+        # Somebody else made it first: nothing of ours goes there.
+        folder = home / "journal" / "spool"
+        private_folder(folder)
+    elif is_in_memory(folder) and not (folder / _MARK).exists():
+        (folder / _MARK).write_bytes(os.fsencode(home))
+    return folder
+
+
+def leave_folder(home: Path) -> None:
+    """Remove the folder of the spools of *home* if nothing is in it any more."""
+    folder = spool_folder(home, make=False)
+    with suppress(OSError):  # others may have spools in it; then it stays
+        if os.listdir(folder) == [_MARK]:
+            (folder / _MARK).unlink()
+        folder.rmdir()
+
+
+def sweep(home: Path, producers: Container[str], spools: Container[str]) -> None:
+    """
+    Remove what killed processes have left in the folder of *home*.
+
+    That is what neither belongs to one of *producers* nor is one of *spools* (paths) that are
+    still to be read, and that nobody writes to.
+    """
+    folder = spool_folder(home, make=False)
+    before_s = time.time() - _YOUNG_S
+    for path in _files(folder):
+        producer = path.name.partition(".")[0]
+        if producer not in producers and str(path) not in spools and path.suffix in _SUFFIXES:
+            with suppress(OSError):
+                if path.stat().st_mtime < before_s and _is_free(path):
+                    path.unlink()
+
+
+def sweep_homeless() -> None:
+    """Remove the folders in memory whose data directories are gone, as far as nobody uses them."""
+    for folder in _MEMORY.glob(f"qntx-{os.getuid()}-*"):
+        with suppress(OSError):
+            home = Path(os.fsdecode((folder / _MARK).read_bytes()))
+            if (home / "journal").exists() or folder.stat().st_uid != os.getuid():
+                continue
+            files = _files(folder)
+            if all(path.suffix in _SUFFIXES or path.name == _MARK for path in files) and all(
+                _is_free(path) for path in files
+            ):
+                for path in files:
+                    path.unlink()
+                folder.rmdir()
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _is_free(path: Path) -> bool:
+    """Whether nobody writes to a spool any more; secrets are written to by nobody."""
+    if path.suffix != SUFFIX:
+        return True
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        return is_abandoned(fd)
+    finally:
+        os.close(fd)
+
+
+def _memory_has_room() -> bool:
+    try:
+        return os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _MEMORY_NEEDED
+    except OSError:
+        return False
+
+
+class Spool:
+    """
+    A file to put behind a file descriptor of this process or of a child.
+
+    The lock on it belongs to the open file, which all who inherit the descriptor share: it is
+    free when the last of them is gone, and that is how the indexer knows.
+    """
+
+    __slots__ = ("fd", "path", "told")
+
+    def __init__(self, folder: Path, producer: str, stream: str) -> None:
+        """Create an empty spool; raises OSError when there is no room."""
+        self.path = folder / f"{producer}.{os.getpid()}.{next(_numbers)}.{stream}{SUFFIX}"
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        self.fd = os.open(self.path, flags, 0o600)
+        fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        #: How much of it the journal has told the indexer about.
+        self.told = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far, by whomever; 0 once this process has closed it."""
+        try:
+            return os.fstat(self.fd).st_size if self.fd >= 0 else 0
+        except OSError:
+            return 0
+
+    def close(self) -> None:
+        """Close this process's own descriptor; those who inherited it go on."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+
+def share_secret(folder: Path, producer: str, secret: str) -> None:
+    """Tell the indexer of a value to mask in the spools of *producer*."""
+    path = folder / f"{producer}{SECRETS_SUFFIX}"
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(fd, msgspec.json.encode(secret) + b"\n")
+    finally:
+        os.close(fd)
+
+
+def shared_secrets(folder: Path, producer: str) -> list[str]:
+    """What the process of *producer* (and those that it goes on for) asked to have masked."""
+    try:
+        lines = (folder / f"{producer}{SECRETS_SUFFIX}").read_bytes().splitlines()
+    except OSError:
+        return []
+    return [msgspec.json.decode(line, type=str) for line in lines]
+
+
+def is_in_memory(folder: Path) -> bool:
+    """Whether *folder* is in memory, so that nothing in it ever reaches a disk."""
+    return folder.is_relative_to(_MEMORY)
+
+
+def is_abandoned(fd: int) -> bool:
+    """Whether nobody holds the spool open for writing any more (*fd* is a reader's own)."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    fcntl.flock(fd, fcntl.LOCK_UN)
+    return True

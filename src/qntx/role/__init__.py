@@ -1,0 +1,1 @@
+"""Recruiting: read job descriptions, extract what they ask for, score candidates against it."""

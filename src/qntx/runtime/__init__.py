@@ -1,0 +1,1 @@
+"""Running handlers: registry, context, the one door, workers and their supervisor."""

@@ -1,0 +1,275 @@
+"""Keeps workers alive and busy, carries wishes to running jobs, and leases to the store."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import selectors
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable
+
+from qntx.capture.session import journal_of
+from qntx.config import Settings
+from qntx.journal.wake import Waker
+from qntx.runtime.dispatch import Dispatcher
+from qntx.runtime.fleet import WorkerProcess, death_reason, oom_kills, spawn
+from qntx.runtime.judge import give_back, judge
+from qntx.runtime.leases import LEASE_S, Leases
+from qntx.runtime.waiting import Waiting
+from qntx.runtime.wire import Beat, Done, Leased, Ready, Returned, Shutdown, Stop
+from qntx.runtime.wishes import STOP_GRACE_S, TERM_GRACE_S, Wishes
+from qntx.storage.sqlite.holder import holder_of
+from qntx.storage.sqlite.store import UNAVAILABLE, Store
+
+LOG = logging.getLogger("qntx.runtime")
+#: How often to look without being woken, seconds: delayed jobs, lost wake-ups.
+POLL_S = 0.5
+#: A worker holds as many jobs as take it about so long, seconds, and at most this many.
+DEPTH_S = 0.05
+MAX_DEPTH = 512
+#: The longest pause before a worker is started that could not start the last times, seconds.
+MAX_SPAWN_PAUSE_S = 30.0
+
+
+class Supervisor:
+    """Claims jobs and hands them to its workers; runs in a thread of its own."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        workers: int,
+        *,
+        lease_s: float = LEASE_S,
+        stop_grace_s: float = STOP_GRACE_S,
+        tend: Callable[[], object] | None = None,
+    ) -> None:
+        """*tend* is called every half second at least: what else has to be kept alive."""
+        self._settings = settings
+        self._wanted = workers
+        self._tend = tend
+        self._journal = journal_of(settings.home, settings.capture)
+        self._workers: list[WorkerProcess] = []
+        self._selector = selectors.DefaultSelector()
+        self._waker = Waker(settings.home, "jobs")
+        self._stopping = threading.Event()
+        self._grace_s = 10.0
+        self._thread: threading.Thread | None = None
+        self._number = 0
+        self._spawn_at = 0.0
+        self._failed_starts = 0
+        self._culprit = 0
+        self._wishes = Wishes(self._workers, stop_grace_s)
+        self._leases = Leases(settings.home, lease_s, self._journal)
+
+    def start(self) -> None:
+        """Start the workers, and supervise them in the background."""
+        self._waker.listen()
+        for fd in self._waker.descriptors:
+            self._selector.register(fd, selectors.EVENT_READ, None)
+        self._thread = threading.Thread(target=self._run, name="qntx-supervisor", daemon=True)
+        self._thread.start()
+
+    def stop(self, grace_s: float = 10.0) -> None:
+        """End the workers: running jobs may finish within *grace_s* seconds, or are requeued."""
+        self._grace_s = grace_s
+        self._stopping.set()
+        self._waker.poke()
+        if self._thread is not None:
+            self._thread.join(grace_s + 15)
+
+    def status(self) -> list[dict[str, object]]:
+        """The workers: name, process id, whether ready, and the jobs they hold."""
+        return [
+            {"name": w.name, "pid": w.process.pid, "ready": w.introduced is not None,
+             "jobs": list(w.jobs)}
+            for w in list(self._workers)
+        ]  # fmt: skip
+
+    # -- the loop ------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        store = Store(self._settings.database)
+        with contextlib.suppress(*UNAVAILABLE):
+            store.expect_losses()
+        waiting = Waiting(self._journal)
+        self._dispatcher = Dispatcher(store, self._settings, self._leases, waiting)
+        while not self._stopping.is_set():
+            pause = self._round(store)
+            for key, _ in self._selector.select(min(POLL_S, pause)):
+                self._handle(key)
+        self._end_workers(store)
+        store.close()
+        self._leases.close()
+
+    def _round(self, store: Store) -> float:
+        """Do what there is to do; returns after how many seconds to look again."""
+        pause = POLL_S  # also when the store is locked or full: the next look does it
+        try:
+            if self._tend is not None:
+                self._tend()
+            self._end_silent_workers(time.monotonic())
+            self._replace_workers(time.monotonic())
+            self._wishes.carry(store)  # reads only: also while nothing can be written
+            pause = self._dispatcher.dispatch(self._workers)
+            self._keep_leases(store)
+        except UNAVAILABLE:
+            self._name_culprit()
+        except Exception:  # noqa: BLE001 - a supervisor that dies leaves everything unsupervised
+            traceback.print_exc()
+        self._wishes.press(time.monotonic())
+        return pause
+
+    def _name_culprit(self) -> None:
+        """Say once who keeps everybody from writing, where that will not pass by itself."""
+        holder = holder_of(self._settings.database)
+        if holder is not None and holder.stopped and holder.pid != self._culprit:
+            self._culprit = holder.pid
+            LOG.warning("the database is locked by %s", holder.text)
+
+    def _handle(self, key: selectors.SelectorKey) -> None:
+        worker: WorkerProcess | None = key.data
+        if worker is None:
+            self._waker.clear()
+        elif key.fd == worker.pidfd:
+            self._died(worker)
+        else:
+            messages = worker.channel.receive()
+            if messages is None:
+                self._selector.unregister(worker.channel.fileno())
+                return
+            for message in messages:
+                self._take(worker, message)
+
+    def _take(self, worker: WorkerProcess, message: object) -> None:
+        worker.last_beat = now = time.monotonic()
+        if isinstance(message, Done):
+            for job_id in message.job_ids:
+                worker.forget(job_id)
+                self._wishes.forget(job_id)
+            number = len(message.job_ids)
+            worker.executed += number
+            each_s = (now - worker.since) / number
+            worker.depth = max(1, min(MAX_DEPTH, int(DEPTH_S / max(each_s, 1e-6))))
+            worker.since = now
+        elif isinstance(message, Returned):
+            worker.recalled = False
+            for job_id in message.job_ids:
+                job = worker.sync.pop(job_id, None)
+                if job is not None:
+                    self._dispatcher.backlog.append(job)
+        elif isinstance(message, Ready):
+            worker.introduced = message
+            self._leases.announce([*message.sync, *message.asynchronous])
+            self._failed_starts = 0
+            worker.send(Leased(self._leases.lease_s))
+        else:
+            assert isinstance(message, Beat)
+            worker.oom_kills = oom_kills()  # what was killed before is not this worker
+
+    # -- leases ----------------------------------------------------------------------------------
+
+    def _end_silent_workers(self, now: float) -> None:
+        """Needs no store: the silent one may be what keeps everybody from writing to it."""
+        for worker in self._workers:
+            if worker.jobs and now - worker.last_beat > self._leases.lease_s:
+                worker.kill_reason = "lease_expired"
+                worker.kill(signal.SIGKILL)
+
+    def _keep_leases(self, store: Store) -> None:
+        now = time.monotonic()
+        live = [w for w in self._workers if now - w.last_beat <= self._leases.lease_s]
+        held = [job for w in live for job in w.jobs.values()] + self._dispatcher.backlog
+        lost = self._leases.renew(store, held)
+        if lost is not None:
+            for job_id in lost:
+                self._wishes.wish(job_id, "lease_lost", now)
+            for worker in live:
+                worker.send(Leased(self._leases.lease_s))
+        ours = {job.id for w in self._workers for job in w.jobs.values()}
+        ours.update(job.id for job in self._dispatcher.backlog)
+        self._leases.rescue(store, ours)
+
+    # -- workers ---------------------------------------------------------------------------------
+
+    def _replace_workers(self, now: float) -> None:
+        """
+        As many workers as wanted, beside those that are about to end.
+
+        One that cannot even start is not tried in a tight loop, and there are never more than
+        twice as many.
+        """
+        while (
+            sum(not worker.closing for worker in self._workers) < self._wanted
+            and len(self._workers) < 2 * self._wanted
+            and now >= self._spawn_at
+        ):
+            self._spawn()
+
+    def _spawn(self) -> None:
+        self._number += 1
+        worker = spawn(self._settings, f"worker-{self._number}", self._leases.lock)
+        self._selector.register(worker.channel.fileno(), selectors.EVENT_READ, worker)
+        self._selector.register(worker.pidfd, selectors.EVENT_READ, worker)
+        self._workers.append(worker)
+
+    def _died(self, worker: WorkerProcess) -> None:
+        """A worker ended: its jobs are judged, and another worker takes its place."""
+        with contextlib.suppress(KeyError, ValueError):
+            # What it had sent before it died counts.
+            while self._selector.get_key(worker.channel.fileno()):
+                messages = worker.channel.receive()
+                if messages is None:
+                    break
+                for message in messages:
+                    self._take(worker, message)
+        code = worker.process.wait()
+        self._selector.unregister(worker.pidfd)
+        os.close(worker.pidfd)
+        with contextlib.suppress(KeyError, ValueError):
+            self._selector.unregister(worker.channel.fileno())
+        worker.channel.close()
+        self._workers.remove(worker)
+        self._judge_all(worker, death_reason(worker, code))
+        if worker.introduced is None and code != -signal.SIGKILL:
+            self._failed_starts += 1
+            pause_s = min(MAX_SPAWN_PAUSE_S, 0.25 * 2 ** min(self._failed_starts, 10))
+            self._spawn_at = time.monotonic() + pause_s
+
+    def _judge_all(self, worker: WorkerProcess, reason: str) -> None:
+        # One that was killed because of one of its jobs: the others have done nothing wrong.
+        others = "neighbour_stopped" if worker.doomed else reason
+        for number, job in enumerate(worker.jobs.values()):
+            why = worker.doomed.get(job.id, others)
+            judge(job, why, self._journal, worker.introduced, next_in_line=number == 0)
+
+    def _end_workers(self, store: Store) -> None:
+        for job in self._dispatcher.backlog:
+            give_back(job, self._journal, "the server stops")
+        self._dispatcher.backlog.clear()
+        deadline = time.monotonic() + self._grace_s
+        for worker in self._workers:
+            worker.closing = True
+            worker.send(Shutdown())
+        asked = False
+        while self._workers:
+            now = time.monotonic()
+            if now > deadline and not asked:
+                asked, deadline = True, now + TERM_GRACE_S
+                for worker in self._workers:
+                    for job_id in worker.jobs:
+                        worker.send(Stop(job_id, "shutdown"))
+            elif now > deadline:
+                for worker in self._workers:
+                    worker.kill_reason = "server_shutdown"
+                    worker.kill(signal.SIGKILL)
+            self._end_silent_workers(time.monotonic())
+            with contextlib.suppress(*UNAVAILABLE):
+                if self._tend is not None:
+                    self._tend()
+                self._keep_leases(store)
+            for key, _ in self._selector.select(0.1):
+                self._handle(key)

@@ -1,0 +1,115 @@
+"""Connections to the SQLite file: one way to open it, one way to write to it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import apsw
+
+from qntx.errors import StoreUnavailable
+from qntx.journal.segment import private_folder
+from qntx.storage.sqlite.holder import holder_of
+from qntx.storage.sqlite.turns import in_line, patience
+
+BUSY_TIMEOUT_MS = 5_000
+
+
+def connect(path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> apsw.Connection:
+    """
+    A connection to the database at *path* (made if missing), in WAL mode with foreign keys on.
+
+    Raises StoreUnavailable when the file cannot be opened or is no database.
+    """
+    try:
+        private_folder(path.parent)
+        # SQLite makes its files with the mode of the database: nobody else reads what jobs say.
+        # (One that exists is never opened here: closing it would drop SQLite's own locks.)
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        connection = apsw.Connection(str(path))
+        connection.set_busy_handler(patience(busy_timeout_ms / 1000))
+        _set_up(connection, busy_timeout_ms / 1000)
+    except (apsw.Error, OSError) as error:
+        raise unavailable(path, error) from error
+    return connection
+
+
+def _set_up(connection: apsw.Connection, patience_s: float) -> None:
+    """Modes and limits; of an existing database this reads only, so it waits for no writer."""
+    # A plan is made once: SQLite otherwise makes one anew whenever another value is bound to a
+    # LIMIT, or to what an index is chosen by (measured: a claim took ten times as long).
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            if connection.execute("PRAGMA page_count").fetchall() == [(0,)]:
+                # Before anything else: it gives space back (retention).
+                connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+            connection.execute("PRAGMA journal_mode=WAL").fetchall()
+            break
+        except apsw.BusyError:
+            # Several processes make a new database at once: that, SQLite does not wait for.
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+    connection.execute(
+        "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY;"
+        "PRAGMA cache_size=-16000"
+    ).fetchall()
+
+
+@contextmanager
+def transaction(connection: apsw.Connection) -> Iterator[apsw.Connection]:
+    """
+    One write transaction: committed at the end, rolled back on any exception.
+
+    It begins IMMEDIATE, because a busy timeout does not help a transaction that has read and
+    then wants to write.
+    """
+    with in_line(os.path.dirname(connection.filename)):
+        connection.execute("BEGIN IMMEDIATE")
+    with committing(connection):
+        yield connection
+
+
+@contextmanager
+def committing(connection: apsw.Connection) -> Iterator[None]:
+    """The rest of a transaction that has begun: commit, or roll back on any exception."""
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def unavailable(path: Path, error: Exception) -> StoreUnavailable:
+    """The clear error for a database at *path* that cannot be used."""
+    if isinstance(error, apsw.NotADBError | apsw.CorruptError):
+        return StoreUnavailable(
+            f"the database {path} is damaged ({error}) - it was left as it is; "
+            "restore a backup, or move the file away to start with an empty one"
+        )
+    if isinstance(error, apsw.BusyError | apsw.LockedError):
+        holder = holder_of(path)
+        if holder is not None and holder.stopped:
+            return StoreUnavailable(f"the database {path} is locked by {holder.text}")
+        by = "another process" if holder is None else holder.text
+        return StoreUnavailable(
+            f"the database {path} is locked by {by} - try again when that one is done"
+        )
+    if isinstance(error, apsw.FullError):
+        return StoreUnavailable(
+            f"the disk under {path} is full - free some space; what runs report is kept meanwhile"
+        )
+    if isinstance(error, apsw.ReadOnlyError | apsw.CantOpenError | PermissionError):
+        return StoreUnavailable(
+            f"the database {path} cannot be opened for writing ({error}) - "
+            "check the folder's permissions and owner, or set QNTX_HOME to another folder"
+        )
+    return StoreUnavailable(f"the database {path} cannot be used: {error} - see qntx doctor")

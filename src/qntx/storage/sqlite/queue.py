@@ -1,0 +1,283 @@
+"""The queue in SQLite: every move is one transaction, and names the state it moves from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+import msgspec
+
+from qntx.clock import from_iso, iso, now_us
+from qntx.errors import Conflict, IllegalTransition, NotFound
+from qntx.model.job import Claimed, JobRequest, JobStatus, check_move
+from qntx.storage.sqlite.connection import transaction
+from qntx.storage.sqlite.inserts import insert_job, parent_of, wake_parent
+from qntx.storage.sqlite.jobs import load_json
+
+# The index is named: left to itself, SQLite sorts everything that is queued for every claim.
+_CLAIM = """
+UPDATE async_ix_jobs SET status = 'running', attempt = attempt + 1, updated_at = :at,
+    started_at = ifnull(started_at, :at), completed_at = NULL, error = NULL, error_type = NULL,
+    error_stage = NULL, error_details = NULL, pulse_state = NULL, stop_request = NULL
+WHERE rowid IN (SELECT rowid FROM async_ix_jobs INDEXED BY jobs_ready
+                WHERE status = 'queued' AND next_attempt_at IS NULL
+                AND handler_name IN (SELECT value FROM json_each(:handlers))
+                ORDER BY priority DESC, rowid LIMIT :limit)
+RETURNING id, handler_name, source, payload, attempt, max_attempts, checkpoint, execution_id,
+          parent_job_id, retry_count, crash_count, priority, rowid
+"""
+_STARTED = """
+INSERT INTO job_attempts(job_id, attempt, execution_id, status, worker, started_at, lease_until)
+VALUES(?, ?, ?, 'running', ?, ?, ?)
+ON CONFLICT(job_id, attempt) DO UPDATE SET status = 'running', worker = excluded.worker,
+    started_at = excluded.started_at, lease_until = excluded.lease_until, ended_at = NULL,
+    pid = NULL, error = NULL, error_type = NULL, error_stage = NULL, reason = NULL
+"""
+_DESCENDANTS = """
+WITH RECURSIVE below(id) AS (
+    SELECT id FROM async_ix_jobs WHERE parent_job_id = ?
+    UNION SELECT j.id FROM async_ix_jobs j JOIN below ON j.parent_job_id = below.id)
+SELECT j.id, j.status FROM async_ix_jobs j JOIN below USING (id)
+WHERE j.status IN ('queued', 'running', 'paused')
+"""
+
+
+class JobQueue:
+    """Moves of jobs; *changed* is called after each that may give a worker something to do."""
+
+    def __init__(self, connection: apsw.Connection, changed: Callable[[], None]) -> None:
+        self._db = connection
+        self._changed = changed
+
+    # -- into the queue --------------------------------------------------------------------------
+
+    def enqueue(self, requests: Sequence[JobRequest]) -> list[str]:
+        """
+        Put jobs on the queue, all or none; returns their ids in the order given.
+
+        An idempotency key that was used before, and *unique* with a job that is still active,
+        give the id of that job.
+        """
+        now = now_us()
+        with transaction(self._db):
+            ids = [insert_job(self._db, request, now) for request in requests]
+        self._changed()
+        return ids
+
+    # -- out of it -------------------------------------------------------------------------------
+
+    def claim(
+        self, limit: int, worker: str, handlers: Iterable[str], lease_s: float
+    ) -> list[Claimed]:
+        """
+        Take up to *limit* due jobs of *handlers*, each as a new attempt leased for *lease_s*.
+
+        The highest priority comes first, within a priority the oldest.
+        """
+        now = now_us()
+        at, until = iso(now), iso(now + int(lease_s * 1e6))
+        names = msgspec.json.encode(list(handlers)).decode()
+        with transaction(self._db):
+            self._db.execute(
+                "UPDATE async_ix_jobs SET next_attempt_at = NULL"
+                " WHERE status = 'queued' AND next_attempt_at <= ?",
+                (at,),
+            )
+            values = {"at": at, "limit": limit, "handlers": names}
+            rows = self._db.execute(_CLAIM, values).fetchall()
+            rows.sort(key=_claim_order)
+            self._db.cursor().executemany(
+                _STARTED, [(row[0], row[4], row[7], worker, at, until) for row in rows]
+            )
+        return [_claimed(row) for row in rows]
+
+    def has_due(self, handlers: Iterable[str]) -> bool:
+        """Whether a claim would find something; reads only."""
+        names = msgspec.json.encode(list(handlers)).decode()
+        mine = "handler_name IN (SELECT value FROM json_each(?1))"
+        sql = (
+            "SELECT EXISTS(SELECT 1 FROM async_ix_jobs INDEXED BY jobs_ready"
+            f" WHERE status = 'queued' AND next_attempt_at IS NULL AND {mine})"
+            " OR EXISTS(SELECT 1 FROM async_ix_jobs INDEXED BY jobs_delayed"
+            f" WHERE status = 'queued' AND next_attempt_at <= ?2 AND {mine})"
+        )
+        return bool(self._value(sql, names, iso(now_us())))
+
+    def next_due_us(self) -> int | None:
+        """When the next delayed job is due (UTC microseconds), or None."""
+        found = self._value(
+            "SELECT min(next_attempt_at) FROM async_ix_jobs WHERE status = 'queued'"
+            " AND next_attempt_at IS NOT NULL"
+        )
+        return None if found is None else from_iso(str(found))
+
+    # -- control ---------------------------------------------------------------------------------
+
+    def cancel(self, job_id: str, *, children: bool = True) -> str:
+        """
+        Cancel a job (and its active descendants); returns its status now.
+
+        A running one is asked to stop, and is cancelled when it has. Raises NotFound, or
+        IllegalTransition for a job that is over.
+        """
+        with transaction(self._db):
+            status = self._stop(job_id, JobStatus.CANCELLED, "cancel")
+            for child, _ in (
+                self._db.execute(_DESCENDANTS, (job_id,)).fetchall() if children else ()
+            ):
+                self._stop(str(child), JobStatus.CANCELLED, "cancel")
+        self._changed()
+        return status
+
+    def pause(self, job_id: str) -> str:
+        """Pause a job; a running one when it has stopped. Raises as :meth:`cancel`."""
+        with transaction(self._db):
+            status = self._stop(job_id, JobStatus.PAUSED, "pause")
+        self._changed()
+        return status
+
+    def resume(self, job_id: str) -> str:
+        """Put a paused job back on the queue. Raises NotFound or IllegalTransition."""
+        return self._requeue(job_id, {JobStatus.PAUSED})
+
+    def retry(self, job_id: str) -> str:
+        """Put a failed or cancelled job back on the queue; its checkpoint stays."""
+        return self._requeue(job_id, {JobStatus.FAILED, JobStatus.CANCELLED})
+
+    def stop_requests(self) -> list[tuple[str, str]]:
+        """Running jobs that somebody wants to stop: (job id, ``cancel`` or ``pause``)."""
+        rows = self._db.execute(
+            "SELECT id, stop_request FROM async_ix_jobs WHERE status = 'running'"
+            " AND stop_request IS NOT NULL"
+        )
+        return [(str(job_id), str(request)) for job_id, request in rows]
+
+    # -- leases ----------------------------------------------------------------------------------
+
+    def renew(self, attempts: Sequence[tuple[str, int]], lease_s: float) -> set[tuple[str, int]]:
+        """
+        Prolong the leases of attempts (job id, number) by *lease_s* from now.
+
+        Returns those that are over in the store, so that there is nothing to prolong.
+        """
+        until = iso(now_us() + int(lease_s * 1e6))
+        with transaction(self._db):
+            renewed = self._db.cursor().executemany(
+                "UPDATE job_attempts SET lease_until = ? WHERE job_id = ? AND attempt = ?"
+                " AND ended_at IS NULL RETURNING job_id, attempt",
+                [(until, job_id, attempt) for job_id, attempt in attempts],
+            )
+            return set(attempts).difference((str(j), int(str(a))) for j, a in renewed)
+
+    def running(self) -> list[tuple[Claimed, str, str | None]]:
+        """Attempts that are running under a lease, each with its worker and its lease's end."""
+        rows = self._db.execute(
+            "SELECT j.id, j.handler_name, j.source, j.payload, a.attempt, j.max_attempts,"
+            " j.checkpoint, j.execution_id, j.parent_job_id, j.retry_count, j.crash_count,"
+            " a.worker, a.lease_until FROM job_attempts a JOIN async_ix_jobs j ON j.id = a.job_id"
+            " WHERE a.status = 'running' AND a.lease_until IS NOT NULL AND a.ended_at IS NULL"
+            " AND j.attempt = a.attempt"
+        ).fetchall()
+        return [(_claimed(row), str(row[11]), row[12]) for row in rows]  # type: ignore[misc]
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _stop(self, job_id: str, target: JobStatus, request: str) -> str:
+        status = self._status(job_id)
+        check_move(job_id, status, target)
+        self._check_door(job_id, request)
+        at = iso(now_us())
+        if status is JobStatus.RUNNING:
+            self._db.execute(
+                "UPDATE async_ix_jobs SET stop_request = CASE WHEN stop_request = 'cancel' THEN"
+                " stop_request ELSE ? END, updated_at = ? WHERE id = ? AND status = 'running'",
+                (request, at, job_id),
+            )
+            return str(status)
+        self._db.execute(
+            "UPDATE async_ix_jobs SET status = ?1, updated_at = ?2, completed_at = CASE WHEN ?1 ="
+            " 'cancelled' THEN ?2 END WHERE id = ?3 AND status = ?4",
+            (str(target), at, job_id, str(status)),
+        )
+        if target is JobStatus.CANCELLED:
+            wake_parent(self._db, parent_of(self._db, job_id), at)
+        return str(target)
+
+    def _requeue(self, job_id: str, allowed: set[JobStatus]) -> str:
+        with transaction(self._db):
+            status = self._status(job_id)
+            if status not in allowed:
+                check_move(job_id, status, JobStatus.QUEUED)
+                raise IllegalTransition(
+                    f"job {job_id} is {status}; this works for one that is "
+                    f"{' or '.join(sorted(allowed))}"
+                )
+            self._check_door(job_id, "retry")
+            self._db.execute(
+                "UPDATE async_ix_jobs SET status = 'queued', next_attempt_at = NULL,"
+                " pulse_state = NULL, stop_request = NULL, completed_at = NULL, crash_count = 0,"
+                " updated_at = ? WHERE id = ? AND status = ?",
+                (iso(now_us()), job_id, str(status)),
+            )
+        self._changed()
+        return str(JobStatus.QUEUED)
+
+    def _check_door(self, job_id: str, wish: str) -> None:
+        """Raises Conflict where no handler stands behind the job, so that *wish* has no sense."""
+        door = self._value("SELECT door FROM async_ix_jobs WHERE id = ?", job_id)
+        if door == "command" and wish != "cancel":
+            raise Conflict(
+                f"job {job_id} is a command, not a handler - run it again with qntx run"
+                if wish == "retry"
+                else f"job {job_id} is a command, which can only be cancelled (qntx cancel)"
+            )
+        if door == "block":
+            pid = self._value(
+                "SELECT pid FROM job_attempts WHERE job_id = ? ORDER BY attempt DESC", job_id
+            )
+            raise Conflict(
+                f"job {job_id} is a block of a program (qntx.capture) - run that again"
+                if wish == "retry"
+                else f"job {job_id} is a block of the program with process id {pid} - stop that"
+            )
+
+    def _status(self, job_id: str) -> JobStatus:
+        found = self._value("SELECT status FROM async_ix_jobs WHERE id = ?", job_id)
+        if found is None:
+            raise NotFound(f"there is no job {job_id!r} - qntx jobs lists those that there are")
+        return JobStatus(str(found))
+
+    def _value(self, sql: str, *values: Any) -> Any:
+        for row in self._db.execute(sql, values):
+            return row[0]
+        return None
+
+
+def wish_of(database: Path, job_id: str) -> str | None:
+    """
+    What somebody asks the running job *job_id* for: ``cancel``, ``pause`` or nothing (None).
+
+    Raises apsw.Error. The database is open for this look only, so that no fork inherits it.
+    """
+    connection = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        sql = "SELECT stop_request FROM async_ix_jobs WHERE id = ? AND status = 'running'"
+        for (wish,) in connection.execute(sql, (job_id,)):
+            return None if wish is None else str(wish)
+        return None
+    finally:
+        connection.close()
+
+
+def _claim_order(row: tuple[Any, ...]) -> tuple[int, int]:
+    return -row[11], row[12]
+
+
+def _claimed(row: Any) -> Claimed:
+    return Claimed(
+        id=row[0], handler_name=row[1], source=row[2], payload=load_json(row[3]), attempt=row[4],
+        max_attempts=row[5], checkpoint=load_json(row[6]), execution_id=row[7],
+        parent_job_id=row[8], retry_count=row[9], crash_count=row[10],
+    )  # fmt: skip

@@ -1,0 +1,103 @@
+"""Search over the lines of all runs: newest first, complete, a page at a time."""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from typing import Any
+
+import apsw
+
+from qntx.clock import monotonic_s
+from qntx.model.search import FoundLine, FoundPage, Indexed
+from qntx.model.views import LogFilter
+from qntx.storage.sqlite.candidates import END, Candidates
+from qntx.storage.sqlite.jobs import make_cursor, read_cursor
+from qntx.storage.sqlite.lines import SELECT_LINE, line_of, lines_where, teach
+
+MAX_PAGE = 1_000
+#: How long one call may look; its page then says where the next one goes on.
+PATIENCE_S = 0.5
+
+# A schedule has a log of its own, and is no job.
+_JOBS = """
+LEFT JOIN async_ix_jobs j ON j.id = a.job_id
+LEFT JOIN scheduled_pulse_jobs p ON j.id IS NULL AND p.id = a.job_id
+"""
+_SELECT = SELECT_LINE.replace(
+    "FROM log_lines", ", coalesce(j.handler_name, p.handler_name, 'schedule'),"
+    " coalesce(j.source, p.ats_code)\nFROM log_lines", 1,
+) + _JOBS  # fmt: skip
+
+
+def search(
+    connection: apsw.Connection,
+    wanted: LogFilter,
+    *,
+    handler: str | None = None,
+    limit: int = 100,
+    cursor: str | None = None,
+) -> FoundPage:
+    """
+    Lines of all runs that fit *wanted* (and are of *handler*), the newest first.
+
+    Runs that began last come first, in each the newest line. A page may hold fewer lines than
+    *limit*, or none, and yet have a cursor: there was more than half a second allows for.
+    """
+    teach(connection)
+    limit = max(1, min(limit, MAX_PAGE))
+    where, values = lines_where(wanted)
+    among = None
+    if handler is not None:
+        where += " AND j.handler_name = :handler"
+        values["handler"] = handler
+        among = cache(partial(_is_of, connection, handler))
+    sql = f"{_SELECT} {where} ORDER BY l.id DESC LIMIT :limit"
+    high = END if cursor is None else read_cursor(cursor)
+    deadline = monotonic_s() + PATIENCE_S
+    rows: list[tuple[Any, ...]] = []
+    end: int | None = None
+    with connection:  # everything of one moment, also while lines move into the index
+        candidates = Candidates(connection, wanted)
+        for start, stop in candidates.between(0, high, backwards=True, among=among):
+            place = {"low": start, "high": stop, "limit": limit + 1 - len(rows)}
+            rows += connection.execute(sql, values | place).fetchall()
+            if len(rows) > limit:
+                end = rows[limit - 1][0]
+                break
+            if monotonic_s() > deadline:
+                end = start
+                break
+        covered = indexed(connection)
+    return FoundPage(
+        q=wanted.text or "",
+        logs=[_found(row) for row in rows[:limit]],
+        next_cursor=make_cursor(end) if end is not None else None,
+        indexed=covered,
+    )
+
+
+def _is_of(connection: apsw.Connection, handler: str, run_key: int) -> bool:
+    """Whether an attempt is of a job of *handler*."""
+    sql = (
+        "SELECT 1 FROM job_attempts a JOIN async_ix_jobs j ON j.id = a.job_id"
+        " WHERE a.run_key = ? AND j.handler_name = ?"
+    )
+    return any(connection.execute(sql, (run_key, handler)).fetchall())
+
+
+def indexed(connection: apsw.Connection) -> Indexed:
+    """How many lines the index covers, and how many wait."""
+    values = []
+    for sql in (
+        "SELECT total(lines) FROM search_blocks",
+        "SELECT total(stored - indexed) FROM job_attempts INDEXED BY attempts_unindexed"
+        " WHERE stored > indexed",
+    ):
+        values += [int(number) for (number,) in connection.execute(sql)]
+    return Indexed(*values)
+
+
+def _found(row: tuple[Any, ...]) -> FoundLine:
+    line = line_of(row[:-2], with_job=True)
+    fields = {name: getattr(line, name) for name in line.__struct_fields__}
+    return FoundLine(**fields, handler_name=row[-2], job_source=row[-1])

@@ -1,0 +1,84 @@
+"""How large the database is, and how it gives space back to the disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+
+_INCREMENTAL = 2
+
+
+class Space(NamedTuple):
+    """Pages of the database: all, and those that hold nothing."""
+
+    page_bytes: int
+    pages: int
+    free: int
+
+    @property
+    def mostly_free(self) -> bool:
+        """Whether more than half of a file of some size holds nothing."""
+        return self.free > 10_000 and 2 * self.free > self.pages
+
+
+def space(connection: apsw.Connection) -> Space:
+    """The pages of the database."""
+    return Space(*(_pragma(connection, name) for name in
+                   ("page_size", "page_count", "freelist_count")))  # fmt: skip
+
+
+def gives_back(connection: apsw.Connection) -> bool:
+    """Whether free pages can be given back step by step; databases of old programs cannot."""
+    return _pragma(connection, "auto_vacuum") == _INCREMENTAL
+
+
+def give_back(connection: apsw.Connection, pages: int) -> None:
+    """Move up to *pages* pages from the end of the file into free ones, and cut it there."""
+    connection.execute(f"PRAGMA incremental_vacuum({int(pages)})").fetchall()
+
+
+def checkpoint(connection: apsw.Connection) -> None:
+    """Fold the write-ahead log into the database, as far as its readers allow; waits for none."""
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+
+def compact(connection: apsw.Connection) -> None:
+    """
+    Write the whole database anew, without free pages, so that it gives space back from then on.
+
+    Nobody else can write while it works (some seconds a gigabyte), and it needs as much space
+    again. Raises apsw.Error when somebody writes, or the disk is full.
+    """
+    connection.execute("PRAGMA auto_vacuum=INCREMENTAL").fetchall()
+    connection.execute("VACUUM")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def database_bytes(path: Path) -> int:
+    """Bytes of the database and its write-ahead log; its files are never opened here."""
+    return sum(_size(f"{path}{suffix}") for suffix in ("", "-wal", "-shm"))
+
+
+def folder_bytes(folder: Path) -> int:
+    """Bytes that the files of *folder* take on the disk."""
+    try:
+        with os.scandir(folder) as entries:
+            return sum(_size(entry.path) for entry in entries)
+    except OSError:
+        return 0
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path, follow_symlinks=False).st_blocks * 512
+    except OSError:
+        return 0
+
+
+def _pragma(connection: apsw.Connection, name: str) -> int:
+    for (value,) in connection.execute(f"PRAGMA {name}"):
+        return int(value)
+    return 0

@@ -1,0 +1,80 @@
+"""The store of one data directory: a connection per thread, and the tables behind it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import apsw
+
+from qntx.errors import StoreUnavailable
+from qntx.journal.wake import Waker
+from qntx.storage.migrate import open_database
+from qntx.storage.sqlite.jobs import JobStore
+from qntx.storage.sqlite.logs import LogStore
+from qntx.storage.sqlite.queue import JobQueue
+
+#: What a statement may raise when the database takes nothing right now.
+UNAVAILABLE: tuple[type[Exception], ...] = (apsw.Error, StoreUnavailable)
+
+
+class Store:
+    """Opens the database at *path* on first use, once per thread, up to date."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._waker = Waker(path.parent, "jobs")
+        self._local = threading.local()
+
+    @property
+    def connection(self) -> apsw.Connection:
+        """This thread's connection; raises StoreUnavailable."""
+        found: apsw.Connection | None = getattr(self._local, "connection", None)
+        if found is None:
+            found = open_database(self.path)
+            self._local.connection = found
+            self._local.jobs = JobStore(found)
+            self._local.queue = JobQueue(found, self._waker.poke)
+            self._local.logs = LogStore(found)
+        return found
+
+    @property
+    def jobs(self) -> JobStore:
+        """The jobs."""
+        _ = self.connection
+        jobs: JobStore = self._local.jobs
+        return jobs
+
+    @property
+    def queue(self) -> JobQueue:
+        """The queue: moves of jobs."""
+        _ = self.connection
+        queue: JobQueue = self._local.queue
+        return queue
+
+    @property
+    def logs(self) -> LogStore:
+        """The log lines."""
+        _ = self.connection
+        logs: LogStore = self._local.logs
+        return logs
+
+    def poke(self) -> None:
+        """Tell who hands out jobs that there may be one."""
+        self._waker.poke()
+
+    def expect_losses(self) -> None:
+        """
+        From here on what this thread writes may be lost when the machine (not a process) dies.
+
+        For claims and leases: a claim that is lost is a job that waits again, as it must. It saves
+        the wait for the disk between enqueueing a job and its start.
+        """
+        self.connection.execute("PRAGMA synchronous=NORMAL")
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        found = getattr(self._local, "connection", None)
+        if found is not None:
+            found.close()
+            self._local.connection = None

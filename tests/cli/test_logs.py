@@ -1,0 +1,74 @@
+"""``qntx logs``: filters, a page around a line, and words that mean nothing."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from qntx.cli import main
+from qntx.clock import now_us
+from qntx.storage.migrate import open_database
+from tests.storing import Said, store
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    now = now_us()
+    said = [
+        Said(f"line {n} \x1b[31mred".encode(), 10 * (1 + n % 5), "s", None, "logging",
+             f"site.{'ab'[n % 2]}", now - (100 - n) * 60_000_000)
+        for n in range(1, 101)
+    ]  # fmt: skip
+    with closing(open_database(tmp_path / "qntx.db")) as db:
+        store(db, "JB_1", said)
+    return tmp_path
+
+
+def qntx(home: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["--home", str(home), *arguments])
+
+
+def numbers(result: Result) -> list[int]:
+    assert result.exit_code == 0, result.output
+    return [json.loads(line)["id"] for line in result.stdout.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--logger", "site.a", "--level", "error,"], range(8, 101, 10)),
+        (["--logger", "site", "--text", "LINE 7", "--until", "25m30s"], [7, 70, 71, 72, 73, 74]),
+        (["--text", "LINE 7", "--case"], []),
+        (["--text", "^line .5 ", "--regex", "--since", "50m30s"], range(55, 101, 10)),
+        (["--source", "stdout,stderr"], []),
+        (["--around", "50", "--limit", "5"], range(48, 53)),
+        (["--around", "50", "--limit", "4", "--level", "critical"], [44, 49, 54, 59]),
+    ],
+)
+def test_filters(home: Path, options: list[str], expected: list[int]) -> None:
+    assert numbers(qntx(home, "logs", "JB_1", "--json", *options)) == list(expected)
+
+
+def test_what_is_shown_cannot_steer_the_terminal(home: Path) -> None:
+    result = qntx(home, "logs", "JB_1", "--text", "line 42")
+    assert "line 42 \\x1b[31mred" in result.stdout
+    assert "\x1b[31m" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--text", "a[", "--regex"], "error: 'a[' is no pattern that RE2 knows: missing ]: ["),
+        (["--since", "noon"], "error: since: 'noon' is no time"),
+        (["--level", "loud"], "error: 'loud' is no level"),
+        (["--around", "5", "-f"], "error: --around goes with neither"),
+    ],
+)
+def test_what_cannot_be_used_is_named(home: Path, options: list[str], sentence: str) -> None:
+    result = qntx(home, "logs", "JB_1", *options)
+    assert result.exit_code == 1
+    assert sentence in result.stderr

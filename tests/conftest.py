@@ -1,0 +1,47 @@
+"""What tests of all kinds share: replayable chance, and runs recorded without another process."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qntx.capture import lines
+from qntx.capture.session import close_journals
+
+from .recording import Recorded, record
+
+#: One seed for the whole session; set QNTX_SEED to replay one.
+SEED = int(os.environ.get("QNTX_SEED") or random.SystemRandom().randrange(1 << 32))
+
+
+def pytest_report_header() -> str:
+    """Say how to replay what chance decides in this session."""
+    return f"QNTX_SEED={SEED} QNTX_FAULTS={os.environ.get('QNTX_FAULTS', 'quick')}"
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest) -> random.Random:
+    """Random numbers that depend only on the session's seed and the test's name."""
+    return random.Random(f"{SEED}/{request.node.nodeid}")
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Iterator[Callable[..., Recorded]]:
+    """
+    Runs a handler through the one door, and the indexer's rounds, all in this process.
+
+    ``recorded(handler)`` gives what the store holds afterwards; every call is a run of its own.
+    """
+    lines.set_redactor(None)
+
+    def run(handler: Callable[..., Any], **options: Any) -> Recorded:
+        return record(tmp_path / "home", handler, **options)
+
+    yield run
+    close_journals()
+    lines.set_redactor(None)

@@ -1,0 +1,70 @@
+"""Children: the ids that a handler is given, and whose they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qntx.app import App
+from qntx.capture.session import journal_of
+from qntx.errors import BadInput
+from qntx.runtime.execute import execute
+from tests.runtime.conftest import Running
+
+
+def test_a_unique_child_has_the_id_of_its_twin(running: Running) -> None:
+    app = running.app
+    first: Any = running.final(app.enqueue("test.twins"))
+    ids = {*first.result["by_source"], *first.result["by_number"]}
+    assert len(ids) == 2
+    for job_id in ids:
+        child: Any = running.final(job_id)
+        assert (child.status, child.parent_job_id) == ("completed", first.id)
+    # A key is for ever; uniqueness ends with the job.
+    second: Any = running.final(app.enqueue("test.twins"))
+    assert second.result["by_number"] == first.result["by_number"]
+    assert set(second.result["by_source"]).isdisjoint(ids)
+
+
+def test_an_active_twin_of_somebody_else_is_the_child(app: App) -> None:
+    @app.handler("parent")
+    def parent(ctx: Any, payload: Any) -> str:
+        return str(ctx.spawn("child", source="one", unique=True))
+
+    app.handler("child")(lambda ctx, payload: None)
+    twin = app.enqueue("child", source="one")
+    _, outcome = app.run("parent")
+    assert outcome.result == twin
+    assert app.store.jobs.get(twin).parent_job_id is None
+
+
+def test_an_attempt_that_is_over_has_no_more_children(app: App) -> None:
+    @app.handler("parent")
+    def parent(ctx: Any, payload: Any) -> str:
+        return str(ctx.spawn("child", idempotency_key="k"))
+
+    app.handler("child")(lambda ctx, payload: None)
+    app.enqueue("parent")
+    (job,) = app.queue.claim(1, "test", ["parent"], 30)
+    app.store.connection.execute("UPDATE async_ix_jobs SET attempt = 2")  # somebody else's by now
+    outcome = execute(app.registry.get("parent"), job, journal=journal_of(app.settings.home),
+                      settings=app.settings, ports={}, registry=app.registry)  # fmt: skip
+    assert outcome.status == "queued"
+    assert app.store.jobs.counts()["queued"] == 0
+
+
+def test_options_of_a_child_are_checked(app: App) -> None:
+    @app.handler("parent")
+    def parent(ctx: Any, payload: Any) -> None:
+        ctx.spawn("parent", colour="green")
+
+    _, outcome = app.run("parent")
+    assert "colour" in str(outcome.error)
+    assert outcome.error_type == f"{BadInput.__module__}.{BadInput.__qualname__}"
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> App:
+    return App(home=tmp_path / "home")

@@ -1,0 +1,210 @@
+"""Handlers in every form: functions and classes, sync and async, payloads of every kind."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pydantic
+import pytest
+
+import qntx
+from qntx.app import App
+from qntx.builtin import built_in_app
+from qntx.errors import BadInput, UnknownHandler
+from qntx.runtime.registry import Registry
+
+
+class Struct(msgspec.Struct):
+    number: int
+    words: list[str] = []
+
+
+@dataclasses.dataclass
+class Data:
+    number: int
+    words: list[str] = dataclasses.field(default_factory=list)
+
+
+class Model(pydantic.BaseModel):
+    number: int = pydantic.Field(ge=0)
+    words: list[str] = []
+
+
+KINDS = [Struct, Data, Model]
+
+
+def made(home: Path, kind: Any, form: str) -> App:
+    """An application whose handler takes *kind*, in one of four forms."""
+    app = App(home=home, capture={"descriptors": False})
+
+    def function(ctx: qntx.JobContext, payload: Any) -> dict[str, Any]:
+        return {"type": type(payload).__name__, "number": payload.number, "words": payload.words}
+
+    async def coroutine(ctx: qntx.JobContext, payload: Any) -> dict[str, Any]:
+        return function(ctx, payload)
+
+    class Class:
+        def run(self, ctx: qntx.JobContext, payload: Any) -> dict[str, Any]:
+            return function(ctx, payload)
+
+    class AsyncClass:
+        async def run(self, ctx: qntx.JobContext, payload: Any) -> dict[str, Any]:
+            return function(ctx, payload)
+
+    forms: dict[str, Any] = {"function": function, "coroutine": coroutine, "class": Class,
+                             "async class": AsyncClass}  # fmt: skip
+    code = forms[form]
+    (code.run if isinstance(code, type) else code).__annotations__["payload"] = kind
+    app.handler("test.form")(code)
+    return app
+
+
+@pytest.mark.parametrize("form", ["function", "coroutine", "class", "async class"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_form_runs_with_every_kind_of_payload(tmp_path: Path, kind: Any, form: str) -> None:
+    app = made(tmp_path / "home", kind, form)
+    assert app.registry.get("test.form").is_async == ("async" in form or form == "coroutine")
+    job_id, outcome = app.run("test.form", {"number": 3, "words": ["é"]})
+    expected = {"type": kind.__name__, "number": 3, "words": ["é"]}
+    assert (outcome.status, outcome.result) == ("completed", expected)
+    assert app.store.jobs.get(job_id).result == expected
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_payload_is_checked_and_completed_when_it_is_enqueued(tmp_path: Path, kind: Any) -> None:
+    app = made(tmp_path / "home", kind, "function")
+    for payload in ({"number": 3}, kind(number=3)):
+        job_id = app.enqueue("test.form", payload)
+        assert app.store.jobs.get(job_id).payload == {"number": 3, "words": []}
+    for wrong in ({}, {"number": "x"}, {"number": 1, "words": 3}, 7, None):
+        with pytest.raises(BadInput, match=rf"handler 'test\.form'.*{kind.__name__}") as caught:
+            app.enqueue("test.form", wrong)
+        assert "\n" not in str(caught.value)
+    assert app.store.jobs.counts()["queued"] == 2
+
+
+def test_the_faults_of_a_pydantic_payload_are_named_with_their_places(tmp_path: Path) -> None:
+    app = made(tmp_path / "home", Model, "function")
+    with pytest.raises(
+        BadInput, match=r"greater than or equal to 0 \(at number\).*\(at words\.1\)"
+    ):
+        app.enqueue("test.form", {"number": -1, "words": ["a", 2]})
+
+
+def test_a_payload_that_json_cannot_say_is_refused(tmp_path: Path) -> None:
+    app = App(home=tmp_path / "home")
+    app.handler("test.any")(lambda ctx, payload: None)
+    with pytest.raises(BadInput, match=r"'test\.any' cannot be stored"):
+        app.enqueue("test.any", {"x": object()})
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"priority": "high"}, {"delay_s": float("nan")}, {"delay_s": float("inf")}, {"colour": 1},
+     {"max_attempts": 0}, {"source": 3}],
+)  # fmt: skip
+def test_options_that_make_no_sense_are_refused(tmp_path: Path, options: dict[str, Any]) -> None:
+    app = App(home=tmp_path / "home")
+    app.handler("test.any")(lambda ctx, payload: None)
+    with pytest.raises(BadInput, match=r"test\.any"):
+        app.enqueue("test.any", **options)
+    assert app.store.jobs.counts()["queued"] == 0
+
+
+def test_a_class_is_made_anew_for_each_attempt(tmp_path: Path) -> None:
+    app = App(home=tmp_path / "home", capture={"descriptors": False})
+
+    @app.handler("test.counting")
+    class Counting:
+        def __init__(self) -> None:
+            self.calls = 0
+
+        def run(self, ctx: qntx.JobContext, payload: Any) -> int:
+            self.calls += 1
+            return self.calls
+
+    assert [app.run("test.counting")[1].result for _ in range(2)] == [1, 1]
+
+
+def test_a_class_without_run_is_refused_where_it_is_declared(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="Nothing has no method run"):
+
+        @App(home=tmp_path).handler("test.nothing")
+        class Nothing:
+            pass
+
+
+def test_names_and_aliases_are_unique_and_unknown_ones_are_refused(tmp_path: Path) -> None:
+    app = App(home=tmp_path / "home")
+    app.handler("test.one", aliases=("uno",))(lambda ctx, payload: None)
+    with pytest.raises(BadInput, match="'uno' is registered already"):
+        app.handler("uno")(lambda ctx, payload: 1)
+    assert app.store.jobs.get(app.enqueue("uno")).handler_name == "test.one"
+    with pytest.raises(UnknownHandler, match=r"no handler 'dos' - registered are: test\.one"):
+        app.enqueue("dos")
+
+
+# -- discovery -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def module(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
+    found = types.ModuleType("handlers_of_a_test")
+    found.registry = Registry()  # type: ignore[attr-defined]
+    found.registry.handler("test.found")(lambda ctx, payload: None)  # type: ignore[attr-defined]
+    found.other = Registry()  # type: ignore[attr-defined]
+    found.other.handler("test.other")(lambda ctx, payload: None)  # type: ignore[attr-defined]
+    found.number = 3  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, found.__name__, found)
+    return found
+
+
+def test_handlers_are_found_by_the_path_of_their_module(
+    tmp_path: Path, module: types.ModuleType
+) -> None:
+    name = module.__name__
+    assert App(home=tmp_path).registry.names() == []
+    everything, one = App(home=tmp_path), App(home=tmp_path)
+    everything.load([name])
+    assert everything.registry.names() == ["test.found", "test.other"]
+    one.load([f"{name}:other"])
+    assert one.registry.names() == ["test.other"]
+    for wrong in (f"{name}:number", f"{name}:missing", "no.such.module"):
+        with pytest.raises(BadInput, match=r"no qntx App or Registry|cannot be imported"):
+            App(home=tmp_path).load([wrong])
+
+
+@pytest.fixture
+def declare(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Pretend that an installed package declares an entry point."""
+
+    def declare(value: str) -> None:
+        point = importlib.metadata.EntryPoint("a-package", value, "qntx.apps")
+        monkeypatch.setattr("qntx.app.entry_points", lambda group: [point] * (group == point.group))
+
+    return declare
+
+
+def test_handlers_of_installed_packages_are_found(
+    tmp_path: Path, module: types.ModuleType, declare: Callable[[str], None]
+) -> None:
+    declare(f"{module.__name__}:registry")
+    names = built_in_app(home=tmp_path).registry.names()
+    assert "test.found" in names
+    assert "role.jd-ingestion" in names
+
+
+@pytest.mark.parametrize("value", ["handlers_of_a_test:number", "no.such.module:app"])
+def test_an_entry_point_that_is_no_application_is_named(
+    tmp_path: Path, module: types.ModuleType, declare: Callable[[str], None], value: str
+) -> None:
+    declare(value)
+    with pytest.raises(BadInput, match=rf"'a-package' = '{value}'"):
+        built_in_app(home=tmp_path)

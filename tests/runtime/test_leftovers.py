@@ -1,0 +1,114 @@
+"""Spools and secrets that killed processes leave in memory: who removes them, and when not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from qntx.app import App
+from qntx.journal.spool import Spool, share_secret, spool_folder
+from tests.runtime.jobs_for_tests import lines, wait_for
+
+OLD_S = 1_000_000_000
+KILLED = """
+import os, sys
+import qntx
+app = qntx.App(home=sys.argv[1])
+
+@app.handler("dies")
+def dies(ctx, payload):
+    qntx.register_secret("a secret of the job")
+    os.write(1, b"past Python\\n")
+    os.killpg(0, 9)
+
+app.run("dies")
+"""
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> App:
+    found = App(home=tmp_path / "home")
+    found.handler("test.noop")(lambda ctx, payload: None)
+    return found
+
+
+def age(path: Path) -> None:
+    os.utime(path, (OLD_S, OLD_S))
+
+
+def test_what_a_killed_run_left_is_stored_and_removed_by_the_next(app: App) -> None:
+    home = app.settings.home
+    died = subprocess.run(
+        [sys.executable, "-c", KILLED, str(home)], start_new_session=True, check=False,
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert died.returncode == -signal.SIGKILL
+    # Its indexer is in a session of its own: it has stored what there was, and cleaned up.
+    folder = spool_folder(home, make=False)
+    wait_for(lambda: not folder.exists())
+    rows = app.store.connection.execute("SELECT message FROM task_logs").fetchall()
+    assert ("past Python",) in rows
+
+
+def test_what_nobody_knows_of_is_removed_when_it_is_old_and_free(app: App) -> None:
+    folder = spool_folder(app.settings.home)
+    gone, held, young = (Spool(folder, name, "stdout") for name in ("GONE", "HELD", "YOUNG"))
+    gone.close()
+    young.close()
+    share_secret(folder, "GONE", "a secret of the dead")
+    for path in (gone.path, held.path, folder / "GONE.secrets"):
+        age(path)
+    other = folder / "somebody's own file"
+    other.touch()
+    age(other)
+    app.run("test.noop")
+    left = {path.name for path in folder.iterdir()}
+    assert left == {"home", held.path.name, young.path.name, other.name}
+    held.close()
+    age(young.path)
+    other.unlink()
+    app.run("test.noop")
+    assert not folder.exists()
+
+
+def test_folders_of_data_directories_that_are_gone_are_removed(app: App, tmp_path: Path) -> None:
+    homes = [tmp_path / name for name in ("deleted", "in use", "there")]
+    folders = []
+    for home in homes:
+        (home / "journal").mkdir(parents=True)
+        folders.append(spool_folder(home))
+        share_secret(folders[-1], "P", "a secret")
+    spools = [Spool(folder, "P", "stdout") for folder in folders]
+    spools[0].close()
+    spools[2].close()
+    for home in homes[:2]:
+        shutil.rmtree(home)
+    app.run("test.noop")
+    assert [folder.exists() for folder in folders] == [False, True, True]
+    spools[1].close()
+    shutil.rmtree(homes[2])
+    app.run("test.noop")
+    assert [folder.exists() for folder in folders] == [False] * 3
+
+
+def test_a_server_that_is_killed_whole_leaves_nothing_for_long(app: App, tmp_path: Path) -> None:
+    from tests.runtime.tree import Tree
+
+    out = tmp_path / "out"
+    tree = Tree(app.settings.home, workers=1)
+    try:
+        app.handler("test.asleep")(lambda ctx, payload: None)
+        app.enqueue("test.asleep", {"path": str(out), "text": "60"})
+        wait_for(lambda: lines(out))
+    finally:
+        tree.kill()
+    folder = spool_folder(app.settings.home, make=False)
+    assert any(path.suffix == ".spool" for path in folder.iterdir())
+    app.run("test.noop")
+    wait_for(lambda: not folder.exists())

@@ -1,0 +1,355 @@
+"""The queue against a model of it: every sequence of moves, in every order, stale ends included."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from qntx.errors import IllegalTransition, NotFound
+from qntx.model.job import FINAL, MOVES, JobRequest, JobStatus
+from tests.runtime.bench import HANDLERS, Attempt, Bench
+
+FULL = os.environ.get("QNTX_FAULTS") == "full"
+ACTIVE = ("queued", "running", "paused")
+BLAMELESS = ("server_restarted", "lease_expired", "neighbour_stopped")
+#: Every change of a job's status, as the database itself saw it.
+WATCH = """
+CREATE TABLE moves(job_id TEXT, before TEXT, after TEXT);
+CREATE TRIGGER watch_moves AFTER UPDATE OF status ON async_ix_jobs WHEN OLD.status <> NEW.status
+BEGIN INSERT INTO moves VALUES(NEW.id, OLD.status, NEW.status); END;
+"""
+
+REQUESTS = st.lists(st.builds(
+    JobRequest, handler_name=st.sampled_from(HANDLERS), source=st.sampled_from("st"),
+    priority=st.integers(-1, 1), delay_s=st.sampled_from([0.0, 0.0, 10.0]),
+    idempotency_key=st.sampled_from([None, None, "k", "l"]), unique=st.booleans(),
+), min_size=1, max_size=4)  # fmt: skip
+
+
+@dataclasses.dataclass
+class Expected:
+    """What the model knows of a job."""
+
+    handler: str
+    source: str
+    priority: int
+    order: int
+    due_us: int
+    parent: str | None = None
+    status: str = "queued"
+    attempt: int = 0
+    begun: bool = False
+    crashes: int = 0
+    stop: str | None = None
+    waiting: bool = False
+    progress: int = 0
+    checkpoint: Any = None
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """Each rule does the same to the queue and to the model; the invariants compare them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="queue-model-"))
+        self.bench = Bench(self.folder / "home")
+        self.bench.store.connection.execute(WATCH)
+        self.now = 1_800_000_000_000_000
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr("qntx.storage.sqlite.queue.now_us", lambda: self.now)
+        self.jobs: dict[str, Expected] = {}
+        self.keys: dict[str, str] = {}
+        self.attempts: list[Attempt] = []
+
+    def teardown(self) -> None:
+        self.bench.close()
+        self.patch.undo()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # -- what the model says ---------------------------------------------------------------------
+
+    def expect(self, request: JobRequest) -> tuple[str | None, Expected]:
+        """The id of the job that stands for *request* already, or the new job."""
+        if request.unique:
+            for job_id, job in self.jobs.items():
+                place = (job.handler, job.source)
+                if place == (request.handler_name, request.source) and job.status in ACTIVE:
+                    return job_id, job
+        if request.idempotency_key in self.keys:
+            job_id = self.keys[str(request.idempotency_key)]
+            return job_id, self.jobs[job_id]
+        due = self.now + int(request.delay_s * 1e6)
+        return None, Expected(request.handler_name, request.source, request.priority,
+                              len(self.jobs), due, request.parent_job_id)  # fmt: skip
+
+    def ready(self, handlers: list[str]) -> list[str]:
+        """The jobs that may be claimed, in the order in which they must be."""
+        found = [
+            (-job.priority, job.order, job_id)
+            for job_id, job in self.jobs.items()
+            if job.status == "queued" and job.due_us <= self.now and job.handler in handlers
+        ]
+        return [job_id for _, _, job_id in sorted(found)]
+
+    def counts(self, attempt: Attempt) -> bool:
+        """Whether what *attempt* says counts: it is the one that runs."""
+        job = self.jobs[attempt.job.id]
+        return job.status == "running" and job.attempt == attempt.job.attempt
+
+    def ended(self, job_id: str, status: str, *, waiting: bool = False) -> None:
+        """The running attempt of a job has ended, and the job is to be *status*."""
+        job = self.jobs[job_id]
+        if status in ("queued", "paused") and job.stop == "cancel":
+            status, waiting = "cancelled", False
+        elif status == "queued" and job.stop == "pause":
+            status = "paused"
+        job.status, job.stop, job.waiting, job.due_us = status, None, waiting, self.now
+        if status in FINAL:
+            self.wake(job.parent)
+        elif waiting:
+            self.wake(job_id)
+
+    def wake(self, parent: str | None) -> None:
+        """A parent that waits goes on when no child is active any more."""
+        job = self.jobs.get(parent or "")
+        if job is None or job.status != "paused" or not job.waiting:
+            return
+        if not any(c.status in ACTIVE for c in self.jobs.values() if c.parent == parent):
+            job.status, job.waiting = "queued", False
+
+    def below(self, job_id: str) -> list[str]:
+        """The descendants of a job."""
+        found = [child for child, job in self.jobs.items() if job.parent == job_id]
+        return found + [deep for child in found for deep in self.below(child)]
+
+    # -- into the queue --------------------------------------------------------------------------
+
+    @initialize(priorities=st.lists(st.integers(-1, 1), min_size=4, max_size=8))
+    def some_jobs(self, priorities: list[int]) -> None:
+        self.enqueue([
+            JobRequest(handler_name=HANDLERS[n % 2], source=str(n), priority=priority)
+            for n, priority in enumerate(priorities)
+        ])  # fmt: skip
+
+    @rule(requests=REQUESTS)
+    def ask(self, requests: list[JobRequest]) -> None:
+        self.enqueue(requests)
+
+    def enqueue(self, requests: list[JobRequest]) -> None:
+        for request, job_id in zip(requests, self.bench.queue.enqueue(requests), strict=True):
+            known, job = self.expect(request)
+            if known is not None:
+                assert job_id == known
+                continue
+            assert job_id not in self.jobs
+            self.jobs[job_id] = job
+            if request.idempotency_key is not None:
+                self.keys[request.idempotency_key] = job_id
+
+    @rule(seconds=st.sampled_from([1, 10, 100]))
+    def time_passes(self, seconds: int) -> None:
+        self.now += seconds * 1_000_000
+
+    # -- attempts --------------------------------------------------------------------------------
+
+    @rule(begins=st.booleans())
+    def work(self, begins: bool) -> None:
+        self.claim(2, HANDLERS, begins)
+
+    @rule(limit=st.integers(1, 3), handlers=st.sampled_from([HANDLERS, ["a"], ["b"], []]),
+          begins=st.booleans())  # fmt: skip
+    def work_of_some_kind(self, limit: int, handlers: list[str], begins: bool) -> None:
+        self.claim(limit, handlers, begins)
+
+    def claim(self, limit: int, handlers: list[str], begins: bool) -> None:
+        expected = self.ready(handlers)[:limit]
+        assert self.bench.queue.has_due(handlers) == bool(expected)
+        claimed = self.bench.queue.claim(limit, "w", handlers, 30)
+        assert [job.id for job in claimed] == expected
+        for found in claimed:
+            job = self.jobs[found.id]
+            job.status, job.attempt, job.begun = "running", job.attempt + 1, begins
+            assert (found.attempt, found.crash_count) == (job.attempt, job.crashes)
+            assert found.checkpoint == job.checkpoint
+            self.attempts.append(Attempt(self.bench, found))
+            if begins:
+                self.attempts[-1].begin()
+        self.bench.store_all()
+
+    def pick(self, number: int) -> Attempt:
+        """One of all attempts there ever were, the newest with the smallest numbers."""
+        return self.attempts[-1 - number % len(self.attempts)]
+
+    @precondition(lambda self: self.attempts)
+    @rule(number=st.integers(0, 20), status=st.sampled_from(
+        ["completed", "completed", "failed", "cancelled", "paused", "queued"]))  # fmt: skip
+    def end(self, number: int, status: str) -> None:
+        attempt = self.pick(number)
+        counts = self.counts(attempt)
+        attempt.end(status, retry=status == "queued")
+        self.bench.store_all()
+        if counts:
+            self.ended(attempt.job.id, status)
+
+    @precondition(lambda self: self.attempts)
+    @rule(number=st.integers(0, 20), children=st.integers(0, 2))
+    def wait_for_children(self, number: int, children: int) -> None:
+        attempt = self.pick(number)
+        counts, parent = self.counts(attempt), attempt.job.id
+        for child in range(children):
+            request = {"handler_name": "a", "source": "child"}
+            child_id = f"{parent}.{attempt.job.attempt}.{len(self.jobs)}.{child}"
+            attempt.event("spawn", id=child_id, request=request)
+            if counts:
+                job = Expected("a", "child", 0, len(self.jobs), self.now, parent)
+                job.status = "cancelled" if self.jobs[parent].stop == "cancel" else "queued"
+                self.jobs[child_id] = job
+        state = {"waiting_for": "children"}
+        attempt.end("paused", pulse_state=state)
+        self.bench.store_all()
+        if counts:
+            self.ended(parent, "paused", waiting=True)
+
+    @precondition(lambda self: self.attempts)
+    @rule(number=st.integers(0, 20), first=st.booleans(),
+          reason=st.sampled_from(["worker_killed: SIGKILL", *BLAMELESS]))  # fmt: skip
+    def worker_dies(self, number: int, reason: str, first: bool) -> None:
+        attempt = self.pick(number)
+        counts, job = self.counts(attempt), self.jobs[attempt.job.id]
+        self.bench.judge(attempt, reason, next_in_line=first)
+        self.bench.store_all()
+        if not counts:
+            return
+        blamed = reason not in BLAMELESS and (job.begun or first)
+        job.crashes += blamed
+        set_apart = blamed and job.crashes >= 3
+        failed = blamed and (job.begun or set_apart)
+        self.ended(attempt.job.id, "failed" if failed else "queued")
+
+    @precondition(lambda self: self.attempts)
+    @rule(number=st.integers(0, 20))
+    def the_last_word_of_a_worker_counts_before_any_verdict_on_it(self, number: int) -> None:
+        attempt = self.pick(number)
+        counts, job = self.counts(attempt), self.jobs[attempt.job.id]
+        attempt.end("completed")
+        self.bench.judge(attempt, "worker_killed: SIGKILL")
+        self.bench.store_all()
+        if counts:
+            self.ended(attempt.job.id, "completed")
+            assert not any("worker is gone" in line for line in self.bench.lines(attempt.job.id)[
+                -1:]) or job.attempt > 1  # fmt: skip
+
+    @precondition(lambda self: self.attempts)
+    @rule(number=st.integers(0, 20), value=st.integers(1, 9))
+    def report(self, number: int, value: int) -> None:
+        attempt = self.pick(number)
+        attempt.event("progress", current=value)
+        attempt.event("checkpoint", state={"at": value})
+        self.bench.store_all()
+        if self.counts(attempt):
+            job = self.jobs[attempt.job.id]
+            job.progress, job.checkpoint = value, {"at": value}
+
+    @precondition(lambda self: self.attempts)
+    @rule()
+    def renew(self) -> None:
+        keys = [attempt.key for attempt in self.attempts]
+        over = {attempt.key for attempt in self.attempts if not self.counts(attempt)}
+        assert self.bench.queue.renew(keys, 30) == over
+
+    # -- control ---------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.jobs)
+    @rule(number=st.integers(0, 20), move=st.sampled_from(["cancel", "pause", "resume", "retry"]))
+    def control(self, number: int, move: str) -> None:
+        job_id = list(self.jobs)[number % len(self.jobs)]
+        job = self.jobs[job_id]
+        allowed = {"cancel": ACTIVE, "pause": ("queued", "running"), "resume": ("paused",),
+                   "retry": ("failed", "cancelled")}[move]  # fmt: skip
+        call = getattr(self.bench.queue, move)
+        if job.status not in allowed:
+            with pytest.raises(IllegalTransition, match=f"{job_id} is {job.status}"):
+                call(job_id)
+            return
+        call(job_id)
+        if move in ("resume", "retry"):
+            job.status, job.due_us, job.waiting, job.crashes, job.stop = (
+                "queued", self.now, False, 0, None,
+            )  # fmt: skip
+            return
+        self.stop(job_id, move)
+        if move == "cancel":
+            for child in self.below(job_id):
+                if self.jobs[child].status in ACTIVE:
+                    self.stop(child, move)
+
+    def stop(self, job_id: str, move: str) -> None:
+        job = self.jobs[job_id]
+        if job.status == "running":
+            job.stop = move if job.stop != "cancel" else "cancel"
+            return
+        job.status = {"cancel": "cancelled", "pause": "paused"}[move]
+        job.waiting = job.waiting and move == "pause"
+        if move == "cancel":
+            self.wake(job.parent)
+
+    @rule(move=st.sampled_from(["cancel", "pause", "resume", "retry"]))
+    def unknown(self, move: str) -> None:
+        with pytest.raises(NotFound, match="JB_nothing"):
+            getattr(self.bench.queue, move)("JB_nothing")
+
+    # -- what always holds -----------------------------------------------------------------------
+
+    @invariant()
+    def the_store_says_what_the_model_says(self) -> None:
+        rows = self.bench.store.connection.execute(
+            "SELECT id, status, attempt, crash_count, stop_request, progress_current, checkpoint,"
+            " completed_at IS NOT NULL FROM async_ix_jobs ORDER BY rowid"
+        ).fetchall()
+        said = {row[0]: tuple(row[1:6]) for row in rows}
+        expected = {
+            job_id: (job.status, job.attempt, job.crashes, job.stop, job.progress)
+            for job_id, job in self.jobs.items()
+        }
+        assert said == expected
+        for row in rows:
+            assert bool(row[7]) == (JobStatus(str(row[1])) in FINAL), row
+
+    @invariant()
+    def every_move_was_allowed(self) -> None:
+        rows = self.bench.store.connection.execute("SELECT * FROM moves").fetchall()
+        for job_id, before, after in rows:
+            assert JobStatus(str(after)) in MOVES[JobStatus(str(before))], (job_id, before, after)
+
+    @invariant()
+    def only_the_newest_attempt_of_a_running_job_is_open(self) -> None:
+        rows = self.bench.store.connection.execute(
+            "SELECT job_id, attempt FROM job_attempts WHERE ended_at IS NULL"
+        ).fetchall()
+        running = {(i, job.attempt) for i, job in self.jobs.items() if job.status == "running"}
+        assert {(job_id, attempt) for job_id, attempt in rows} == running
+
+
+QueueMachine.TestCase.settings = settings(
+    max_examples=1_000 if FULL else 50,
+    stateful_step_count=60 if FULL else 40,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    print_blob=True,
+)
+TestQueueModel = QueueMachine.TestCase

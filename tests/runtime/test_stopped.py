@@ -1,0 +1,126 @@
+"""A process that is stopped in the middle of a write: who it is, and what becomes of the others."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from qntx.app import App
+from qntx.cli import main
+from qntx.errors import StoreUnavailable
+from qntx.indexer import launch
+from qntx.scheduler.explain import explain_job
+from qntx.storage.sqlite.connection import connect, unavailable
+from qntx.storage.sqlite.holder import holder_of, is_stopped
+from tests.runtime.conftest import MODULE, Running
+from tests.runtime.jobs_for_tests import lines, wait_for
+
+HOLD = """
+import os, signal, sys, apsw
+db = apsw.Connection(sys.argv[1])
+db.execute("BEGIN IMMEDIATE")
+os.kill(os.getpid(), signal.SIGSTOP)
+"""
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> App:
+    found = App(home=tmp_path / "home")
+    found.handler("test.noop")(lambda ctx, payload: None)
+    return found
+
+
+@pytest.fixture
+def culprit(app: App) -> Iterator[int]:
+    """A process that is stopped inside a transaction."""
+    _ = app.store.connection
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(app.settings.database)])
+    wait_for(lambda: is_stopped(process.pid))
+    yield process.pid
+    process.kill()
+    process.wait()
+
+
+def test_the_culprit_is_named_with_what_to_do(app: App, culprit: int) -> None:
+    job_id = "JB_1"
+    holder = holder_of(app.settings.database)
+    assert holder is not None
+    assert (holder.pid, holder.stopped) == (culprit, True)
+    runner = CliRunner(env={"QNTX_HOME": str(app.settings.home)})
+    answer = runner.invoke(main, ["doctor"])
+    assert answer.exit_code == 1
+    assert f"kill -CONT {culprit}" in answer.output
+    impatient = connect(app.settings.database, busy_timeout_ms=1)
+    with pytest.raises(Exception, match="locked") as caught:
+        impatient.execute("BEGIN IMMEDIATE")
+    said = unavailable(app.settings.database, caught.value)
+    assert isinstance(said, StoreUnavailable)
+    assert f"process {culprit} (python" in said.message
+    os.kill(culprit, signal.SIGKILL)
+    wait_for(lambda: holder_of(app.settings.database) is None)
+    job_id = app.enqueue("test.noop")
+    assert not any("Nothing can be written" in w for w in _why(app, job_id))
+
+
+def test_explain_names_it(app: App) -> None:
+    job_id = app.enqueue("test.noop")
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(app.settings.database)])
+    try:
+        wait_for(lambda: is_stopped(process.pid))
+        assert any(f"kill -CONT {process.pid}" in sentence for sentence in _why(app, job_id))
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_an_indexer_that_stands_still_is_replaced(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "STOPPED_S", 0.5)
+    with app.indexing():
+        indexer = app._indexer
+        assert indexer is not None
+        before = indexer.pid
+        os.kill(before, signal.SIGSTOP)
+        wait_for(lambda: is_stopped(before))
+
+        def replaced() -> bool:
+            app.tend_indexer()
+            return indexer.pid != before
+
+        wait_for(replaced)
+        job_id, outcome = app.run("test.noop")
+    assert outcome.status == "completed"
+    assert app.store.jobs.get(job_id).status == "completed"
+
+
+def test_a_worker_that_is_stopped_in_a_transaction_loses_its_lease_and_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QNTX_APP", f'["{MODULE}"]')
+    running = Running(tmp_path / "home", 1, lease_s=6.0)
+    out = tmp_path / "out"
+    with running.app.indexing():
+        running.supervisor.start()
+        payload = {"path": str(out), "text": str(running.app.settings.database)}
+        job_id = running.app.enqueue("test.writes", payload)
+        wait_for(lambda: lines(out))
+        db = connect(running.app.settings.database, busy_timeout_ms=60_000)
+        db.execute("BEGIN IMMEDIATE")  # not before the worker is gone
+        db.execute("ROLLBACK")
+        attempts = wait_for(
+            lambda: [a for a in running.app.store.jobs.attempts(job_id) if a.ended_at]
+        )
+        assert attempts[0].reason == "lease_expired"
+        running.supervisor.stop()
+
+
+def _why(app: App, job_id: str) -> list[str]:
+    return explain_job(app.store, app.registry, job_id).why

@@ -1,0 +1,141 @@
+"""A supervisor with workers, an indexer and a ticker, as a process that tests stop and kill."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from qntx.app import App
+from qntx.builtin import built_in_app
+from qntx.cli.control import told_to_end
+from qntx.runtime.supervisor import Supervisor
+from qntx.scheduler.ticker import Ticker
+from qntx.storage.sqlite.connection import transaction
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULE = "tests.runtime.jobs_for_tests:app"
+
+
+class Tree:
+    """The process, and everything that it started."""
+
+    def __init__(self, home: Path, workers: int = 2, lease_s: float = 30.0) -> None:
+        self._arguments = [str(home), str(workers), str(lease_s)]
+        self.process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        path = os.pathsep.join([str(ROOT), *sys.path])
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.runtime.tree", *self._arguments],
+            env={**os.environ, "PYTHONPATH": path, "QNTX_APP": f'["{MODULE}"]'},
+        )
+
+    def members(self) -> list[int]:
+        """The process ids of the tree, the root first."""
+        parents: dict[int, int] = {}
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = path.read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            parents[int(path.parent.name)] = int(fields[1])
+        found = [self.process.pid]
+        for pid in found:
+            found += [child for child, parent in parents.items() if parent == pid]
+        return found
+
+    def workers(self) -> list[int]:
+        """The process ids of the workers."""
+        return [pid for pid in self.members() if b"worker_process" in _command(pid)]
+
+    def signal_all(self, number: int) -> list[int]:
+        """Send a signal to every member of the tree; returns their process ids."""
+        members = self.members()
+        for pid in members:
+            send(pid, number)
+        return members
+
+    def kill(self) -> None:
+        """SIGKILL to the whole tree at once."""
+        # Stopped first, so that none starts another one meanwhile.
+        members = self.signal_all(signal.SIGSTOP)
+        for pid in {*members, *self.members()}:
+            send(pid, signal.SIGKILL)
+        self.process.wait(20)
+
+    def restart(self) -> None:
+        """Kill it and start it anew."""
+        self.kill()
+        self.process = self._start()
+
+    def end(self) -> int:
+        """Have it end in good order; returns its exit code."""
+        while self.process.poll() is None and not _catches_sigterm(self.process.pid):
+            time.sleep(0.01)  # it is only just starting
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(40)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGUSR1)  # has it say where it hangs
+            time.sleep(0.5)
+            raise
+
+    def stop_outside_of_transactions(self, app: App) -> list[int]:
+        """
+        SIGSTOP to the supervisor and its workers while none of them holds the database's lock.
+
+        Its indexer goes on: it works for all servers of the directory. Returns who is stopped.
+        """
+        members = [self.process.pid, *self.workers()]
+        with transaction(app.store.connection):
+            for pid in members:
+                send(pid, signal.SIGSTOP)
+        return members
+
+
+def send(pid: int, number: int) -> None:
+    """Send a signal to a process that may be gone."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def _catches_sigterm(pid: int) -> bool:
+    try:
+        words = Path(f"/proc/{pid}/status").read_text().split()
+    except OSError:
+        return False
+    return bool(int(words[words.index("SigCgt:") + 1], 16) >> (signal.SIGTERM - 1) & 1)
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def main() -> None:
+    """Run until SIGTERM."""
+    faulthandler.register(signal.SIGUSR1)
+    home, workers, lease_s = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+    told = told_to_end()
+    app = built_in_app(home=home)
+    supervisor = Supervisor(app.settings, workers, lease_s=lease_s, tend=app.tend_indexer)
+    ticker = Ticker(app.settings, app.request)
+    with app.indexing():
+        supervisor.start()
+        ticker.start()
+        told()
+        ticker.stop()
+        supervisor.stop(5)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""A real server for the browser tests, and jobs on it that completed, failed, and run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.conftest import EXAMPLES, ROOT, Served, served, serving_in
+
+__all__ = ["served"]
+
+HERE = Path(__file__).resolve().parent
+
+
+def node(script: str, *arguments: str, timeout_s: float = 110) -> Any:
+    """The JSON that a script of this folder prints, whatever its exit code."""
+    done = subprocess.run(
+        ["node", str(HERE / script), *arguments],
+        capture_output=True, text=True, timeout=timeout_s,
+    )  # fmt: skip
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+@contextmanager
+def serving_handlers(folder: Path, module: str) -> Iterator[Served]:
+    """A server in *folder* whose workers know the handlers of *module*."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QNTX_APP", module)
+        patch.setenv("PYTHONPATH", str(ROOT))
+        with serving_in(folder) as found:
+            yield found
+
+
+@pytest.fixture(scope="session")
+def completed(served: Served) -> str:
+    """Id of a job that completed."""
+    source = str(EXAMPLES / "jobs" / "senior-backend-engineer.txt")
+    queued = served.qntx("ix", "--queue", source)
+    assert queued.returncode == 0, queued.stderr
+    job_id = queued.stdout.strip()
+    assert served.finished(job_id)["status"] == "completed"
+    return job_id
+
+
+@pytest.fixture(scope="session")
+def failed(served: Served, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Id of a job that failed in its first stage."""
+    missing = tmp_path_factory.mktemp("nothing") / "missing.txt"
+    queued = served.qntx("ix", "--queue", str(missing))
+    assert queued.returncode == 0, queued.stderr
+    job_id = queued.stdout.strip()
+    assert served.finished(job_id)["status"] == "failed"
+    return job_id
+
+
+@pytest.fixture
+def ticking(served: Served) -> Any:
+    """Id of a job that goes on for some seconds and says something all the time."""
+    process = subprocess.Popen(
+        [sys.executable, str(HERE / "ticking.py")],
+        env=served.env, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    yield process.stdout.readline().strip()
+    assert process.wait(60) == 0
+    process.stdout.close()

@@ -1,0 +1,419 @@
+// Walks through a job's page as a person does, on a server that is running, and says what did not work.
+//
+//   node flows.mjs URL JOB_ID [FLOW…]
+// prints {"flow": {"passed": […], "failed": […], "trouble": […]}} as JSON; ends with 1 when anything failed. JOB_ID is a finished job
+// with at least two stages and 20 lines; for the flow "failure" a failed one, for "live" one that runs for some seconds more.
+import { readFileSync } from "node:fs";
+
+import { run, settled } from "./browser.mjs";
+import { ask, named, report, until, WAIT_MS, walk } from "./walk.mjs";
+
+/** Sequence numbers of the lines that are really on the screen, from top to bottom. */
+export function onScreen(page) {
+  return page.evaluate(() => {
+    const view = document.querySelector(".viewport").getBoundingClientRect();
+    return [...document.querySelectorAll(".viewport [data-seq]")]
+      .filter((row) => row.getBoundingClientRect().bottom > view.top + 1 && row.getBoundingClientRect().top < view.bottom - 1)
+      .map((row) => Number(row.dataset.seq));
+  });
+}
+
+const matching = (page) => page.locator("[data-matching]").getAttribute("data-matching").then(Number);
+const contiguous = (seqs) => seqs.length > 0 && seqs.every((seq, at) => at === 0 || seq === seqs[at - 1] + 1);
+
+/** List → job → stage → back. */
+async function list({ page, jobId, check }) {
+  await check("the job is in the list", () => page.locator(`[data-job="${jobId}"]`).waitFor({ timeout: WAIT_MS }));
+  await check("a status filter narrows the list", async () => {
+    const status = await page.locator(`[data-job="${jobId}"]`).getAttribute("data-status");
+    await page.getByRole("button", { name: status, exact: true }).click();
+    await until(page, (wanted) => location.search === `?status=${wanted}` && [...document.querySelectorAll("tr[data-job]")].every((row) => row.dataset.status === wanted), status);
+  });
+  await check("a click opens the job", async () => {
+    await page.locator(`[data-job="${jobId}"] a.open`).click();
+    await until(page, (id) => location.pathname === `/jobs/${id}`, jobId);
+    await settled(page);
+  });
+  await check("the back button returns to the filtered list", async () => {
+    await page.goBack();
+    await until(page, () => location.pathname === "/jobs" && location.search !== "");
+  });
+}
+
+/** Stages, tasks, levels: what a click shows is what the badge said. */
+async function narrowing({ page, check }) {
+  const total = await matching(page);
+  await check("a stage shows its lines only", async () => {
+    const row = page.locator('[data-index][data-count]:not([data-task]):not([data-stage=""])').first();
+    const [count, stage] = [Number(await row.getAttribute("data-count")), await row.getAttribute("data-stage")];
+    await row.locator("button.name").click();
+    await until(page, (wanted) => document.querySelector("[data-matching]").dataset.matching === String(wanted), count);
+    await until(page, (name) => [...document.querySelectorAll("[data-seq]")].every((line) => line.dataset.stage === name), stage);
+  });
+  await check("a second click shows all lines again", async () => {
+    await page.locator('button.name[aria-pressed="true"]').click();
+    await until(page, (wanted) => document.querySelector("[data-matching]").dataset.matching === String(wanted), total);
+  });
+  for (const chip of await page.locator("[data-level-chip]").evaluateAll((all) => all.map((one) => ({ ...one.dataset })))) {
+    await check(`hiding ${chip.levelChip} hides as many lines as its chip says`, async () => {
+      await page.locator(`[data-level-chip="${chip.levelChip}"]`).click();
+      await until(page, (wanted) => document.querySelector("[data-matching]").dataset.matching === String(wanted), total - Number(chip.count));
+      await page.locator(`[data-level-chip="${chip.levelChip}"]`).click();
+      await until(page, (wanted) => document.querySelector("[data-matching]").dataset.matching === String(wanted), total);
+    });
+  }
+}
+
+/** Moving about by keyboard. */
+async function moving({ page, check }) {
+  const total = await matching(page);
+  await page.locator(".viewport").focus();
+  await check("g and G reach the first and the last line", async () => {
+    await page.keyboard.press("Shift+G");
+    await until(page, (last) => document.querySelector(`[data-seq="${last}"]`), total);
+    await page.waitForTimeout(100);
+    const end = await onScreen(page);
+    await page.keyboard.press("g");
+    await page.waitForTimeout(200);
+    const start = await onScreen(page);
+    return end.at(-1) === total && start[0] === 1 && contiguous(end) && contiguous(start);
+  });
+  await check("j selects the next line and puts it into the address", async () => {
+    await page.keyboard.press("j");
+    await page.keyboard.press("j");
+    await until(page, () => /#A\d+L2$/.test(location.hash));
+  });
+  await check("the address leads back to the line", async () => {
+    await page.reload();
+    await settled(page);
+    await page.locator('[data-seq="2"].selected').waitFor({ timeout: WAIT_MS });
+  });
+  await check("Shift-click selects a range", async () => {
+    await page.locator('[data-seq="5"] .number a').click({ modifiers: ["Shift"] });
+    await until(page, () => /#A\d+L2-L5$/.test(location.hash));
+    return (await page.locator("[data-seq].selected").count()) === 4;
+  });
+  await check("Escape clears the selection", async () => {
+    await page.keyboard.press("Escape");
+    await until(page, () => location.hash === "");
+  });
+  await check("? opens the help, Escape closes it", async () => {
+    await page.keyboard.press("?");
+    await page.locator("dialog[open]").waitFor({ timeout: WAIT_MS });
+    await page.keyboard.press("Escape");
+    await page.locator("dialog[open]").waitFor({ state: "detached", timeout: WAIT_MS });
+  });
+}
+
+/** Search on the server, marks in the browser. */
+async function searching({ page, check }) {
+  const word = await page.locator("[data-seq] [data-message]").first().innerText().then((text) => text.split(/\s+/).find((part) => /^[A-Za-z]{4,}$/.test(part)) ?? "the");
+  await check("a word of the first line is found and marked", async () => {
+    await page.keyboard.press("/");
+    await page.keyboard.type(word);
+    await page.locator(".hit").first().waitFor({ timeout: WAIT_MS });
+    await until(page, (text) => new URLSearchParams(location.search).get("q") === text, word);
+  });
+  await check("only hits: every line holds the word", async () => {
+    const total = await matching(page);
+    await page.getByRole("button", { name: "only hits" }).click();
+    await until(page, () => location.search.includes("find=filter"));
+    await until(page, (text) => {
+      const rows = [...document.querySelectorAll("[data-seq]")];
+      return rows.length > 0 && rows.every((row) => row.querySelector("[data-message]").textContent.toLowerCase().includes(text.toLowerCase()));
+    }, word);
+    return (await matching(page)) <= total;
+  });
+  await check("a word that is nowhere says so", async () => {
+    await page.locator("#log-find").fill("zzzz-nowhere-zzzz");
+    await page.getByText("No line matches these filters.").waitFor({ timeout: WAIT_MS });
+    await page.getByRole("button", { name: "Show all lines" }).click();
+    await page.locator("[data-seq]").first().waitFor({ timeout: WAIT_MS });
+  });
+}
+
+/** Letter case and patterns: counts as the server gives them, hits marked, what is no pattern said in place. */
+async function asking({ page, jobId, check }) {
+  const count = (query) => ask(page, "GET", `/api/pulse/jobs/${jobId}/logs?limit=1&${query}`).then((answer) => answer.total_count);
+  const shows = (wanted) => until(page, (number) => document.querySelector("[data-matching]").dataset.matching === String(number), wanted);
+  await page.locator("#log-find").fill("QUALIFIED");
+  await page.getByRole("button", { name: "only hits" }).click();
+  await check("upper and lower case are the same", async () => {
+    const wanted = await count("q=QUALIFIED");
+    await shows(wanted);
+    return wanted > 0;
+  });
+  await check("unless Aa is pressed", async () => {
+    await page.getByRole("button", { name: "Match case" }).click();
+    await shows(await count("q=QUALIFIED&case=true"));
+    await page.locator("#log-find").fill("qualified");
+    await shows(await count("q=qualified&case=true"));
+    await page.getByRole("button", { name: "Match case" }).click();
+  });
+  await check("a pattern finds what it matches, and marks it", async () => {
+    await page.getByRole("button", { name: "Regular expression" }).click();
+    await page.locator("#log-find").fill("scored \\d\\.\\d+");
+    const wanted = await count(`regex=true&q=${encodeURIComponent("scored \\d\\.\\d+")}`);
+    await shows(wanted);
+    await until(page, () => {
+      const hits = [...document.querySelectorAll("[data-message] .hit")];
+      return hits.length > 0 && hits.every((hit) => /^scored \d\.\d+$/.test(hit.textContent));
+    });
+    return wanted > 0;
+  });
+  await check("the address holds all of it", async () => {
+    const before = await matching(page);
+    await page.reload();
+    await settled(page);
+    await shows(before);
+    return (await page.getByRole("button", { name: "Regular expression" }).getAttribute("aria-pressed")) === "true";
+  });
+  await check("what is no pattern is said in place", async () => {
+    await page.locator("#log-find").fill("(never closed");
+    await page.locator("[role=alert]", { hasText: "is no pattern" }).first().waitFor();
+  });
+}
+
+/** Metadata, copies, downloads: the whole of a line, and lines for elsewhere. */
+async function taking({ page, jobId, check }) {
+  const path = `/api/pulse/jobs/${jobId}/logs`;
+  const { logs } = await ask(page, "GET", `${path}?attempt=1&limit=1000`);
+  const rich = logs.find((line) => line.metadata && Object.keys(line.metadata).length > 0);
+  await check("a line's metadata opens as a tree", async () => {
+    await page.goto(`${new URL(page.url()).origin}/jobs/${jobId}#A1L${rich.id}`);
+    await page.locator(`[data-seq="${rich.id}"] button.meta`).click();
+    const details = page.locator(`[data-seq="${rich.id}"] .details`);
+    await details.waitFor();
+    const text = await details.innerText();
+    return text.includes(rich.timestamp) && Object.keys(rich.metadata).every((key) => text.includes(key));
+  });
+  await check("selected lines are copied whole, also those out of sight", async () => {
+    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    await page.goto(`${new URL(page.url()).origin}/jobs/${jobId}#A1L1-L${logs.length}`);
+    await page.locator("[data-seq].selected").first().waitFor();
+    await page.getByRole("button", { name: "Copy", exact: true }).click();
+    await page.locator("[role=status]", { hasText: "Copied" }).waitFor();
+    const copied = await page.evaluate(() => navigator.clipboard.readText());
+    return logs.every((line) => copied.includes(line.message));
+  });
+  await check("what is downloaded is what the filters show", async () => {
+    await page.goto(`${new URL(page.url()).origin}/jobs/${jobId}?stage=score_candidates`);
+    await page.locator("[data-seq]").first().waitFor();
+    const wanted = logs.filter((line) => line.stage === "score_candidates");
+    const load = async (name) => {
+      const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name, exact: true }).click()]);
+      return readFileSync(await download.path(), "utf8");
+    };
+    const text = await load("txt");
+    const rows = (await load("ndjson")).trim().split("\n").map((row) => JSON.parse(row)).filter((row) => row.message !== undefined);
+    return wanted.every((line) => text.includes(line.message)) && JSON.stringify(rows.map((row) => row.message)) === JSON.stringify(wanted.map((line) => line.message));
+  });
+}
+
+/** The two lists above the log, and folding one task. */
+async function choosing({ page, check }) {
+  const stageOf = () => page.locator("[data-seq]").evaluateAll((rows) => [...new Set(rows.map((row) => `${row.dataset.stage} ${row.dataset.task ?? ""}`))]);
+  await check("choosing a stage and a task shows the lines of it", async () => {
+    await page.getByLabel("Stage", { exact: true }).selectOption("score_candidates");
+    await until(page, () => location.search === "?stage=score_candidates");
+    const list = page.getByLabel("Task", { exact: true });
+    const [name, count] = /^(.*) \((\d+)\)$/.exec(await list.locator("option").nth(1).innerText()).slice(1);
+    await list.selectOption({ index: 1 });
+    await until(page, (wanted) => document.querySelector("[data-matching]").dataset.matching === wanted, count);
+    return name !== "" && (await stageOf()).length === 1;
+  });
+  await check("all stages are back with one choice", async () => {
+    await page.getByLabel("Stage", { exact: true }).selectOption("*");
+    await until(page, () => location.search === "");
+  });
+  await check("one task folds to one row, and opens again", async () => {
+    await page.getByLabel("Stage", { exact: true }).selectOption("score_candidates");
+    await page.locator("[data-group-task]").first().waitFor();
+    const task = await page.locator("[data-group-task]").first().getAttribute("data-group-task");
+    const lines = page.locator(`[data-seq][data-task="${task}"]`);
+    const before = await lines.count();
+    const head = page.locator(`[data-group-task="${task}"] button`);
+    await head.click();
+    await until(page, (id) => document.querySelectorAll(`[data-seq][data-task="${id}"]`).length === 0, task);
+    await head.click();
+    await until(page, ([id, count]) => document.querySelectorAll(`[data-seq][data-task="${id}"]`).length === count, [task, before]);
+    return before > 0;
+  });
+}
+
+/** Looks: headings, folds, wrap, time, theme, panes. */
+async function looks({ page, check }) {
+  await check("folding all leaves one row a stage; unfolding brings the lines back", async () => {
+    const stages = await page.locator('[data-index]:not([data-task]):not([data-stage=""])').count();
+    await page.getByRole("button", { name: "Fold all stages" }).click();
+    await until(page, (wanted) => document.querySelectorAll(".group.folded").length >= Math.min(wanted, 1), stages);
+    const lines = await page.locator("[data-seq]:not([data-stage])").count();
+    const shown = await page.locator("[data-seq]").count();
+    await page.getByRole("button", { name: "Unfold all" }).click();
+    await until(page, (before) => document.querySelectorAll("[data-seq]").length > before, shown);
+    return lines === shown;
+  });
+  await check("the time column changes", async () => {
+    const time = () => page.locator("[data-seq] .time").first().innerText();
+    const before = await time();
+    await page.keyboard.press("t");
+    const utc = await time();
+    await page.keyboard.press("t");
+    const since = await time();
+    await page.keyboard.press("t");
+    return utc.endsWith("Z") && since.startsWith("+") && (await time()) === before;
+  });
+  await check("the theme changes and is remembered", async () => {
+    await page.getByRole("button", { name: /^Theme: dark/ }).click();
+    await page.reload();
+    await settled(page);
+    const theme = await page.evaluate(() => document.documentElement.dataset.theme);
+    await page.getByRole("button", { name: /^Theme: light/ }).click();
+    await page.getByRole("button", { name: /^Theme: system/ }).click();
+    return theme === "light";
+  });
+  await check("payload and result are shown", async () => {
+    await page.locator("#tab-payload").click();
+    await page.locator("#panel-payload").waitFor({ timeout: WAIT_MS });
+    await page.locator("#tab-result").click();
+    await page.locator("#panel-result").waitFor({ timeout: WAIT_MS });
+    await page.locator("#tab-timeline").click();
+  });
+  await check("nothing is wider than a narrow screen", async () => {
+    await page.setViewportSize({ width: 360, height: 740 });
+    await page.waitForTimeout(200);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    await page.setViewportSize({ width: 1440, height: 900 });
+    return wide === 360;
+  });
+}
+
+/** Addresses that lead nowhere. */
+async function missing({ page, url, check }) {
+  await check("an unknown job says so and leads on", async () => {
+    await page.goto(`${url}/jobs/JB_00000000000000000000000000`);
+    await page.getByText("There is no such job").waitFor({ timeout: WAIT_MS });
+    await page.getByRole("link", { name: "All jobs", exact: true }).click();
+    await until(page, () => location.pathname === "/jobs");
+  });
+}
+
+/** A failed run opens where it failed. */
+async function failure({ page, check }) {
+  await check("the error is in the head, with its stage", async () => {
+    await page.locator("header [role=alert]").waitFor({ timeout: WAIT_MS });
+    return (await page.locator("header [role=alert] .stage").count()) === 1;
+  });
+  await check("the first error is on the screen", async () => {
+    await page.locator('[data-level="error"]').first().waitFor({ timeout: WAIT_MS });
+    const seq = Number(await page.locator('[data-level="error"]').first().getAttribute("data-seq"));
+    return (await onScreen(page)).includes(seq);
+  });
+  await check("e selects an error", async () => {
+    await page.keyboard.press("e");
+    await until(page, () => document.querySelector('[data-seq].selected[data-level="error"]'));
+  });
+}
+
+const following = (page) => page.locator("button.follow").getAttribute("aria-pressed").then((pressed) => pressed === "true");
+
+/** Line and place of the first row on the screen: what must not move while one reads. */
+function position(page) {
+  return page.evaluate(() => {
+    const top = document.querySelector(".viewport").getBoundingClientRect().top;
+    const row = [...document.querySelectorAll("[data-seq]")].find((one) => one.getBoundingClientRect().top >= top);
+    return `${row.dataset.seq} at ${row.getBoundingClientRect().top - top}`;
+  });
+}
+
+/** A running job: the view follows, stays where the reader is, follows again, and has every line at the end. */
+async function live({ page, check }) {
+  const last = () => page.evaluate(() => Number([...document.querySelectorAll("[data-seq]")].at(-1)?.dataset.seq ?? 0));
+  await check("a running job is followed", async () => {
+    await until(page, () => document.querySelectorAll("[data-seq]").length > 40);
+    const before = await last();
+    await until(page, (seq) => Number([...document.querySelectorAll("[data-seq]")].at(-1).dataset.seq) > seq + 5, before);
+    return (await following(page)) && (await page.locator("[data-connection=live]").count()) === 1;
+  });
+  await check("scrolling up pauses, and nothing moves while lines arrive", async () => {
+    await page.locator(".viewport").hover();
+    await page.mouse.wheel(0, -60);
+    await page.waitForTimeout(150);
+    const [before, seq] = [await position(page), await last()];
+    await until(page, () => /\d+ new/.test(document.querySelector("button.follow")?.textContent ?? ""));
+    await page.waitForTimeout(800);
+    return !(await following(page)) && (await position(page)) === before && seq > 0;
+  });
+  await check("wrap and theme do not change that", async () => {
+    await page.keyboard.press("w");
+    await page.keyboard.press("w");
+    return !(await following(page));
+  });
+  await check("reaching the end with the wheel follows again, PageUp pauses", async () => {
+    await page.locator(".viewport").hover();
+    const follows = () => page.evaluate(() => document.querySelector("button.follow")?.getAttribute("aria-pressed") === "true");
+    while (!(await follows())) {
+      await page.mouse.wheel(0, 2000);
+      await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+    }
+    await page.keyboard.press("PageUp");
+    await until(page, () => document.querySelector("button.follow")?.getAttribute("aria-pressed") === "false");
+  });
+  await check("End follows again", async () => {
+    await page.keyboard.press("End");
+    await until(page, () => document.querySelector("button.follow")?.getAttribute("aria-pressed") === "true");
+  });
+  await check("the page sees the end of the run and shows its last line", async () => {
+    await page.waitForFunction(() => !["running", "queued"].includes(document.querySelector("header [data-status]").dataset.status), null, { timeout: 60_000 });
+    await until(page, () => document.querySelector("[data-connection=connected]"));
+    await page.waitForTimeout(300);
+    const total = Number(await matching(page));
+    return (await onScreen(page)).at(-1) === total;
+  });
+}
+
+/** The network goes away while a job runs, and comes back: the page says so, goes on by itself, and no line is missing. */
+async function unplugged({ page, jobId, check }) {
+  const last = () => page.evaluate(() => Number([...document.querySelectorAll("[data-seq]")].at(-1)?.dataset.seq ?? 0));
+  await until(page, () => document.querySelectorAll("[data-seq]").length > 20);
+  await page.context().setOffline(true);
+  await check("the page says that the server is away, and keeps what it shows", async () => {
+    await page.locator(".offline[role=alert]").waitFor();
+    return (await last()) > 20;
+  });
+  const before = await last();
+  await page.context().setOffline(false);
+  await check("it goes on by itself", async () => {
+    await page.locator(".offline[role=alert]").waitFor({ state: "detached", timeout: 15_000 });
+    await until(page, (seq) => Number([...document.querySelectorAll("[data-seq]")].at(-1).dataset.seq) > seq, before);
+  });
+  await check("no line is missing at the end", async () => {
+    await page.waitForFunction(() => !["running", "queued"].includes(document.querySelector("header [data-status]").dataset.status), null, { timeout: 60_000 });
+    const { counts } = await ask(page, "GET", `/api/pulse/jobs/${jobId}`);
+    await page.keyboard.press("End");
+    await page.locator(`[data-seq="${counts.total}"]`).waitFor();
+    const seen = new Set();
+    const inView = () => page.locator("[data-seq]").evaluateAll((rows) => rows.map((row) => Number(row.dataset.seq)));
+    for (let top = Number.POSITIVE_INFINITY; top > 1; top = Math.min(...seen)) {
+      await page.locator(".viewport").press("PageUp");
+      await until(page, (before) => Number(document.querySelector("[data-seq]").dataset.seq) < before, top);
+      for (const seq of await inView()) seen.add(seq);
+    }
+    return (await page.locator("[data-gap]").count()) === 0 && seen.size === counts.total;
+  });
+}
+
+const JOB_FLOWS = { narrowing, choosing, moving, searching, asking, taking, looks, missing, failure, live, unplugged };
+const USUAL = ["list", "narrowing", "choosing", "moving", "searching", "asking", "taking", "looks", "missing"];
+const EXPECTED = { missing: [404], asking: [400], unplugged: ["ERR_INTERNET_DISCONNECTED", "ERR_NETWORK_CHANGED"] };
+
+async function main() {
+  const [url, jobId, ...names] = process.argv.slice(2);
+  if (!jobId) throw new Error("usage: node flows.mjs URL JOB_ID [FLOW…]");
+  const path = `/jobs/${encodeURIComponent(jobId)}`;
+  const ofJob = Object.entries(JOB_FLOWS).map(([name, go]) => [name, { path, go, expected: EXPECTED[name] ?? [] }]);
+  const flows = { list: { path: "/jobs", go: list }, ...Object.fromEntries(ofJob) };
+  report(await walk(url.replace(/\/$/, ""), named(flows, names.length > 0 ? names : USUAL), { jobId }));
+}
+
+run(import.meta.url, main);

@@ -1,0 +1,70 @@
+/** Keyboard shortcuts: what they are called, and when a key press is one. */
+
+import { PLACES } from "./route";
+
+export interface Shortcut {
+  keys: string[];
+  does: string;
+}
+
+export const SHORTCUTS: { title: string; entries: Shortcut[] }[] = [
+  {
+    title: "Find",
+    entries: [
+      { keys: ["/"], does: "find in the log" },
+      { keys: ["n", "N"], does: "next, previous hit" },
+      { keys: ["e", "E"], does: "next, previous error" },
+    ],
+  },
+  {
+    title: "Move",
+    entries: [
+      { keys: ["j", "k"], does: "next, previous line" },
+      { keys: ["g", "G"], does: "first, last line" },
+      { keys: ["PgUp", "PgDn"], does: "a screen up, down" },
+      { keys: ["Enter"], does: "open or close the details of the line" },
+    ],
+  },
+  {
+    title: "Log",
+    entries: [
+      { keys: ["f"], does: "follow new lines" },
+      { keys: ["w"], does: "wrap long lines" },
+      { keys: ["t"], does: "local time, UTC, time since start" },
+      { keys: ["c"], does: "copy the selected lines" },
+      { keys: ["l"], does: "copy a link to the selected lines" },
+      { keys: ["h"], does: "headings for stages and tasks" },
+    ],
+  },
+  {
+    title: "Anywhere",
+    entries: [
+      { keys: PLACES.map((place) => place.key), does: PLACES.map((place) => place.name.toLowerCase()).join(", ") },
+      { keys: ["u"], does: "one step up" },
+      { keys: ["?"], does: "this help" },
+      { keys: ["Esc"], does: "close, clear the search, clear the selection" },
+    ],
+  },
+];
+
+interface KeyPress {
+  key: string;
+  ctrlKey: boolean;
+  metaKey: boolean;
+  altKey: boolean;
+  target: EventTarget | null;
+}
+
+/** Whether the press belongs to a control that takes text, so that it is never a shortcut. */
+export function inTextField(target: EventTarget | null): boolean {
+  const element = target as { tagName?: string; isContentEditable?: boolean; type?: string } | null;
+  const tag = element?.tagName?.toUpperCase();
+  if (tag === "INPUT") return !["checkbox", "radio", "button", "range"].includes(element?.type ?? "text");
+  return tag === "TEXTAREA" || tag === "SELECT" || element?.isContentEditable === true;
+}
+
+/** The key when the press may be a shortcut, else null. */
+export function shortcutKey(press: KeyPress): string | null {
+  if (press.ctrlKey || press.metaKey || press.altKey || inTextField(press.target)) return null;
+  return press.key;
+}

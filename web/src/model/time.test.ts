@@ -1,0 +1,90 @@
+import { describe, expect, it } from "vitest";
+
+import { ago, allForms, clockTime, duration, nextMode, offset, parseUs } from "./time";
+
+const NOON = parseUs("2026-11-24T12:00:00.000000Z");
+
+describe("parseUs", () => {
+  it("keeps microseconds", () => {
+    expect(parseUs("2026-11-24T12:00:00.000001Z") - NOON).toBe(1);
+    expect(parseUs("2026-11-24T12:00:00.5Z") - NOON).toBe(500_000);
+    expect(parseUs("2026-11-24T12:00:00Z")).toBe(NOON);
+  });
+
+  it("honours an offset", () => {
+    expect(parseUs("2026-11-24T13:00:00+01:00")).toBe(NOON);
+  });
+
+  it("is not a number for anything else", () => {
+    expect(parseUs("yesterday")).toBeNaN();
+    expect(parseUs("")).toBeNaN();
+  });
+});
+
+describe("clockTime", () => {
+  it("shows UTC with milliseconds", () => {
+    expect(clockTime(parseUs("2026-11-24T07:08:09.123456Z"), "utc", null)).toBe("07:08:09.123Z");
+  });
+
+  it("shows the time since the start", () => {
+    expect(clockTime(NOON + 62_500_000, "relative", NOON)).toBe("+1:02.500");
+  });
+
+  it("is empty for no time", () => {
+    expect(clockTime(Number.NaN, "utc", null)).toBe("");
+  });
+});
+
+it.each([
+  [0, "+0.000s"],
+  [1_234_567, "+1.234s"],
+  [-250_000, "-0.250s"],
+  [62_500_000, "+1:02.500"],
+  [7_384_004_000, "+2:03:04.004"],
+])("offset(%d) is %s", (us, text) => {
+  expect(offset(us)).toBe(text);
+});
+
+it.each([
+  [null, "–"],
+  [0.42, "420 µs"],
+  [0, "0 ms"],
+  [999, "999 ms"],
+  [1000, "1.00 s"],
+  [59_940, "59.9 s"],
+  [60_000, "1 m 00 s"],
+  [3_599_000, "59 m 59 s"],
+  [11_520_000, "3 h 12 m"],
+  [190_800_000, "2 d 5 h"],
+])("duration(%s) is %s", (ms, text) => {
+  expect(duration(ms)).toBe(text);
+});
+
+it.each([
+  [0, "just now"],
+  [-2, "just now"],
+  [12, "12 s ago"],
+  [3599, "59 min ago"],
+  [7200, "2 h ago"],
+  [259_200, "3 d ago"],
+  [-30, "in 30 s"],
+  [-600, "in 10 min"],
+  [-6 * 3600, "in 6 h"],
+  [-3 * 86_400, "in 3 d"],
+])("%d seconds before is %s", (seconds, text) => {
+  expect(ago(NOON - seconds * 1_000_000, NOON)).toBe(text);
+});
+
+it("says the date when it is long ago", () => {
+  expect(ago(NOON - 86_400 * 40 * 1_000_000, NOON)).toMatch(/^2026-10-1\d$/);
+});
+
+it("goes through the modes", () => {
+  expect(nextMode(nextMode(nextMode("local")))).toBe("local");
+});
+
+it("shows every form at once", () => {
+  const text = allForms("2026-11-24T12:00:01.500000Z", NOON);
+  expect(text).toContain("2026-11-24T12:00:01.500000Z");
+  expect(text).toContain("+1.500s since the start");
+});

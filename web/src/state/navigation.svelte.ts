@@ -1,0 +1,47 @@
+/** The address bar: the current route, moves with and without a new history entry, and links of our own. */
+import { formatRoute, parseRoute, type Route } from "../model/route";
+
+class Navigation {
+  route = $state.raw<Route>(parseRoute(new URL(window.location.href)));
+
+  #href = window.location.href;
+
+  start(): void {
+    window.addEventListener("popstate", () => this.#read());
+    window.addEventListener("hashchange", () => this.#read());
+    document.addEventListener("click", (event) => this.#onClick(event));
+  }
+
+  /** Shows another route; `replace` leaves no entry to go back to (filters, selections). */
+  go(route: Route, replace = false): void {
+    const target = formatRoute(route);
+    if (target === location.pathname + location.search + location.hash) return;
+    if (replace) history.replaceState(null, "", target);
+    else history.pushState(null, "", target);
+    this.#href = location.href;
+    this.route = route;
+  }
+
+  open(path: string): void {
+    history.pushState(null, "", path);
+    this.#read();
+  }
+
+  /** A changed hash is told twice, as `popstate` and as `hashchange`. */
+  #read(): void {
+    if (location.href === this.#href) return;
+    this.#href = location.href;
+    this.route = parseRoute(new URL(window.location.href));
+  }
+
+  #onClick(event: MouseEvent): void {
+    if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    const link = (event.target as Element | null)?.closest?.("a");
+    if (!link || link.target || link.hasAttribute("download") || link.origin !== location.origin) return;
+    if (parseRoute(new URL(link.href)).view === "missing") return;
+    event.preventDefault();
+    this.open(link.pathname + link.search + link.hash);
+  }
+}
+
+export const navigation = new Navigation();
