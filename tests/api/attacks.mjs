@@ -110,6 +110,7 @@ async function login(url, token, codeUrl) {
     await page.fill("#search", "retention preview");
     const few = await page.locator("#operations details:visible").count();
     await page.locator("#operations details:visible summary").first().click();
+    await page.waitForSelector("#operations details[open] pre"); // filled a moment after it is opened
     const shown = await page.locator("#operations details:visible").first().innerText();
     const cookie = await page.evaluate(() => document.cookie);
     await context.clearCookies();
