@@ -335,6 +335,17 @@ async function live({ page, check }) {
     await until(page, (seq) => Number([...document.querySelectorAll("[data-seq]")].at(-1).dataset.seq) > seq + 5, before);
     return (await following(page)) && (await page.locator("[data-connection=live]").count()) === 1;
   });
+  await check("it is told how far it is, how long it still takes and what it cost", async () => {
+    const shown = await until(page, () => {
+      const facts = document.querySelector("header .facts").innerText.replaceAll(/\s+/g, " ");
+      const [, cost] = /Cost \$(\d+\.\d\d)/.exec(facts) ?? [];
+      const [, done, seconds] = /(\d+) of 900, (?:(\d+) s|a moment) left/.exec(facts) ?? [];
+      return done && cost ? { done: Number(done), seconds: Number(seconds ?? 1), cost: Number(cost) } : null;
+    });
+    const { done, seconds, cost } = await shown.jsonValue();
+    // As it was told at one moment: 0.01 s and a cent for each line at least.
+    return done > 40 && Math.abs(cost - done / 100) < 0.02 && seconds >= Math.floor((900 - done) * 0.01) && seconds < 60;
+  });
   await check("scrolling up pauses, and nothing moves while lines arrive", async () => {
     await page.locator(".viewport").hover();
     await page.mouse.wheel(0, -60);

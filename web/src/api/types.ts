@@ -26,7 +26,8 @@ export interface Job {
   max_attempts: number;
   /** queue, foreground, command (qntx run) or block (qntx.capture): what is no handler cannot be retried. */
   door?: string;
-  progress: { current: number; total: number } | null;
+  /** left_s: seconds that a running job still takes, by its own pace. */
+  progress: { current: number; total: number; left_s?: number | null } | null;
   cost_estimate: number | null;
   cost_actual: number | null;
   error: string | null;

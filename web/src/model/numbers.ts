@@ -28,3 +28,9 @@ export function bytes(size: number): string {
   }
   return at === 0 ? `${value} B` : `${value.toFixed(1)} ${units[at]}`;
 }
+
+/** US dollars with at least two digits that count: $1,204.50, $0.30, $0.012, $0.00042. */
+export function dollars(value: number): string {
+  const digits = value >= 1 || value <= 0 ? 2 : Math.max(2, 1 - Math.floor(Math.log10(value)));
+  return `$${value.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: digits })}`;
+}

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { linesAsText } from "./copying";
 import { logAction } from "./log-keys";
 import { line } from "./samples";
-import { bytes, compact, grouped, plural } from "./numbers";
+import { bytes, compact, dollars, grouped, plural } from "./numbers";
 import { shortcutKey } from "./shortcuts";
 import { resultSummary, summary } from "./summary";
 
@@ -18,6 +18,17 @@ describe("numbers", () => {
     [5_000_000, "5M"],
   ])("compact(%d) is %s", (value, text) => {
     expect(compact(value)).toBe(text);
+  });
+
+  it.each([
+    [0, "$0.00"],
+    [0.00042, "$0.00042"],
+    [0.0123, "$0.012"],
+    [0.3, "$0.30"],
+    [1.999, "$2.00"],
+    [1204.5, "$1,204.50"],
+  ])("dollars(%d) is %s", (value, text) => {
+    expect(dollars(value)).toBe(text);
   });
 
   it("are grouped and in the plural", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { ago, allForms, clockTime, duration, nextMode, offset, parseUs } from "./time";
+import { ago, allForms, clockTime, duration, nextMode, offset, parseUs, timeLeft } from "./time";
 
 const NOON = parseUs("2026-11-24T12:00:00.000000Z");
 
@@ -87,4 +87,15 @@ it("shows every form at once", () => {
   const text = allForms("2026-11-24T12:00:01.500000Z", NOON);
   expect(text).toContain("2026-11-24T12:00:01.500000Z");
   expect(text).toContain("+1.500s since the start");
+});
+
+describe("timeLeft", () => {
+  it("is as rough as it is far away", () => {
+    const told = [0.4, 1.2, 89, 100, 5399, 7200, 200_000].map(timeLeft);
+    expect(told).toEqual(["a moment left", "2 s left", "89 s left", "2 min left", "90 min left", "2 h left", "2 d left"]);
+  });
+
+  it("is silent when nothing is known", () => {
+    expect([null, undefined, Number.NaN].map(timeLeft)).toEqual(["", "", ""]);
+  });
 });

@@ -62,6 +62,15 @@ export function duration(ms: number | null | undefined): string {
   return `${Math.floor(seconds / 86_400)} d ${Math.floor(seconds / 3600) % 24} h`;
 }
 
+/** How long something still takes, as roughly as it is known: a moment left, 40 s left, 5 min left, 3 h left; "" when it is not. */
+export function timeLeft(seconds: number | null | undefined): string {
+  if (seconds === null || seconds === undefined || Number.isNaN(seconds)) return "";
+  if (seconds < 1) return "a moment left";
+  if (seconds < 90) return `${Math.ceil(seconds)} s left`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min left`;
+  return seconds < 129_600 ? `${Math.round(seconds / 3600)} h left` : `${Math.round(seconds / 86_400)} d left`;
+}
+
 /** How long ago, in one unit: just now, 12 s ago, 5 min ago, 3 h ago, 2 d ago; the date when it is older than 30 days; in 6 h. */
 export function ago(us: number, nowUs: number): string {
   const seconds = Math.floor((nowUs - us) / SECOND_US);
