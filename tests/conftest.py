@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,22 @@ SEED = int(os.environ.get("QNTX_SEED") or random.SystemRandom().randrange(1 << 3
 def pytest_report_header() -> str:
     """Say how to replay what chance decides in this session."""
     return f"QNTX_SEED={SEED} QNTX_FAULTS={os.environ.get('QNTX_FAULTS', 'quick')}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[Any, Any, Any]:
+    """What tests say goes from process to process as UTF-8: half a surrogate pair is written out."""
+    return _encodable((yield))
+
+
+def _encodable(data: Any) -> Any:
+    if isinstance(data, str):
+        return data.encode("utf-8", "backslashreplace").decode()
+    if isinstance(data, dict):
+        return {_encodable(key): _encodable(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return type(data)(map(_encodable, data))
+    return data
 
 
 @pytest.fixture
