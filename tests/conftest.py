@@ -26,7 +26,7 @@ def pytest_report_header() -> str:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_report_to_serializable() -> Generator[Any, Any, Any]:
-    """What tests say goes from process to process as UTF-8: half a surrogate pair is written out."""
+    """Text goes from process to process as UTF-8: half a surrogate pair is written out."""
     return _encodable((yield))
 
 
