@@ -118,6 +118,20 @@ def test_options_that_make_no_sense_are_refused(tmp_path: Path, options: dict[st
     assert app.store.jobs.counts()["queued"] == 0
 
 
+@pytest.mark.parametrize("result", [0, 0.0, False, "", [], {}, None, "0", True])
+def test_a_result_is_kept_whatever_it_is(tmp_path: Path, result: Any) -> None:
+    app = App(home=tmp_path / "home", capture={"descriptors": False})
+
+    @app.handler("test.returning")
+    def returning(ctx: qntx.JobContext, payload: Any) -> Any:
+        return result
+
+    job_id, outcome = app.run("test.returning")
+    kept = app.store.jobs.get(job_id).result
+    assert (kept, type(kept)) == (result, type(result))
+    assert outcome.result == result
+
+
 def test_a_class_is_made_anew_for_each_attempt(tmp_path: Path) -> None:
     app = App(home=tmp_path / "home", capture={"descriptors": False})
 

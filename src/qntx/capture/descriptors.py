@@ -58,7 +58,7 @@ class Redirection:
         """The run is over; a process that it left behind goes on writing to its own spool."""
         _flush_c()
         self.mark(active)
-        if self._children or any(spool.size for spool in self._spools):
+        if self._children or any(spool.told for spool in self._spools):
             self._leave()
 
     def note_children(self) -> None:

@@ -142,7 +142,9 @@ class Spool:
     def size(self) -> int:
         """Bytes written so far, by whomever; 0 once this process has closed it."""
         try:
-            return os.fstat(self.fd).st_size if self.fd >= 0 else 0
+            # All writers append, so the place in the file is nobody's; asked four times as fast
+            # as fstat answers.
+            return os.lseek(self.fd, 0, os.SEEK_END) if self.fd >= 0 else 0
         except OSError:
             return 0
 

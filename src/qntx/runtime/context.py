@@ -43,23 +43,28 @@ _REASONS = {"orphaned": "server_restarted", "lease_lost": "lease_expired"}
 class Control:
     """Carries the wish to stop from whoever has it to the running handler."""
 
+    #: Made by the first who waits: most handlers never do.
+    _event: threading.Event | None = None
+
     def __init__(self) -> None:
         self.request: str | None = None
         #: Called (in the thread that asks) when a stop is asked for; async handlers need it.
         self.on_request: Callable[[], None] | None = None
-        self._event = threading.Event()
 
     def ask(self, request: str) -> None:
         """Ask the handler to stop: ``cancel``, ``pause``, ``timeout``, ``shutdown``, …"""
         if self.request is None:
             self.request = request
-        self._event.set()
+        if self._event is not None:
+            self._event.set()
         if self.on_request is not None:
             self.on_request()
 
     def wait(self, timeout_s: float) -> bool:
         """Wait up to *timeout_s* seconds; True as soon as a stop is asked for."""
-        return self._event.wait(timeout_s)
+        event: threading.Event = vars(self).setdefault("_event", threading.Event())
+        # Looked at when the event is there: whoever asks later sets it.
+        return self.request is not None or event.wait(timeout_s)
 
     def exception(self, job_id: str) -> JobStopped:
         """The exception that stands for the request."""

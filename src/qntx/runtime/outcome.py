@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,9 +17,11 @@ from qntx.model.job import Claimed
 from qntx.model.log import ERROR, INFO, WARN
 from qntx.model.retry import RetryPolicy
 
+#: Of these, 0, False and an empty list are values like any other.
+_ANY_VALUE = ("result", "checkpoint")
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+
+class Outcome(msgspec.Struct, frozen=True):
     """The end of an attempt; *status* is that of the job afterwards."""
 
     status: str
@@ -29,7 +29,7 @@ class Outcome:
     error: str | None = None
     error_type: str | None = None
     error_stage: str | None = None
-    error_details: list[str] = field(default_factory=list)
+    error_details: list[str] = []
     #: Status of the attempt where it is not the job's (a failed attempt of a job to be retried).
     attempt_status: str | None = None
     reason: str | None = None
@@ -42,11 +42,11 @@ class Outcome:
 
     def fields(self) -> dict[str, Any]:
         """For the record of the end."""
-        return {
-            name: value
-            for name in self.__slots__
-            if (value := getattr(self, name)) not in (None, False, [])
-        }
+        fields = {name: value for name, value in msgspec.structs.asdict(self).items() if value}
+        for name in _ANY_VALUE:
+            if (value := getattr(self, name)) is not None:
+                fields[name] = value
+        return fields
 
 
 def failure(error: BaseException, active: ActiveRun, fallback: Scope | None = None) -> Outcome:
@@ -133,7 +133,7 @@ def with_retry(
 
 
 def _changed(outcome: Outcome, **changes: Any) -> Outcome:
-    return dataclasses.replace(outcome, **changes)
+    return msgspec.structs.replace(outcome, **changes)
 
 
 def jsonable(result: Any) -> Any:
