@@ -45,6 +45,8 @@ export async function check(url, browser) {
     await page.setViewportSize({ width, height });
     await wear(page, theme);
     await settled(page);
+    const more = page.getByRole("button", { name: /^More filters/ });
+    if (await more.isVisible()) await more.click(); // the form is looked at, too
     const found = await violations(page, rules);
     if (found.length > 0) all[`${theme} ${width}`] = found;
   }

@@ -65,6 +65,22 @@ async function search({ page, check }) {
     await page.getByLabel("Lowest level").selectOption("");
     await page.locator("[data-found]").first().waitFor();
   });
+  await check("so do source and time", async () => {
+    await page.getByRole("button", { name: "More filters" }).click();
+    const form = page.getByRole("group", { name: "More filters" });
+    await form.getByLabel("exception", { exact: true }).check();
+    await until(page, () => location.search === "?q=score&source=exception" && !document.querySelector("[data-line]"));
+    await form.getByLabel("exception", { exact: true }).uncheck();
+    await form.getByLabel("From").fill("2020-01-01T00:00:00.000");
+    await page.locator("[data-found]").first().waitFor();
+    await form.getByLabel("Before").fill("2020-01-02T00:00:00.000");
+    await page.getByText("Others than those that are shown may.").waitFor();
+    await page.keyboard.press("Escape");
+    await page.locator('[data-narrowed="until"]').click();
+    await page.locator("[data-found]").first().waitFor();
+    await page.locator('[data-narrowed="since"]').click();
+    await until(page, () => location.search === "?q=score");
+  });
   await check("a pattern and letter case are the server's, too", async () => {
     const find = page.getByLabel("Find in all runs");
     await page.getByRole("button", { name: "Regular expression" }).click();

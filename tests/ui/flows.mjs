@@ -64,6 +64,69 @@ async function narrowing({ page, check }) {
   }
 }
 
+/** Source, logger, time: from the details of a line, from the form, and away again by their chips. */
+async function origins({ page, jobId, check }) {
+  const total = await matching(page);
+  const { logs } = await ask(page, "GET", `/api/pulse/jobs/${jobId}/logs?limit=1000`);
+  const shows = (number) => until(page, (wanted) => document.querySelector("[data-matching]").dataset.matching === String(wanted), number);
+  const putAway = async (name) => {
+    await page.locator(`[data-narrowed="${name}"]`).click();
+    await shows(total);
+    return new URL(page.url()).search === "";
+  };
+  const details = async (line) => {
+    await page.goto(`${new URL(page.url()).origin}/jobs/${jobId}#A${line.attempt}L${line.id}`);
+    await page.locator(`[data-seq="${line.id}"].selected`).waitFor({ timeout: WAIT_MS });
+    await page.keyboard.press("Enter");
+    return page.locator(`[data-seq="${line.id}"] .details`);
+  };
+  const middle = logs[Math.floor(logs.length / 2)];
+  const source = logs.find((line) => line.source !== logs[0].source) ?? logs[0];
+  await check("the job has lines of several sources", () => source.source !== logs[0].source);
+  await check("the details of a line narrow the log to its source", async () => {
+    await (await details(source)).getByRole("button", { name: `Only ${source.source}`, exact: true }).click();
+    await shows(logs.filter((line) => line.source === source.source).length);
+    await until(page, (name) => [...document.querySelectorAll("[data-seq]")].every((row) => row.dataset.source === name), source.source);
+  });
+  await check("the address keeps it", async () => {
+    await page.reload();
+    await settled(page);
+    return (await matching(page)) === logs.filter((line) => line.source === source.source).length;
+  });
+  await check("its chip puts it away", () => putAway("sources"));
+  await check("from a line on, and up to it: both have it, together they have all", async () => {
+    await (await details(middle)).getByRole("button", { name: "From here on" }).click();
+    await shows(logs.filter((line) => line.timestamp >= middle.timestamp).length);
+    await putAway("since");
+    await (await details(middle)).getByRole("button", { name: "Up to here" }).click();
+    await shows(logs.filter((line) => line.timestamp <= middle.timestamp).length);
+    await putAway("until");
+  });
+  await check("the form has the same: two sources, a time to the millisecond", async () => {
+    await page.getByRole("button", { name: "More filters" }).click();
+    const form = page.getByRole("group", { name: "More filters" });
+    for (const name of [source.source, logs[0].source]) await form.getByLabel(name, { exact: true }).check();
+    const both = logs.filter((line) => [source.source, logs[0].source].includes(line.source));
+    await shows(both.length);
+    const ms = Date.parse(middle.timestamp) + 1;
+    await form.getByLabel("Before").fill(await page.evaluate((at) => new Date(at - new Date(at).getTimezoneOffset() * 60_000).toISOString().slice(0, 23), ms));
+    await shows(both.filter((line) => Date.parse(line.timestamp) < ms).length);
+    await form.getByRole("button", { name: "Clear" }).click();
+    await shows(total);
+    await page.keyboard.press("Escape");
+    await form.waitFor({ state: "hidden", timeout: WAIT_MS });
+  });
+  await check("a logger that says nothing says so", async () => {
+    await page.getByRole("button", { name: "More filters" }).click();
+    await page.getByLabel("Logger").fill("no.such.logger");
+    await page.keyboard.press("Tab");
+    await page.getByText("No line matches these filters.").waitFor({ timeout: WAIT_MS });
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Show all lines" }).click();
+    await shows(total);
+  });
+}
+
 /** Moving about by keyboard. */
 async function moving({ page, check }) {
   const total = await matching(page);
@@ -414,7 +477,7 @@ async function unplugged({ page, jobId, check }) {
   });
 }
 
-const JOB_FLOWS = { narrowing, choosing, moving, searching, asking, taking, looks, missing, failure, live, unplugged };
+const JOB_FLOWS = { narrowing, origins, choosing, moving, searching, asking, taking, looks, missing, failure, live, unplugged };
 const USUAL = ["list", "narrowing", "choosing", "moving", "searching", "asking", "taking", "looks", "missing"];
 const EXPECTED = { missing: [404], asking: [400], unplugged: ["ERR_INTERNET_DISCONNECTED", "ERR_NETWORK_CHANGED"] };
 

@@ -49,6 +49,9 @@ class Line(NamedTuple):
     stage: str | None
     task: str | None
     message: str | bytes
+    source: str
+    logger: str | None
+    at: str
 
     @property
     def text(self) -> str:
@@ -100,6 +103,10 @@ class Wanted(NamedTuple):
     task: str | None = None
     levels: tuple[str, ...] = ()
     q: str | None = None
+    sources: tuple[str, ...] = ()
+    logger: str | None = None
+    since: str | None = None
+    until: str | None = None
 
     def fits(self, line: Line) -> bool:
         """Whether *line* passes, by the meaning of the filter and not by SQL."""
@@ -111,12 +118,20 @@ class Wanted(NamedTuple):
                 return False
         if self.levels and line.level not in self.levels:
             return False
+        if self.sources and line.source not in self.sources:
+            return False
+        if self.logger and not f"{line.logger or ''}.".startswith(f"{self.logger}."):
+            return False
+        if not (self.since or "") <= line.at < (self.until or "9"):
+            return False
         return self.q is None or line.holds(self.q)
 
     def query(self, task: str) -> dict[str, str]:
         """The parameters; *task* is what the one for the task is called."""
         level = self.levels[0] + "," + ",".join(self.levels) if self.levels else None
-        found = {"stage": self.stage, task: self.task, "level": level, "q": self.q}
+        found = {"stage": self.stage, task: self.task, "level": level, "q": self.q,
+                 "source": ",".join(self.sources) or None, "logger": self.logger,
+                 "since": self.since, "until": self.until}  # fmt: skip
         return {name: value for name, value in found.items() if value is not None}
 
     def address(self) -> str:
@@ -125,14 +140,22 @@ class Wanted(NamedTuple):
         return urlencode(query | ({"find": "filter"} if self.q else {}), quote_via=quote)
 
 
-def some_filter(dice: random.Random) -> Wanted:
-    """Any filter; half of the time none."""
+def some_filter(dice: random.Random, lines: list[Line]) -> Wanted:
+    """Any filter, with times of *lines*; half of the time none."""
     if dice.random() < 0.5:
         return Wanted()
     stage = dice.choice([None, None, "", *STAGES])
     task = None if stage in (None, "") else dice.choice([None, None, stage, *TASKS])
     levels = tuple(n for n in LEVELS if dice.random() < 0.5) if dice.random() < 0.4 else ()
-    return Wanted(stage, task, levels, dice.choice([None, None, *NEEDLES]))
+    wanted = Wanted(stage, task, levels, dice.choice([None, None, *NEEDLES]))
+    if dice.random() < 0.3:
+        wanted = wanted._replace(sources=tuple(dice.sample(("emitter", "logging", "stdout"), 2)))
+    if dice.random() < 0.2:
+        wanted = wanted._replace(logger=dice.choice(["tests", "tests.deep", "andere", "tes"]))
+    if dice.random() < 0.3:
+        since, until = sorted(line.at for line in dice.sample(lines, 2))
+        wanted = wanted._replace(since=since, until=dice.choice([None, until]))
+    return wanted
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +174,10 @@ def queued(served: Served, handler: str) -> str:
 
 def stored(served: Served, job_id: str) -> list[Line]:
     """All lines of a job, in order."""
-    sql = "SELECT seq, attempt, level, stage, task_id, message FROM task_logs WHERE job_id = ?"
+    sql = (
+        "SELECT seq, attempt, level, stage, task_id, message, source, logger, timestamp"
+        " FROM task_logs WHERE job_id = ?"
+    )
     with sqlite3.connect(served.home / "qntx.db") as database:
         return sorted(Line(*row) for row in database.execute(sql, (job_id,)))
 
@@ -181,7 +207,9 @@ def windows(lines: dict[int, list[Line]]) -> list[Window]:
     """Random windows; most are of the longest attempt."""
     dice = random.Random(SEED)
     attempts = dice.choices(list(lines), [len(of) for of in lines.values()], k=WINDOWS)
-    return [Window(n, some_filter(dice), dice.randint(1, len(lines[n]))) for n in attempts]
+    return [
+        Window(n, some_filter(dice, lines[n]), dice.randint(1, len(lines[n]))) for n in attempts
+    ]
 
 
 def same(lines: list[Line], shown: list[Any], what: str) -> int:
@@ -288,7 +316,8 @@ def test_a_growing_log_shows_no_line_twice_and_leaves_none_out(
     kinds: Served, tmp_path: Path
 ) -> None:
     job_id = queued(kinds, "tests.slow")
-    choice = [Wanted(), Wanted(), Wanted(levels=("warn", "error")), Wanted(q="needle")]
+    choice = [Wanted(), Wanted(), Wanted(levels=("warn", "error")), Wanted(q="needle"),
+              Wanted(sources=("logging",), logger="tests")]  # fmt: skip
     filters = {f"?{wanted.address()}" if wanted.address() else "": wanted for wanted in choice}
     live = {"path": f"/jobs/{job_id}", "seed": SEED, "filters": list(filters)}
     file = tmp_path / "live.json"

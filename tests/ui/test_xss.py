@@ -225,6 +225,7 @@ def addresses(ids: dict[str, Any]) -> Iterator[str]:
     for number in NUMBERS[::SOME]:
         text = quote(PAYLOADS[number]["text"][:1000], safe="")
         yield f"{said}?q={text}&stage={text}&task={text}&level={text}&attempt={text}#{text}"
+        yield f"{said}?logger={text}&source={text}&since={text}&until={text}"
     for number in NUMBERS[::STEP]:
         text = quote(PAYLOADS[number]["text"][:1000], safe="")
         for path in ("/search?q={0}&level={0}", "/jobs?status={0}"):

@@ -1,7 +1,14 @@
 import { describe, expect, it } from "vitest";
 
-import { above, filterQuery, formatHash, formatRoute, hides, linePath, noFilter, parseHash, parseRoute, type Route } from "./route";
+import { NO_NARROWING, type Narrowing } from "./narrowing";
+import { above, filterKey, filterQuery, formatHash, formatRoute, hides, linePath, noFilter, parseHash, parseRoute, type Route } from "./route";
 
+const NARROWING: Narrowing = {
+  sources: ["logging", "stderr"],
+  logger: "a.b & c",
+  since: "2026-11-24T12:00:00.000001Z",
+  until: "2026-11-24T13:00:00.000000Z",
+};
 const at = (path: string) => parseRoute(new URL(path, "http://localhost:8820"));
 
 describe("parseRoute", () => {
@@ -30,8 +37,8 @@ describe("parseRoute", () => {
     expect(at("/")).toEqual({ view: "panel" });
     expect(at("/schedules")).toEqual({ view: "panel" });
     expect(at("/schedules/SP_1")).toEqual({ view: "schedule", id: "SP_1" });
-    expect(at("/search?q=a+b&level=warn")).toEqual({ view: "search", q: "a b", level: "warn", matchCase: false, regex: false });
-    expect(at("/search?level=loud")).toEqual({ view: "search", q: "", level: null, matchCase: false, regex: false });
+    expect(at("/search?q=a+b&level=warn")).toEqual({ view: "search", q: "a b", level: "warn", matchCase: false, regex: false, ...NO_NARROWING });
+    expect(at("/search?level=loud")).toEqual({ view: "search", q: "", level: null, matchCase: false, regex: false, ...NO_NARROWING });
   });
 
   it.each(["/constructor/x", "/nowhere", "/jobs/a/b", "/jobs/%E0%A4%A"])("knows that nothing is at %s", (path) => {
@@ -50,8 +57,8 @@ describe("formatRoute", () => {
     { view: "jobs", status: ["failed"] },
     { view: "schedule", id: "SP_1" },
     { view: "execution", id: "PX/1" },
-    { view: "search", q: "100% & more", level: "error", matchCase: true, regex: true },
-    { view: "search", q: "", level: null, matchCase: false, regex: false },
+    { view: "search", q: "100% & more", level: "error", matchCase: true, regex: true, ...NARROWING },
+    { view: "search", q: "", level: null, matchCase: false, regex: false, ...NO_NARROWING },
     { view: "jds" },
     { view: "jd", id: "JD_1" },
     { view: "candidates", id: null },
@@ -61,7 +68,7 @@ describe("formatRoute", () => {
       view: "job",
       id: "weird/id?#é",
       attempt: 2,
-      filter: { stage: "a&b", task: "", levels: new Set(["info"]), q: "100% #x", searchMode: "filter", matchCase: false, regex: true },
+      filter: { stage: "a&b", task: "", levels: new Set(["info"]), q: "100% #x", searchMode: "filter", matchCase: false, regex: true, ...NARROWING },
       lines: { attempt: 2, from: 3, to: 9 },
     },
   ];
@@ -107,5 +114,18 @@ describe("filterQuery", () => {
 
   it("sends an empty stage for lines outside any stage", () => {
     expect(filterQuery({ ...noFilter(), stage: "" })).toEqual({ stage: "" });
+  });
+});
+
+describe("filterKey", () => {
+  it("differs with everything that changes what is shown", () => {
+    const one = noFilter();
+    const others = [
+      { ...one, stage: "a" }, { ...one, task: "a" }, { ...one, levels: new Set(["warn"] as const) }, { ...one, q: "a" },
+      { ...one, q: "a", searchMode: "filter" as const }, { ...one, matchCase: true }, { ...one, regex: true },
+      { ...one, sources: ["fd"] }, { ...one, logger: "a" }, { ...one, since: NARROWING.since }, { ...one, until: NARROWING.until },
+    ]; // prettier-ignore
+    expect(new Set([one, ...others].map(filterKey)).size).toBe(others.length + 1);
+    expect(filterKey(noFilter())).toBe(filterKey(one));
   });
 });

@@ -1,9 +1,10 @@
 /** Addresses of the UI: which view, which filters, which lines. Pure; the browser's history is in state/navigation. */
 import { formatLevels, isLevel, parseLevels } from "./levels";
 import type { Level } from "../api/types";
+import { NO_NARROWING, narrowingQuery, parseNarrowing, type Narrowing } from "./narrowing";
 import { NO_NEEDLE, type Needle } from "./needle";
 
-export interface LogFilter {
+export interface LogFilter extends Narrowing {
   /** null: every stage; "": lines outside any stage. */
   stage: string | null;
   /** null: every task; the stage's own name: its lines that belong to no task. */
@@ -30,7 +31,7 @@ export type Route =
   | { view: "job"; id: string; attempt: number | null; filter: LogFilter; lines: LineRange | null }
   | { view: "schedule"; id: string }
   | { view: "execution"; id: string }
-  | { view: "search"; q: string; level: Level | null; matchCase: boolean; regex: boolean }
+  | ({ view: "search"; q: string; level: Level | null; matchCase: boolean; regex: boolean } & Narrowing)
   | { view: "jds" }
   | { view: "jd"; id: string }
   | { view: "candidates"; id: string | null }
@@ -49,7 +50,7 @@ export const PLACES: readonly { key: string; name: string; path: string; views: 
 ];
 
 export function noFilter(): LogFilter {
-  return { stage: null, task: null, levels: parseLevels(""), q: "", searchMode: "highlight", matchCase: false, regex: false };
+  return { stage: null, task: null, levels: parseLevels(""), q: "", searchMode: "highlight", matchCase: false, regex: false, ...NO_NARROWING };
 }
 
 export function parseRoute(url: URL): Route {
@@ -72,7 +73,7 @@ function parseList(path: string, query: URLSearchParams): Route {
       return { view: "jobs", status: (query.get("status") ?? "").split(",").filter(Boolean) };
     case "/search": {
       const level = query.get("level");
-      return { view: "search", q: query.get("q") ?? "", level: level !== null && isLevel(level) ? level : null, ...parseHow(query) };
+      return { view: "search", q: query.get("q") ?? "", level: level !== null && isLevel(level) ? level : null, ...parseHow(query), ...parseNarrowing(query) };
     }
     case "/jds":
       return { view: "jds" };
@@ -91,6 +92,7 @@ function parseFilter(query: URLSearchParams): LogFilter {
     q: query.get("q") ?? "",
     searchMode: query.get("find") === "filter" ? "filter" : "highlight",
     ...parseHow(query),
+    ...parseNarrowing(query),
   };
 }
 
@@ -152,7 +154,7 @@ export function formatRoute(route: Route): string {
     case "candidates":
       return route.id === null ? "/candidates" : candidatePath(route.id);
     case "search":
-      return withQuery("/search", new URLSearchParams({ ...(route.q ? { q: route.q } : {}), ...(route.level ? { level: route.level } : {}), ...howQuery(route) }));
+      return withQuery("/search", new URLSearchParams({ ...(route.q ? { q: route.q } : {}), ...(route.level ? { level: route.level } : {}), ...howQuery(route), ...narrowingQuery(route) }));
   }
 }
 
@@ -166,7 +168,7 @@ function formatJob(route: Extract<Route, { view: "job" }>): string {
   if (level !== "") query.set("level", level);
   if (filter.q !== "") query.set("q", filter.q);
   if (filter.q !== "" && filter.searchMode === "filter") query.set("find", "filter");
-  for (const [name, value] of Object.entries(howQuery(filter))) query.set(name, value);
+  for (const [name, value] of Object.entries({ ...howQuery(filter), ...narrowingQuery(filter) })) query.set(name, value);
   return withQuery(jobPath(route.id), query) + formatHash(route.lines);
 }
 
@@ -202,7 +204,12 @@ export function filterQuery(filter: LogFilter): Record<string, string> {
   const level = formatLevels(filter.levels);
   if (level !== "") query.level = level;
   if (filter.q !== "" && filter.searchMode === "filter") Object.assign(query, { q: filter.q }, howQuery(filter));
-  return query;
+  return Object.assign(query, narrowingQuery(filter));
+}
+
+/** Filters with the same key are the same. */
+export function filterKey(filter: LogFilter): string {
+  return JSON.stringify([filterQuery(filter), filter.q, filter.searchMode, howQuery(filter)]);
 }
 
 /** Whether a filter hides any line. */

@@ -13,6 +13,26 @@ export function parseUs(iso: string): number {
   return seconds * 1000 + Number((match[2] ?? "").slice(0, 6).padEnd(6, "0"));
 }
 
+/** RFC 3339 in UTC with microseconds, as the server writes it. */
+export function isoOf(us: number): string {
+  const seconds = Math.floor(us / SECOND_US);
+  return `${new Date(seconds * 1000).toISOString().slice(0, 19)}.${fraction(us, 6)}Z`;
+}
+
+/** What an input of a local date and time shows of an instant, to the millisecond; "" for none. */
+export function localInput(iso: string): string {
+  const us = parseUs(iso);
+  if (Number.isNaN(us)) return "";
+  const date = new Date(us / 1000);
+  return `${isoDay(us)}T${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":")}.${fraction(us, 3)}`;
+}
+
+/** The instant that such an input means; "" for none. */
+export function fromLocalInput(text: string): string {
+  const ms = Date.parse(text); // without a zone: local time
+  return Number.isNaN(ms) ? "" : isoOf(ms * 1000);
+}
+
 export function nextMode(mode: TimeMode): TimeMode {
   return TIME_MODES[(TIME_MODES.indexOf(mode) + 1) % TIME_MODES.length]!;
 }

@@ -98,6 +98,7 @@ export class LogFeed {
   async toEnd(): Promise<boolean> {
     if (this.loaded && this.window.atEnd && this.window.ceil >= this.lastSeq) return true;
     const signal = this.#restart();
+    this.pending = Math.max(1, this.lastSeq);
     return this.#replace(signal, async () => {
       const page = await this.#page({ before: BEYOND, limit: PAGE_LINES }, signal);
       return windowAtEnd(page.logs, page.prev_cursor === null);
