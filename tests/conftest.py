@@ -24,6 +24,11 @@ def pytest_report_header() -> str:
     return f"QNTX_SEED={SEED} QNTX_FAULTS={os.environ.get('QNTX_FAULTS', 'quick')}"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first, so that no worker is left with them alone at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/ui/"))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_report_to_serializable() -> Generator[Any, Any, Any]:
     """Text goes from process to process as UTF-8: half a surrogate pair is written out."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,28 @@ def numbers(result: Result) -> list[int]:
 )
 def test_filters(home: Path, options: list[str], expected: list[int]) -> None:
     assert numbers(qntx(home, "logs", "JB_1", "--json", *options)) == list(expected)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])
+def test_a_time_without_a_zone_is_of_this_machine(
+    home: Path, zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        ago = datetime.now() - timedelta(minutes=25, seconds=30)
+        for written in (f"{ago:%Y-%m-%d %H:%M:%S}", f"{ago:%Y-%m-%dT%H:%M:%S}"):
+            assert numbers(qntx(home, "logs", "JB_1", "--json", "--since", written)) == [
+                *range(75, 101)
+            ]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_a_mistyped_command_is_told_what_was_meant(home: Path) -> None:
+    assert "No such command 'job'. Did you mean 'jobs'?" in qntx(home, "job").stderr
+    assert "mean" not in qntx(home, "xyzzy").stderr
 
 
 def test_what_is_shown_cannot_steer_the_terminal(home: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from qntx.clock import iso, now_us
 from qntx.config import load
 from qntx.model.job import JobRequest
 from qntx.model.schedule import NewSchedule
+from qntx.runtime.context import JobContext
 from qntx.runtime.leases import live_handlers
 from qntx.scheduler.explain import explain_job
 from qntx.scheduler.service import Schedules
@@ -133,3 +135,25 @@ def test_a_lost_lease_is_a_line(running: Running) -> None:
     judge(job, "lease_expired", journal_of(app.settings.home))
     said = wait_for(lambda: [x for x in scheduler_lines(app, job_id) if "lease" in x])
     assert said[0].startswith("lease lost: ")
+
+
+@pytest.mark.parametrize(
+    ("warnings", "errors", "sentence"),
+    [(0, 0, None), (1, 0, "1 warning"), (2, 1, "2 warnings and 1 error"), (0, 2, "2 errors")],
+)
+def test_what_a_job_said_although_it_completed(
+    tmp_path: Path, warnings: int, errors: int, sentence: str | None
+) -> None:
+    app = App(home=tmp_path / "home", capture={"descriptors": False})
+
+    @app.handler("test.complains")
+    def complains(ctx: JobContext, payload: Any) -> None:
+        for _ in range(warnings):
+            ctx.emit.warn("not so good")
+        for number in range(errors):
+            logging.getLogger("test").log(logging.CRITICAL - 10 * number, "bad")
+
+    job_id, _ = app.run("test.complains")
+    why = explain_job(app.store, app.registry, job_id).why
+    assert why[0].startswith("It completed at ")
+    assert why[1:] == ([] if sentence is None else [f"It said {sentence}."])

@@ -17,7 +17,9 @@ _OPTIONS = (
     click.option("--source", help="Where lines came from, or a list: stdout,stderr."),
     click.option("--logger", help='A logger and its children; "a.b." for the children alone.'),
     click.option(
-        "--since", metavar="TIME", help="From then on: 2026-01-31T10:20:30Z, or 2h (ago)."
+        "--since",
+        metavar="TIME",
+        help="From then on: 2h (ago), '2026-01-31 10:20' (here), 2026-01-31T10:20:30Z.",
     ),
     click.option("--until", metavar="TIME", help="Before then, in the same forms."),
     click.option("--regex", is_flag=True, help="The text is a pattern (RE2)."),
@@ -40,7 +42,9 @@ def filter_of(*, since: str | None, until: str | None, **words: Any) -> LogFilte
 
 
 def _time(text: str | None) -> str | None:
-    """A time as it is, or one that is so long ago."""
+    """A time as it is, one that is so long ago, or one by the clocks of this machine."""
+    from datetime import datetime
+
     from qntx.clock import iso, now_us
     from qntx.model.durations import parse_duration
 
@@ -49,4 +53,8 @@ def _time(text: str | None) -> str | None:
     try:
         return iso(now_us() - parse_duration(text) * 1_000_000)
     except BadInput:
+        pass  # none, but it may be a time
+    try:
+        return datetime.fromisoformat(text.strip()).astimezone().isoformat()
+    except (ValueError, OverflowError, OSError):
         return text
