@@ -67,6 +67,8 @@ def pages(db: apsw.Connection, report: Report) -> None:
         wanted = parse_filter(level=level)
         best = ms(lambda: logs.page(JOB, wanted, limit=100))  # noqa: B023
         report.bar(f"first 100 of level {level}", best, 5, "ms")
+    every = parse_filter()
+    report.bar("all its lines over time", ms(lambda: logs.histogram(JOB, every, 150)), 300, "ms")
     task = parse_filter(task_id="CN_77")
     report.note(f"first 100 of a task: {ms(lambda: logs.page(JOB, task, limit=100)):.3g} ms")
 

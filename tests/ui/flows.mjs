@@ -127,6 +127,62 @@ async function origins({ page, jobId, check }) {
   });
 }
 
+/** Lines over time: as the server counts them; a click goes to a stretch, a drag narrows to it. */
+async function overTime({ page, jobId, check }) {
+  const total = await matching(page);
+  const { step_us: step, buckets } = await ask(page, "GET", `/api/pulse/jobs/${jobId}/histogram?buckets=150`);
+  const us = (iso) => BigInt(Date.parse(`${iso.slice(0, 19)}Z`)) * 1000n + BigInt(iso.slice(20, 26));
+  const slotOf = (bucket) => Number((us(bucket.at) - us(buckets[0].at)) / BigInt(step));
+  const slots = slotOf(buckets.at(-1)) + 1;
+  const middleOf = (box, slot) => [box.x + (box.width * (slot + 0.5)) / slots, box.y + box.height - 4];
+  const drawing = page.getByRole("img", { name: /^Lines over time/ });
+  await check("it shows as many stretches as the server counts", async () => {
+    await until(page, (number) => document.querySelector("[data-histogram]")?.dataset.histogram === String(number), slots);
+  });
+  const box = await drawing.boundingBox();
+  await check("it is drawn where lines are, and nowhere else", async () => {
+    const drawn = await page.locator(".histogram canvas").evaluate((canvas, number) => {
+      const { data } = canvas.getContext("2d").getImageData(0, canvas.height - 1, canvas.width, 1);
+      return Array.from({ length: number }, (_, slot) => data[4 * Math.floor(((slot + 0.4) * canvas.width) / number) + 3] > 0);
+    }, slots);
+    const full = new Set(buckets.map(slotOf));
+    return drawn.every((one, slot) => one === full.has(slot));
+  });
+  await check("pointing at a stretch tells how many lines it has", async () => {
+    for (const bucket of [buckets[0], buckets.at(-1)]) {
+      await page.mouse.move(...middleOf(box, slotOf(bucket)));
+      await until(page, (number) => new RegExp(` · ${number} lines?( ·|$)`).test(document.querySelector(".told").innerText), bucket.counts.total);
+    }
+  });
+  await check("a click goes to its first line", async () => {
+    await page.mouse.click(...middleOf(box, slotOf(buckets.at(-1))));
+    const { logs } = await ask(page, "GET", `/api/pulse/jobs/${jobId}/logs?limit=1&since=${buckets.at(-1).at}`);
+    await page.locator(`[data-seq="${logs[0].id}"]`).waitFor({ timeout: WAIT_MS });
+  });
+  await check("a drag narrows the log to what lies under it", async () => {
+    await page.mouse.move(...middleOf(box, 0));
+    await page.mouse.down();
+    await page.mouse.move(...middleOf(box, slotOf(buckets[0])), { steps: 3 });
+    await page.mouse.move(...middleOf(box, Math.max(1, slots - 2)), { steps: 5 });
+    await page.mouse.up();
+    const inside = buckets.filter((bucket) => slotOf(bucket) <= Math.max(1, slots - 2)).reduce((sum, bucket) => sum + bucket.counts.total, 0);
+    await until(page, (wanted) => document.querySelector("[data-matching]").dataset.matching === String(wanted), inside);
+    for (const name of ["since", "until"]) await page.locator(`[data-narrowed="${name}"]`).click();
+    await until(page, (wanted) => document.querySelector("[data-matching]").dataset.matching === String(wanted), total);
+  });
+  await check("b puts it away, for good, and brings it back", async () => {
+    await page.locator(".viewport").focus();
+    await page.keyboard.press("b");
+    await drawing.waitFor({ state: "hidden", timeout: WAIT_MS });
+    await page.reload();
+    await settled(page);
+    if ((await drawing.count()) > 0) return false;
+    await page.locator(".viewport").focus();
+    await page.keyboard.press("b");
+    await drawing.waitFor({ timeout: WAIT_MS });
+  });
+}
+
 /** Moving about by keyboard. */
 async function moving({ page, check }) {
   const total = await matching(page);
@@ -477,7 +533,7 @@ async function unplugged({ page, jobId, check }) {
   });
 }
 
-const JOB_FLOWS = { narrowing, origins, choosing, moving, searching, asking, taking, looks, missing, failure, live, unplugged };
+const JOB_FLOWS = { narrowing, origins, overTime, choosing, moving, searching, asking, taking, looks, missing, failure, live, unplugged };
 const USUAL = ["list", "narrowing", "choosing", "moving", "searching", "asking", "taking", "looks", "missing"];
 const EXPECTED = { missing: [404], asking: [400], unplugged: ["ERR_INTERNET_DISCONNECTED", "ERR_NETWORK_CHANGED"] };
 

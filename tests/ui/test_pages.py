@@ -31,7 +31,8 @@ def test_reading_a_job(served: Served, completed: str) -> None:
 
 
 def test_a_failed_job_opens_where_it_failed(served: Served, failed: str) -> None:
-    assert_walked(node("flows.mjs", served.url, failed, "failure", "origins"), "failure", "origins")
+    flows = ("failure", "origins", "overTime")
+    assert_walked(node("flows.mjs", served.url, failed, *flows), *flows)
 
 
 def test_acting_on_jobs(served: Served) -> None:

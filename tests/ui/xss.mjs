@@ -23,7 +23,7 @@ function guard() {
   const usual = new Set(
     `html head meta title link script body main header footer nav section aside div p span pre code kbd mark time strong small em i b h1 h2 h3 h4
      ul ol li dl dt dd table thead tbody tr th td a button input label select option optgroup textarea fieldset legend form output details summary noscript
-     dialog progress svg path`.split(/\s+/),
+     dialog progress svg path canvas`.split(/\s+/),
   );
   const ours = (url) => new URL(url, location.href).origin === location.origin;
   const linked = (element) => {

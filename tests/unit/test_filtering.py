@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import random
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import apsw
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from qntx.clock import iso
 from qntx.errors import BadInput
 from qntx.indexer.ledger import LARGE_MESSAGE_BYTES
 from qntx.model.filtering import parse_filter
+from qntx.model.log import level_name
 from qntx.model.needle import Needle, fold
-from qntx.model.views import LogFilter
+from qntx.model.views import Histogram, LogFilter
 from qntx.storage.migrate import open_database
 from qntx.storage.sqlite import export
+from qntx.storage.sqlite.histogram import step_of
 from qntx.storage.sqlite.logs import LogStore
 from tests.storing import Said, store
 
@@ -111,6 +117,21 @@ def clear(db: apsw.Connection) -> None:
         db.execute(f"DELETE FROM {table}")
 
 
+def check_histogram(found: Histogram, said: list[Said]) -> None:
+    """Each line counts in the bucket of its time, by its level, and no bucket is empty."""
+    step = found.step_us or 1
+    expected: dict[str, Counter[str]] = {}
+    for line in said:
+        names = expected.setdefault(iso(line.at_us // step * step), Counter())
+        names.update((level_name(line.level), "total"))
+    shown = {b.at: {n: c for n, c in msgspec.structs.asdict(b.counts).items() if c}
+             for b in found.buckets}  # fmt: skip
+    assert shown == expected
+    assert list(shown) == sorted(shown)
+    assert found.total_count == len(said)
+    assert len(found.buckets) <= 3
+
+
 @settings(
     max_examples=300, deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -132,6 +153,7 @@ def test_what_is_found_is_what_fits(
     page = logs.page("JB_1", LogFilter(**wanted))
     assert [line.id for line in page.logs] == expected
     assert page.total_count == len(expected)
+    check_histogram(logs.histogram("JB_1", LogFilter(**wanted), 3), [said[n - 1] for n in expected])
     if needle is not None:
         for number in expected:
             assert all(p in fold(said[number - 1].message) for p in needle.pieces()), needle
@@ -274,3 +296,18 @@ def test_lines_of_a_task(db: apsw.Connection, parts: list[list[Said]], limit: in
             if cursor is None:
                 break
         assert found == expected
+
+
+def test_buckets_are_of_a_round_length_and_few_enough() -> None:
+    rand = random.Random(3)
+    for _ in range(5_000):
+        first = rand.randrange(2_000_000_000_000_000)
+        last = first + rand.randrange(10 ** rand.randrange(1, 17))
+        most = rand.randrange(1, 301)
+        step = step_of(first, last, most)
+        assert last // step - first // step < most, (first, last, most)
+        finer = step_of(first, last, 300)
+        assert finer <= step
+    assert step_of(0, 59_999_999, 60) == 1_000_000
+    assert step_of(0, 60_000_000, 60) == 2_000_000
+    assert step_of(7, 7, 1) == 1

@@ -17,10 +17,11 @@ from qntx.api.jobs import Cursor, JobId
 from qntx.api.problems import documented
 from qntx.api.security.headers import SANDBOX
 from qntx.errors import BadInput, NotFound
-from qntx.model.views import LogPage, TaskLogPage
+from qntx.model.views import Histogram, LogPage, TaskLogPage
 from qntx.storage.sqlite import export, ndjson
 
 MAX_LINES = 10_000
+MAX_BUCKETS = 300
 MAX_SEQ = (1 << 32) - 1
 PLAIN = "text/plain"
 NDJSON = "application/x-ndjson"
@@ -74,6 +75,25 @@ def get_logs(
         return store.logs.page(
             checked_job_id(job_id), wanted, limit=limit, after=after, before=before, around=around
         )
+
+
+@get("/api/pulse/jobs/{job_id:str}/histogram", sync_to_thread=True, tags=["logs"],
+     summary="Lines of a job over time", responses=documented(404))  # fmt: skip
+def get_histogram(
+    server: Server,
+    job_id: JobId,
+    wanted: Wanted,
+    buckets: Annotated[
+        int, QueryParameter(description="How many buckets at most.", ge=1, le=MAX_BUCKETS)
+    ] = 100,
+) -> Histogram:
+    """
+    How many lines that fit were said when, by level, in buckets of a round length (step_us).
+
+    Buckets without a line are left out. Each begins at a whole multiple of its length since 1970.
+    """
+    with server.reading() as store:
+        return store.logs.histogram(checked_job_id(job_id), wanted, buckets)
 
 
 @get("/api/pulse/tasks/{task_id:str}/logs", sync_to_thread=True, tags=["logs"],
@@ -156,4 +176,4 @@ async def _streamed(first: bytes, chunks: Iterator[bytes]) -> AsyncIterator[byte
             chunk = await following
 
 
-ROUTES = [get_logs, get_task_logs, get_message, download_text, download_ndjson]
+ROUTES = [get_logs, get_histogram, get_task_logs, get_message, download_text, download_ndjson]

@@ -226,6 +226,23 @@ class LogPage(msgspec.Struct, frozen=True, kw_only=True):
     expired: Expired | None = None
 
 
+class Bucket(msgspec.Struct, frozen=True, gc=False):
+    """The lines that were said in a stretch of time, from *at* (RFC 3339) on."""
+
+    at: str
+    counts: Counts
+
+
+class Histogram(msgspec.Struct, frozen=True, kw_only=True):
+    """Lines over time, in buckets of *step_us* microseconds; empty buckets are left out."""
+
+    job_id: str
+    total_count: int
+    #: None: no line can have been said.
+    step_us: int | None
+    buckets: list[Bucket]
+
+
 class TaskLogPage(msgspec.Struct, frozen=True, kw_only=True):
     """Lines of one task id, over all jobs or of one."""
 

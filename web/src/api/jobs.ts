@@ -2,7 +2,7 @@
 import { filterQuery, type LogFilter } from "../model/route";
 import type { JobAction } from "../model/actions";
 import { address, changeJson, getJson, getText } from "./client";
-import type { Attempt, ChildPage, Explanation, Job, JobPage, LinePage, Outline } from "./types";
+import type { Attempt, ChildPage, Explanation, Histogram, Job, JobPage, LinePage, Outline } from "./types";
 
 const base = (id: string) => `/api/pulse/jobs/${encodeURIComponent(id)}`;
 
@@ -48,6 +48,10 @@ export interface Position {
 export function getLines(id: string, attempt: number, filter: LogFilter, at: Position, signal: AbortSignal | null): Promise<LinePage> {
   const { around, after, before, limit } = at;
   return getJson<LinePage>(`${base(id)}/logs`, { attempt, ...filterQuery(filter), around, after, before, limit }, signal);
+}
+
+export function getHistogram(id: string, attempt: number, filter: LogFilter, buckets: number, signal: AbortSignal | null): Promise<Histogram> {
+  return getJson<Histogram>(`${base(id)}/histogram`, { attempt, ...filterQuery(filter), buckets }, signal);
 }
 
 /** Address of the stream of lines after a line. */

@@ -333,6 +333,15 @@ export interface LinePage {
   expired?: Expired | null;
 }
 
+/** Lines over time; buckets without any are left out. */
+export interface Histogram {
+  job_id: string;
+  total_count: number;
+  /** Length of a bucket in microseconds; null: there is no line. */
+  step_us: number | null;
+  buckets: { at: string; counts: Counts }[];
+}
+
 export interface Expired {
   at: string;
   lines: number;

@@ -18,6 +18,7 @@ export type LogAction =
   | "wrap"
   | "time"
   | "headings"
+  | "histogram"
   | "copy"
   | "link"
   | "details"
@@ -37,6 +38,7 @@ const ANYWHERE: Record<string, LogAction> = {
   w: "wrap",
   t: "time",
   h: "headings",
+  b: "histogram",
   c: "copy",
   l: "link",
   Escape: "escape",

@@ -34,6 +34,7 @@ export const SHORTCUTS: { title: string; entries: Shortcut[] }[] = [
       { keys: ["c"], does: "copy the selected lines" },
       { keys: ["l"], does: "copy a link to the selected lines" },
       { keys: ["h"], does: "headings for stages and tasks" },
+      { keys: ["b"], does: "bars: lines over time" },
     ],
   },
   {

@@ -1,4 +1,4 @@
-/** What a person chose, kept in this browser: theme, time column, wrapping, headings, width of the left pane. */
+/** What a person chose, kept in this browser: theme, time column, wrapping, headings, histogram, width of the left pane. */
 import type { Theme } from "../model/colour";
 import { TIME_MODES, type TimeMode } from "../model/time";
 
@@ -11,6 +11,7 @@ interface Stored {
   time?: unknown;
   wrap?: unknown;
   headings?: unknown;
+  histogram?: unknown;
   pane?: unknown;
 }
 
@@ -34,6 +35,7 @@ class Preferences {
   time = $state<TimeMode>(oneOf(this.#stored.time, TIME_MODES, "local"));
   wrap = $state(this.#stored.wrap === true);
   headings = $state(this.#stored.headings !== false);
+  histogram = $state(this.#stored.histogram !== false);
   /** Share of the width that the left pane takes. */
   pane = $state(typeof this.#stored.pane === "number" ? Math.min(0.7, Math.max(0.2, this.#stored.pane)) : 0.36);
 
@@ -57,9 +59,9 @@ class Preferences {
   }
 
   #save(): void {
-    const { theme, time, wrap, headings, pane } = this;
+    const { theme, time, wrap, headings, histogram, pane } = this;
     try {
-      localStorage.setItem(KEY, JSON.stringify({ theme, time, wrap, headings, pane }));
+      localStorage.setItem(KEY, JSON.stringify({ theme, time, wrap, headings, histogram, pane }));
     } catch {
       // Private windows may refuse; the choice then lasts as long as the page.
     }

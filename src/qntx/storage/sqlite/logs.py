@@ -11,6 +11,7 @@ from qntx.errors import BadInput, NotFound
 from qntx.journal.format import BODY_APART
 from qntx.model.views import (
     Counts,
+    Histogram,
     Line,
     LogFilter,
     LogPage,
@@ -20,6 +21,7 @@ from qntx.model.views import (
 )
 from qntx.storage.sqlite.candidates import END
 from qntx.storage.sqlite.expiry import KEPT_LINES, expired_of
+from qntx.storage.sqlite.histogram import histogram
 from qntx.storage.sqlite.jobs import make_cursor, read_cursor
 from qntx.storage.sqlite.lines import SEQ_MASK, line_of, teach
 from qntx.storage.sqlite.outline import SELECT_CONTEXTS, outline
@@ -105,6 +107,10 @@ class LogStore:
             prev_cursor=make_cursor(rows[0][0]) if earlier else None,
             expired=expired_of(self._db, (key for _, key in runs)),
         )
+
+    def histogram(self, job_id: str, wanted: LogFilter, buckets: int) -> Histogram:
+        """When the lines that fit were said, in at most so many buckets. Raises NotFound."""
+        return histogram(self._db, job_id, wanted, self.runs(job_id, wanted.attempt), buckets)
 
     def since(self, job_id: str, wanted: LogFilter, position: int, limit: int) -> Tail:
         """
