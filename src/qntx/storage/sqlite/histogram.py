@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import apsw
 
 from qntx.clock import iso
-from qntx.model.log import level_name
+from qntx.model.log import CRITICAL, ERROR, INFO, LEVEL_NAMES, WARN
 from qntx.model.views import Bucket, Counts, Histogram, LogFilter
 from qntx.storage.sqlite.candidates import Candidates
 from qntx.storage.sqlite.lines import lines_where
 from qntx.storage.sqlite.selection import Runs
 
 _S = 1_000_000
-_BY_BOTH = "GROUP BY 1, 2"
+#: Lines that are counted by one statement; most of such a block were said in one stretch of time.
+BLOCK_LINES = 1_024
+#: Lines of five levels counted in one number, twelve bits for each.
+_BITS = 12
+_PACKED = (
+    f"sum(1 << {_BITS} * CASE WHEN l.level < {INFO} THEN 0 WHEN l.level < {WARN} THEN 1"
+    f" WHEN l.level < {ERROR} THEN 2 WHEN l.level < {CRITICAL} THEN 3 ELSE 4 END)"
+)
 #: Lengths of a bucket that are read off at once, in microseconds: 1, 2, 5, … of what is smaller
 #: than a second, and what clocks have marks for; beyond, days of 1, 2, 5, …
 _STEPS: tuple[int, ...] = (
@@ -33,6 +40,15 @@ def step_of(first_us: int, last_us: int, most: int) -> int:
     return next(step for step in _STEPS if last_us // step - first_us // step < most)
 
 
+class _Block(NamedTuple):
+    """Lines that fit, of one range of ids: when the first and the last was said, and how many."""
+
+    place: dict[str, int]
+    first: int
+    last: int
+    packed: int
+
+
 def histogram(
     db: apsw.Connection, job_id: str, wanted: LogFilter, runs: Runs, most: int
 ) -> Histogram:
@@ -42,22 +58,19 @@ def histogram(
     Every line counts in the bucket of its own time, whatever the order of the lines. Buckets
     begin at whole multiples of their length since 1970 (UTC); empty ones are left out.
     """
-    places = list(_places(db, wanted, runs))
     where, values = lines_where(wanted)
-
-    def read(columns: str, more: str = "", **named: int) -> Iterator[Any]:
-        for place in places:
-            sql = f"SELECT {columns} FROM log_lines l {where} {more}"
-            yield from db.execute(sql, values | place | named)
-
+    sql = f"SELECT min(l.ts), max(l.ts), {_PACKED} FROM log_lines l {where}"
     with db:  # one state of the log, whatever is written meanwhile
-        ends = [row for row in read("min(l.ts), max(l.ts)") if row[0] is not None]
-        if not ends:
+        blocks = [
+            _Block(place, int(first), int(last), int(packed))
+            for place in _places(db, wanted, runs)
+            for first, last, packed in _rows(db, sql, values | place)
+            if first is not None
+        ]
+        if not blocks:
             return Histogram(job_id=job_id, total_count=0, step_us=None, buckets=[])
-        step = step_of(min(first for first, _ in ends), max(last for _, last in ends), most)
-        found: dict[int, Counter[str]] = defaultdict(Counter)
-        for bucket, level, number in read("l.ts / :step, l.level, count(*)", _BY_BOTH, step=step):
-            found[bucket][level_name(level)] += number
+        step = step_of(min(b.first for b in blocks), max(b.last for b in blocks), most)
+        found = _by_bucket(db, where, values, blocks, step)
     buckets = [
         Bucket(iso(bucket * step), Counts(total=counts.total(), **counts))
         for bucket, counts in sorted(found.items())
@@ -66,9 +79,40 @@ def histogram(
     return Histogram(job_id=job_id, total_count=total, step_us=step, buckets=buckets)
 
 
+def _by_bucket(
+    db: apsw.Connection, where: str, values: dict[str, Any], blocks: list[_Block], step: int
+) -> dict[int, Counter[str]]:
+    """Lines by bucket and level; only blocks that reach over several buckets are read again."""
+    # A GROUP BY over all lines takes three times as long: it sorts what is in order already.
+    sql = f"SELECT l.ts / :step, {_PACKED} FROM log_lines l {where} GROUP BY 1"
+    found: dict[int, Counter[str]] = defaultdict(Counter)
+    for place, first, last, packed in blocks:
+        if first // step == last // step:
+            found[first // step].update(_unpacked(packed))
+            continue
+        for bucket, part in _rows(db, sql, values | place | {"step": step}):
+            found[bucket].update(_unpacked(part))
+    return found
+
+
+def _rows(db: apsw.Connection, sql: str, values: dict[str, Any]) -> Any:
+    """Rows whose columns' types the statement knows."""
+    return db.execute(sql, values)
+
+
+def _unpacked(packed: int) -> dict[str, int]:
+    mask = (1 << _BITS) - 1
+    return {name: packed >> _BITS * n & mask for n, name in enumerate(LEVEL_NAMES)}
+
+
 def _places(db: apsw.Connection, wanted: LogFilter, runs: Runs) -> Iterator[dict[str, int]]:
     """Where lines that fit can be: an attempt, and a range of ids of it."""
+    sql = "SELECT min(id), max(id) FROM log_lines WHERE id >= ? AND id < ?"
     candidates = Candidates(db, wanted)
     for _, run in runs:
         for low, high in candidates.of_run(run << 32, (run + 1) << 32):
-            yield {"run": run, "low": low, "high": high}
+            ends: list[Any] = db.execute(sql, (low, high)).fetchall()
+            for first, last in ends:
+                for start in range(first, last + 1, BLOCK_LINES) if last is not None else ():
+                    end = min(start + BLOCK_LINES, last + 1)
+                    yield {"run": run, "low": start, "high": end}
