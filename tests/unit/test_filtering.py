@@ -328,3 +328,6 @@ def test_lines_over_time_of_a_long_log(db: apsw.Connection, shuffled: bool) -> N
     wanted = LogFilter(since_us=1_000_000, until_us=4_000_001, min_level=20)
     fitting = [line for line in said if 1_000_000 <= line.at_us <= 4_000_000 and line.level >= 20]
     check_histogram(logs.histogram("JB_1", wanted, 7), fitting, 7)
+    at_once = [Said(level=10, at_us=5)] * BLOCK_LINES
+    store(db, "JB_2", at_once)
+    check_histogram(logs.histogram("JB_2", LogFilter(), 7), at_once, 7)
