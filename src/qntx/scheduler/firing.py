@@ -30,7 +30,7 @@ from qntx.model.schedule import Execution, Schedule, kept_timing
 from qntx.model.views import Counts
 from qntx.storage.sqlite.connection import transaction
 from qntx.storage.sqlite.executions import ExecutionStore
-from qntx.storage.sqlite.inserts import insert_job
+from qntx.storage.sqlite.inserts import insert_job, values_of
 from qntx.storage.sqlite.schedules import ScheduleStore
 from qntx.storage.sqlite.store import Store
 
@@ -189,7 +189,7 @@ class Firing:
             _changed(execution, async_job_id=job_id, waiting=bool(behind), reason=reason)
         ):
             return False
-        insert_job(self._store.connection, request, now_us, job_id)
+        insert_job(self._store.connection, request, values_of(request, now_us, job_id))
         if behind:
             self.executions.hold_job(job_id, behind)
         return True

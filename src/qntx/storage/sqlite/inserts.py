@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import apsw
 import msgspec
 
@@ -17,10 +19,24 @@ ON CONFLICT(idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
 """
 
 
-def insert_job(
-    db: apsw.Connection, request: JobRequest, now: int, job_id: str | None = None
-) -> str:
-    """Insert one job within the caller's transaction; returns its id, or that of its twin."""
+def values_of(request: JobRequest, now: int, job_id: str | None = None) -> tuple[Any, ...]:
+    """What :func:`insert_job` stores: made before the transaction, in which others wait."""
+    at = iso(now)
+    delayed = iso(now + int(request.delay_s * 1e6)) if request.delay_s > 0 else None
+    return (
+        job_id or new_id("JB"), request.source, request.handler_name,
+        msgspec.json.encode(request.payload).decode(), request.priority, delayed,
+        request.idempotency_key, request.parent_job_id, request.execution_id,
+        request.max_attempts, at, at,
+    )  # fmt: skip
+
+
+def insert_job(db: apsw.Connection, request: JobRequest, values: tuple[Any, ...]) -> str:
+    """
+    Insert one job within the caller's transaction; returns its id, or that of its twin.
+
+    *values* are those that :func:`values_of` gives for *request*.
+    """
     if request.unique:
         for (twin,) in db.execute(
             "SELECT id FROM async_ix_jobs WHERE handler_name = ? AND source = ?"
@@ -28,29 +44,21 @@ def insert_job(
             (request.handler_name, request.source),
         ):
             return str(twin)
-    job_id = job_id or new_id("JB")
-    at = iso(now)
-    delayed = iso(now + int(request.delay_s * 1e6)) if request.delay_s > 0 else None
-    db.execute(
-        _INSERT,
-        (job_id, request.source, request.handler_name,
-         msgspec.json.encode(request.payload).decode(), request.priority, delayed,
-         request.idempotency_key, request.parent_job_id, request.execution_id,
-         request.max_attempts, at, at),
-    )  # fmt: skip
-    if db.changes() == 0:
+    db.execute(_INSERT, values)
+    if request.idempotency_key is not None and db.changes() == 0:
         for (twin,) in db.execute(
             "SELECT id FROM async_ix_jobs WHERE idempotency_key = ?", (request.idempotency_key,)
         ):
             return str(twin)
-    return job_id
+    return str(values[0])
 
 
 def insert_child(
     db: apsw.Connection, request: JobRequest, parent: str, now: int, job_id: str
 ) -> str:
     """Insert a child of the job *parent*; returns its id, or that of its twin."""
-    child = insert_job(db, msgspec.structs.replace(request, parent_job_id=parent), now, job_id)
+    request = msgspec.structs.replace(request, parent_job_id=parent)
+    child = insert_job(db, request, values_of(request, now, job_id))
     # A parent that was asked to stop may not have heard of it yet.
     db.execute(
         "UPDATE async_ix_jobs SET status = 'cancelled', completed_at = ?1, updated_at = ?1,"

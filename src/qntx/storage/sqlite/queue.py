@@ -13,7 +13,7 @@ from qntx.clock import from_iso, iso, now_us
 from qntx.errors import Conflict, IllegalTransition, NotFound
 from qntx.model.job import Claimed, JobRequest, JobStatus, check_move
 from qntx.storage.sqlite.connection import transaction
-from qntx.storage.sqlite.inserts import insert_job, parent_of, wake_parent
+from qntx.storage.sqlite.inserts import insert_job, parent_of, values_of, wake_parent
 from qntx.storage.sqlite.jobs import load_json
 
 # The index is named: left to itself, SQLite sorts everything that is queued for every claim.
@@ -61,8 +61,9 @@ class JobQueue:
         give the id of that job.
         """
         now = now_us()
+        rows = [(request, values_of(request, now)) for request in requests]
         with transaction(self._db):
-            ids = [insert_job(self._db, request, now) for request in requests]
+            ids = [insert_job(self._db, request, values) for request, values in rows]
         self._changed()
         return ids
 
