@@ -100,7 +100,7 @@ function watchAges() {
 async function live(url, jobId, seconds) {
   const browser = await launch();
   const { page } = await open(`${url}/jobs/${jobId}`, { browser });
-  await page.waitForFunction(() => document.querySelectorAll("[data-seq]").length > 50);
+  await page.waitForFunction(() => document.querySelectorAll("[data-seq]").length > 20);
   await page.evaluate(watchAges);
   await page.waitForTimeout(seconds * 1000);
   const ages = await page.evaluate(() => window.ages);

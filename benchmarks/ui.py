@@ -111,11 +111,13 @@ def watched(home: Path, url: str) -> tuple[list[float], bool]:
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None
-    job_id = process.stdout.readline().strip()
-    found = browser("live", url, job_id, str(LIVE_S))
-    process.kill()
-    process.wait()
-    process.stdout.close()
+    try:
+        job_id = process.stdout.readline().strip()
+        found = browser("live", url, job_id, str(LIVE_S))
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
     return found["ages"], found["following"]
 
 

@@ -449,7 +449,7 @@ function position(page) {
 async function live({ page, check }) {
   const last = () => page.evaluate(() => Number([...document.querySelectorAll("[data-seq]")].at(-1)?.dataset.seq ?? 0));
   await check("a running job is followed", async () => {
-    await until(page, () => document.querySelectorAll("[data-seq]").length > 40);
+    await until(page, () => document.querySelectorAll("[data-seq]").length > 20);
     const before = await last();
     await until(page, (seq) => Number([...document.querySelectorAll("[data-seq]")].at(-1).dataset.seq) > seq + 5, before);
     return (await following(page)) && (await page.locator("[data-connection=live]").count()) === 1;
