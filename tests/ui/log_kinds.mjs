@@ -90,6 +90,13 @@ function diceOf(seed) {
 
 const over = (page) => page.evaluate(() => !["running", "queued"].includes(document.querySelector("header [data-status]")?.dataset.status ?? "running"));
 
+/** How many lines the server has for a query of the UI, now. */
+function countOf(page, path, query) {
+  const wanted = new URLSearchParams(query);
+  wanted.delete("find");
+  return page.evaluate(async (address) => (await (await fetch(address)).json()).total_count, `/api/pulse${path}/logs?limit=1&attempt=1&${wanted}`);
+}
+
 /** Looks at a job that runs: follows it, scrolls, jumps, filters, in an order that the seed gives. */
 async function readLive(page, { path, seed, filters }, reads) {
   const dice = diceOf(seed);
@@ -108,7 +115,7 @@ async function readLive(page, { path, seed, filters }, reads) {
     for (let look = 0; look < 4; look += 1) {
       await page.waitForTimeout(dice() * 60);
       const { matching, gaps, lines } = await page.evaluate(read);
-      reads.push({ path: query, after: "live", matching, gaps, lines });
+      reads.push({ path: query, after: "live", matching, gaps, lines, there: await countOf(page, path, query) });
     }
   }
   await go(page, path);

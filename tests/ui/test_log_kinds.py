@@ -331,6 +331,8 @@ def test_a_growing_log_shows_no_line_twice_and_leaves_none_out(
         what = f"look {number} at {read['path'] or 'all lines'}"
         same(fitting[read["path"]], read["lines"], what)
         assert read["gaps"] == 0, f"seed {SEED}, {what}"
+        # Asked for afterwards: no more lines are said to be there than there are.
+        assert (read["matching"] or 0) <= read.get("there", len(lines)), f"seed {SEED}, {what}"
     assert len({len(read["lines"]) for read in found["reads"]}) > 3
     last = found["reads"][-1]
     check_read(last, lines, "the end of the run")

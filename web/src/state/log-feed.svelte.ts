@@ -50,6 +50,8 @@ export class LogFeed {
   /** What a line is folded into; null: nothing is folded. */
   foldOf: ((line: Line) => string | null) | null = null;
   readonly livePage = LIVE_PAGE;
+  /** `total` and `counts` count the lines up to this one: pages and the stream tell of the same lines, in any order. */
+  #countedTo = 0;
   /** Pages that brought no new row, one after the other. */
   #fruitless = 0;
   #busy = { forward: false, backward: false };
@@ -172,8 +174,10 @@ export class LogFeed {
     if (fresh.length === 0) return;
     this.#take(appended(this.window, fresh, true));
     this.lastSeq = Math.max(this.lastSeq, this.window.ceil);
-    if (this.total !== null) this.total += fresh.length;
-    if (!hides(this.filter)) this.counts = added(this.counts, fresh);
+    const uncounted = fresh.filter((line) => line.id > this.#countedTo);
+    this.#countedTo = Math.max(this.#countedTo, fresh.at(-1)!.id);
+    if (this.total !== null) this.total += uncounted.length;
+    if (!hides(this.filter)) this.counts = added(this.counts, uncounted);
   }
 
   /** What arrived after the last loaded line; starts anew at the end when that is too far away to catch up. */
@@ -207,8 +211,11 @@ export class LogFeed {
   async #page(at: Position, signal: AbortSignal): Promise<LinePage> {
     const page = await getLines(this.jobId, this.attempt, this.filter, at, signal);
     if (signal.aborted) return page;
-    // Answers overtake one another; the one that knows fewer lines is the older one.
-    if (page.counts.total >= this.counts.total) [this.total, this.counts] = [page.total_count, page.counts];
+    // Answers overtake one another; the one that knows fewer lines is the older one. An attempt has as many lines as its last one's number.
+    if (page.counts.total >= this.#countedTo) {
+      [this.total, this.counts] = [page.total_count, page.counts];
+      this.#countedTo = page.counts.total;
+    }
     if (page.expired !== undefined && page.expired?.lines !== this.expired?.lines) this.expired = page.expired;
     this.lastSeq = Math.max(this.lastSeq, page.logs.at(-1)?.id ?? 0, page.counts.total);
     return page;
