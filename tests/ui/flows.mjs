@@ -19,6 +19,7 @@ export function onScreen(page) {
 }
 
 const matching = (page) => page.locator("[data-matching]").getAttribute("data-matching").then(Number);
+const showsMatching = (page, number) => until(page, (wanted) => document.querySelector("[data-matching]").dataset.matching === String(wanted), number);
 const contiguous = (seqs) => seqs.length > 0 && seqs.every((seq, at) => at === 0 || seq === seqs[at - 1] + 1);
 
 /** List → job → stage → back. */
@@ -47,19 +48,19 @@ async function narrowing({ page, check }) {
     const row = page.locator('[data-index][data-count]:not([data-task]):not([data-stage=""])').first();
     const [count, stage] = [Number(await row.getAttribute("data-count")), await row.getAttribute("data-stage")];
     await row.locator("button.name").click();
-    await until(page, (wanted) => document.querySelector("[data-matching]").dataset.matching === String(wanted), count);
+    await showsMatching(page, count);
     await until(page, (name) => [...document.querySelectorAll("[data-seq]")].every((line) => line.dataset.stage === name), stage);
   });
   await check("a second click shows all lines again", async () => {
     await page.locator('button.name[aria-pressed="true"]').click();
-    await until(page, (wanted) => document.querySelector("[data-matching]").dataset.matching === String(wanted), total);
+    await showsMatching(page, total);
   });
   for (const chip of await page.locator("[data-level-chip]").evaluateAll((all) => all.map((one) => ({ ...one.dataset })))) {
     await check(`hiding ${chip.levelChip} hides as many lines as its chip says`, async () => {
       await page.locator(`[data-level-chip="${chip.levelChip}"]`).click();
-      await until(page, (wanted) => document.querySelector("[data-matching]").dataset.matching === String(wanted), total - Number(chip.count));
+      await showsMatching(page, total - Number(chip.count));
       await page.locator(`[data-level-chip="${chip.levelChip}"]`).click();
-      await until(page, (wanted) => document.querySelector("[data-matching]").dataset.matching === String(wanted), total);
+      await showsMatching(page, total);
     });
   }
 }
@@ -68,7 +69,7 @@ async function narrowing({ page, check }) {
 async function origins({ page, jobId, check }) {
   const total = await matching(page);
   const { logs } = await ask(page, "GET", `/api/pulse/jobs/${jobId}/logs?limit=1000`);
-  const shows = (number) => until(page, (wanted) => document.querySelector("[data-matching]").dataset.matching === String(wanted), number);
+  const shows = (number) => showsMatching(page, number);
   const putAway = async (name) => {
     await page.locator(`[data-narrowed="${name}"]`).click();
     await shows(total);
@@ -166,9 +167,9 @@ async function overTime({ page, jobId, check }) {
     await page.mouse.move(...middleOf(box, Math.max(1, slots - 2)), { steps: 5 });
     await page.mouse.up();
     const inside = buckets.filter((bucket) => slotOf(bucket) <= Math.max(1, slots - 2)).reduce((sum, bucket) => sum + bucket.counts.total, 0);
-    await until(page, (wanted) => document.querySelector("[data-matching]").dataset.matching === String(wanted), inside);
+    await showsMatching(page, inside);
     for (const name of ["since", "until"]) await page.locator(`[data-narrowed="${name}"]`).click();
-    await until(page, (wanted) => document.querySelector("[data-matching]").dataset.matching === String(wanted), total);
+    await showsMatching(page, total);
   });
   await check("b puts it away, for good, and brings it back", async () => {
     await page.locator(".viewport").focus();
@@ -254,7 +255,7 @@ async function searching({ page, check }) {
 /** Letter case and patterns: counts as the server gives them, hits marked, what is no pattern said in place. */
 async function asking({ page, jobId, check }) {
   const count = (query) => ask(page, "GET", `/api/pulse/jobs/${jobId}/logs?limit=1&${query}`).then((answer) => answer.total_count);
-  const shows = (wanted) => until(page, (number) => document.querySelector("[data-matching]").dataset.matching === String(number), wanted);
+  const shows = (number) => showsMatching(page, number);
   await page.locator("#log-find").fill("QUALIFIED");
   await page.getByRole("button", { name: "only hits" }).click();
   await check("upper and lower case are the same", async () => {
@@ -449,7 +450,7 @@ function position(page) {
 async function live({ page, check }) {
   const last = () => page.evaluate(() => Number([...document.querySelectorAll("[data-seq]")].at(-1)?.dataset.seq ?? 0));
   await check("a running job is followed", async () => {
-    await until(page, () => document.querySelectorAll("[data-seq]").length > 20);
+    await until(page, () => document.querySelectorAll("[data-seq]").length > 40);
     const before = await last();
     await until(page, (seq) => Number([...document.querySelectorAll("[data-seq]")].at(-1).dataset.seq) > seq + 5, before);
     return (await following(page)) && (await page.locator("[data-connection=live]").count()) === 1;

@@ -9,6 +9,7 @@
 import { readFileSync } from "node:fs";
 
 import { open, run, settled } from "./browser.mjs";
+import { ask } from "./walk.mjs";
 
 const PATIENCE_MS = 5000;
 const FRAMES_MS = 60;
@@ -91,10 +92,10 @@ function diceOf(seed) {
 const over = (page) => page.evaluate(() => !["running", "queued"].includes(document.querySelector("header [data-status]")?.dataset.status ?? "running"));
 
 /** How many lines the server has for a query of the UI, now. */
-function countOf(page, path, query) {
+async function countOf(page, path, query) {
   const wanted = new URLSearchParams(query);
   wanted.delete("find");
-  return page.evaluate(async (address) => (await (await fetch(address)).json()).total_count, `/api/pulse${path}/logs?limit=1&attempt=1&${wanted}`);
+  return (await ask(page, "GET", `/api/pulse${path}/logs?limit=1&attempt=1&${wanted}`)).total_count;
 }
 
 /** Looks at a job that runs: follows it, scrolls, jumps, filters, in an order that the seed gives. */

@@ -42,11 +42,11 @@ class Outcome(msgspec.Struct, frozen=True):
 
     def fields(self) -> dict[str, Any]:
         """For the record of the end."""
-        fields = {name: value for name, value in msgspec.structs.asdict(self).items() if value}
-        for name in _ANY_VALUE:
-            if (value := getattr(self, name)) is not None:
-                fields[name] = value
-        return fields
+        return {
+            name: value
+            for name, value in msgspec.structs.asdict(self).items()
+            if value is not None and (name in _ANY_VALUE or value not in (False, []))
+        }
 
 
 def failure(error: BaseException, active: ActiveRun, fallback: Scope | None = None) -> Outcome:

@@ -135,7 +135,7 @@ def _completed(store: Store, registered: Names, job: Job) -> tuple[list[str], li
     took = "" if job.duration_ms is None else f" after {job.duration_ms / 1000:,.1f} s"
     why = [f"It completed at {job.completed_at}{took}, in attempt {job.attempt}."]
     kinds = {"warning": job.counts.warn, "error": job.counts.error + job.counts.critical}
-    said = [f"{number:,} {kind}{'s'[: number > 1]}" for kind, number in kinds.items() if number]
+    said = [f"{number:,} {kind}{_s(number)}" for kind, number in kinds.items() if number]
     if said:
         why.append(f"It said {' and '.join(said)}.")
     return why, ["Nothing: it is over."]

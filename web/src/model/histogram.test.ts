@@ -46,7 +46,9 @@ describe("places", () => {
   it("lead from a share of the width to a slot, and to a stretch of time", () => {
     const columns = columnsOf(found)!;
     expect([-1, 0, 0.05, 0.11, 0.999, 1, 2].map((share) => slotAt(columns, share))).toEqual([0, 0, 0, 1, 9, 9, 9]);
-    expect(stretchOf(columns, 9, 1)).toEqual({ since: "2026-11-24T12:00:00.500000Z", until: "2026-11-24T12:00:05.000000Z" });
+    expect(stretchOf(columns, 1, 9)).toEqual({
+      since: "2026-11-24T12:00:00.500000Z", until: "2026-11-24T12:00:05.000000Z", lines: 4, warnings: 1, errors: 2,
+    }); // prettier-ignore
     expect(shareOf(columns, parseUs("2026-11-24T12:00:02.5Z"))).toBe(0.5);
   });
 });

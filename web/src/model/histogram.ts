@@ -1,5 +1,6 @@
 /** Lines over time: what a histogram of the server is drawn as. Slots are counted from the first bucket; empty ones have no column. */
 import type { Counts, Histogram } from "../api/types";
+import { errorsOf } from "./levels";
 import { isoOf, parseUs } from "./time";
 
 export interface Column {
@@ -35,8 +36,8 @@ export function columnsOf({ step_us, buckets }: Histogram): Columns | null {
 
 export function barOf({ counts }: Column, most: number, height: number): Bar {
   const part = (number: number) => (number === 0 ? 0 : Math.max(LEAST_PX, Math.round((number / most) * height)));
-  const [warn, severe] = [part(counts.warn), part(counts.error + counts.critical)];
-  const rest = counts.total - counts.warn - counts.error - counts.critical;
+  const [warn, severe] = [part(counts.warn), part(errorsOf(counts))];
+  const rest = counts.total - counts.warn - errorsOf(counts);
   return { quiet: rest === 0 ? 0 : Math.max(LEAST_PX, Math.min(part(rest), height - warn - severe)), warn, severe };
 }
 
@@ -50,7 +51,15 @@ export function shareOf({ fromUs, stepUs, slots }: Columns, us: number): number 
   return (us - fromUs) / (stepUs * slots);
 }
 
-/** The stretch of time that two slots and what is between them cover. */
-export function stretchOf({ fromUs, stepUs }: Columns, one: number, other: number): { since: string; until: string } {
-  return { since: isoOf(fromUs + Math.min(one, other) * stepUs), until: isoOf(fromUs + (Math.max(one, other) + 1) * stepUs) };
+/** The stretch of time that the slots from one to another cover, and what was said in it. */
+export function stretchOf({ fromUs, stepUs, columns }: Columns, first: number, last: number) {
+  const inside = columns.filter(({ slot }) => slot >= first && slot <= last).map(({ counts }) => counts);
+  const sum = (of: (counts: Counts) => number) => inside.reduce((all, counts) => all + of(counts), 0);
+  return {
+    since: isoOf(fromUs + first * stepUs),
+    until: isoOf(fromUs + (last + 1) * stepUs),
+    lines: sum((counts) => counts.total),
+    warnings: sum((counts) => counts.warn),
+    errors: sum(errorsOf),
+  };
 }

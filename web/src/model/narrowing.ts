@@ -41,16 +41,21 @@ export function narrowingQuery({ sources, logger, since, until }: Narrowing): Re
   };
 }
 
+interface Narrowed {
+  name: keyof Narrowing;
+  value: string;
+  without: Partial<Narrowing>;
+}
+
 /** What stands in the way of a line, each with how to put it away. */
-export function narrowed(narrowing: Narrowing): { name: keyof Narrowing; value: string; without: Partial<Narrowing> }[] {
-  const { sources, logger, since, until } = narrowing;
-  const all = [
+export function narrowed({ sources, logger, since, until }: Narrowing): Narrowed[] {
+  const all: Narrowed[] = [
     { name: "sources", value: sources.join(", "), without: { sources: [] } },
     { name: "logger", value: logger, without: { logger: "" } },
     { name: "since", value: since, without: { since: "" } },
     { name: "until", value: until, without: { until: "" } },
-  ] as const;
-  return all.filter((one) => one.value !== "").map((one) => ({ ...one }));
+  ];
+  return all.filter((one) => one.value !== "");
 }
 
 /** The instant right after one, so that what was said at it is still before. */

@@ -21,10 +21,7 @@ export function isoOf(us: number): string {
 
 /** What an input of a local date and time shows of an instant, to the millisecond; "" for none. */
 export function localInput(iso: string): string {
-  const us = parseUs(iso);
-  if (Number.isNaN(us)) return "";
-  const date = new Date(us / 1000);
-  return `${isoDay(us)}T${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":")}.${fraction(us, 3)}`;
+  return fullLocal(parseUs(iso)).slice(0, 23).replace(" ", "T");
 }
 
 /** The instant that such an input means; "" for none. */
@@ -85,17 +82,14 @@ export function duration(ms: number | null | undefined): string {
 /** How long something still takes, as roughly as it is known: a moment left, 40 s left, 5 min left, 3 h left; "" when it is not. */
 export function timeLeft(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined || Number.isNaN(seconds)) return "";
-  if (seconds < 1) return "a moment left";
-  if (seconds < 90) return `${Math.ceil(seconds)} s left`;
-  if (seconds < 5400) return `${Math.round(seconds / 60)} min left`;
-  return seconds < 129_600 ? `${Math.round(seconds / 3600)} h left` : `${Math.round(seconds / 86_400)} d left`;
+  return seconds < 1 ? "a moment left" : `${roughly(seconds)} left`;
 }
 
 /** How long ago, in one unit: just now, 12 s ago, 5 min ago, 3 h ago, 2 d ago; the date when it is older than 30 days; in 6 h. */
 export function ago(us: number, nowUs: number): string {
   const seconds = Math.floor((nowUs - us) / SECOND_US);
   if (Number.isNaN(seconds)) return "–";
-  if (seconds < -5) return ahead(-seconds);
+  if (seconds < -5) return `in ${roughly(-seconds)}`;
   if (seconds < 3) return "just now";
   if (seconds < 60) return `${seconds} s ago`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
@@ -104,10 +98,11 @@ export function ago(us: number, nowUs: number): string {
   return isoDay(us);
 }
 
-function ahead(seconds: number): string {
-  if (seconds < 90) return `in ${seconds} s`;
-  if (seconds < 5400) return `in ${Math.round(seconds / 60)} min`;
-  return seconds < 129_600 ? `in ${Math.round(seconds / 3600)} h` : `in ${Math.round(seconds / 86_400)} d`;
+/** A time to come in the one unit that it is known to. */
+function roughly(seconds: number): string {
+  if (seconds < 90) return `${Math.ceil(seconds)} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  return seconds < 129_600 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} d`;
 }
 
 function isoDay(us: number): string {

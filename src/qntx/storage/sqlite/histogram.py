@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import apsw
 
 from qntx.clock import iso
-from qntx.model.log import CRITICAL, ERROR, INFO, LEVEL_NAMES, WARN
+from qntx.model.log import LEVEL_NAMES
 from qntx.model.views import Bucket, Counts, Histogram, LogFilter
 from qntx.storage.sqlite.candidates import Candidates
-from qntx.storage.sqlite.lines import lines_where
+from qntx.storage.sqlite.lines import band, lines_where
 from qntx.storage.sqlite.selection import Runs
 
 _S = 1_000_000
@@ -20,10 +20,8 @@ _S = 1_000_000
 BLOCK_LINES = 1_024
 #: Lines of five levels counted in one number, twelve bits for each.
 _BITS = 12
-_PACKED = (
-    f"sum(1 << {_BITS} * CASE WHEN l.level < {INFO} THEN 0 WHEN l.level < {WARN} THEN 1"
-    f" WHEN l.level < {ERROR} THEN 2 WHEN l.level < {CRITICAL} THEN 3 ELSE 4 END)"
-)
+_CASES = " ".join(f"WHEN {band(name)} THEN {n}" for n, name in enumerate(LEVEL_NAMES))
+_PACKED = f"sum(1 << {_BITS} * CASE {_CASES} END)"
 #: Lengths of a bucket that are read off at once, in microseconds: 1, 2, 5, … of what is smaller
 #: than a second, and what clocks have marks for; beyond, days of 1, 2, 5, …
 _STEPS: tuple[int, ...] = (
