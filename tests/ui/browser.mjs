@@ -71,6 +71,19 @@ export function findChromium() {
   throw new Error("The UI tests need Chromium: install it (Debian: apt-get install chromium) or set QNTX_CHROMIUM to its path.");
 }
 
+/** How many times slower than it is the browser shall be: QNTX_UI_SLOW=6 finds checks that look before the page is there. */
+export const SLOW = Number(process.env.QNTX_UI_SLOW ?? 1);
+const SLOW_LATENCY_MS = 40;
+
+/** Takes time away from a page, and makes its requests wait. */
+async function slowDown(page, latency) {
+  const session = await page.context().newCDPSession(page);
+  await session.send("Emulation.setCPUThrottlingRate", { rate: SLOW });
+  if (!latency) return;
+  await session.send("Network.enable");
+  await session.send("Network.emulateNetworkConditions", { offline: false, latency: SLOW * SLOW_LATENCY_MS, downloadThroughput: -1, uploadThroughput: -1 });
+}
+
 /** A running browser; `close()` ends it and removes its profile. */
 export async function launch(extraFlags = []) {
   const { chromium } = fromWeb("playwright-core");
@@ -116,13 +129,15 @@ async function watch(page, expected) {
 
 /**
  * Opens an address and waits until its view has content.
- * Options: theme ("dark", "light", "system"), width, height, browser (from `launch`), preferences, expected (HTTP statuses).
+ * Options: theme ("dark", "light", "system"), width, height, browser (from `launch`), preferences, expected (HTTP statuses),
+ * latency (false: QNTX_UI_SLOW leaves the network alone, since the page is to be cut off from it).
  */
 export async function open(url, options = {}) {
-  const { theme = "dark", width = 1440, height = 900, preferences = {}, expected = [] } = options;
+  const { theme = "dark", width = 1440, height = 900, preferences = {}, expected = [], latency = true } = options;
   const browser = options.browser ?? (await launch());
   const page = await browser.context.newPage();
   const trouble = await watch(page, expected);
+  if (SLOW > 1) await slowDown(page, latency);
   await page.setViewportSize({ width, height });
   await page.addInitScript(
     (stored) => {

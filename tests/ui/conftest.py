@@ -62,13 +62,16 @@ def failed(served: Served, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def ticking(served: Served) -> Any:
-    """Id of a job that goes on for some seconds and says something all the time."""
+def ticking(served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Id of a job that says something all the time until ``$QNTX_TICKS_UNTIL`` is written."""
+    enough = tmp_path / "enough"
+    monkeypatch.setenv("QNTX_TICKS_UNTIL", str(enough))  # for whoever looks at it
     process = subprocess.Popen(
         [sys.executable, str(HERE / "ticking.py")],
-        env=served.env, stdout=subprocess.PIPE, text=True,
+        env={**served.env, "QNTX_TICKS_UNTIL": str(enough)}, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None
     yield process.stdout.readline().strip()
+    enough.touch()
     assert process.wait(60) == 0
     process.stdout.close()

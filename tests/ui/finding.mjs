@@ -4,47 +4,46 @@
 // prints {"flow": {"passed": […], "failed": […], "trouble": […]}} as JSON; ends with 1 when anything failed. The server has at least
 // one completed ingestion of a job description, and candidates.
 import { run } from "./browser.mjs";
-import { ask, named, report, until, walk } from "./walk.mjs";
+import { ask, holds, named, report, until, walk } from "./walk.mjs";
 
 /** A job description: scores as the server gives them, evidence, and quotes where they stand in the text. */
 async function jds({ page, check }) {
   const { jds } = await ask(page, "GET", "/api/pulse/jds");
-  await check("every job description is there", async () => {
-    await page.locator("[data-jd]").first().waitFor();
-    return (await page.locator("[data-jd]").count()) === jds.length;
-  });
+  await check("every job description is there", () => holds(async () => (await page.locator("[data-jd]").count()) === jds.length));
   await page.locator("[data-jd] a").first().click();
   await page.locator("[data-score]").first().waitFor();
   const { jd, scores } = await ask(page, "GET", `/api/pulse/jds/${jds[0].id}`);
-  await check("the candidates stand in the order of their scores", async () => {
-    const shown = await page.locator("[data-score]").evaluateAll((all) => all.map((one) => one.dataset.score));
-    return JSON.stringify(shown) === JSON.stringify(scores.map((one) => one.score.candidate_id));
-  });
+  await check("the candidates stand in the order of their scores", () =>
+    holds(async () => {
+      const shown = await page.locator("[data-score]").evaluateAll((all) => all.map((one) => one.dataset.score));
+      return JSON.stringify(shown) === JSON.stringify(scores.map((one) => one.score.candidate_id));
+    }),
+  );
   await check("a score opens to its evidence", async () => {
     await page.locator("[data-score] summary").first().click();
-    await page.locator("[data-score][open] [data-verdict]").first().waitFor();
-    return (await page.locator("[data-score][open] [data-verdict]").count()) === scores[0].score.evidence.length;
+    return holds(async () => (await page.locator("[data-score][open] [data-verdict]").count()) === scores[0].score.evidence.length);
   });
   await check("the text is whole, and a requirement marks the words that ask for it", async () => {
     const { quote } = jd.extraction.requirements[0];
     await page.locator(".asked button").first().click();
-    const marked = await page.locator("mark.chosen").evaluateAll((all) => all.map((one) => one.textContent).join(""));
-    const text = await page.locator(".text").evaluate((one) => one.textContent);
-    return text === jd.text && marked === quote.text;
+    return holds(async () => {
+      const marked = await page.locator("mark.chosen").evaluateAll((all) => all.map((one) => one.textContent).join(""));
+      return marked === quote.text && (await page.locator(".text").evaluate((one) => one.textContent)) === jd.text;
+    });
   });
   await check("the profile of a candidate is one click away, with the same score", async () => {
     const score = await page.locator("[data-score][open] summary b").innerText();
     await page.getByRole("link", { name: /^Profile of/ }).click();
     await page.locator("[data-candidate] details[open] b").first().waitFor();
-    const all = await page.locator("[data-candidate] details[open] summary b").allInnerTexts();
-    return all.includes(score);
+    return holds(async () => (await page.locator("[data-candidate] details[open] summary b").allInnerTexts()).includes(score));
   });
   await check("nothing is wider than a narrow screen", async () => {
     await page.setViewportSize({ width: 360, height: 740 });
-    const candidates = await page.evaluate(() => document.documentElement.scrollWidth);
+    const narrow = () => page.evaluate(() => document.documentElement.scrollWidth === 360);
+    const candidates = await holds(narrow);
     await page.goto(new URL(`/jds/${jd.id}`, page.url()).href);
     await page.locator("[data-score] summary").first().click();
-    return candidates === 360 && (await page.evaluate(() => document.documentElement.scrollWidth)) === 360;
+    return candidates && (await holds(narrow));
   });
 }
 
@@ -55,8 +54,10 @@ async function search({ page, check }) {
     await page.getByLabel("Find in all runs").fill("score");
     await page.locator("[data-found] .hit").first().waitFor();
     await until(page, () => location.search === "?q=score");
-    const texts = await page.locator("[data-found] [data-line]").allInnerTexts();
-    return texts.length > 0 && texts.every((text) => text.toLowerCase().includes("score"));
+    return holds(async () => {
+      const texts = await page.locator("[data-found] [data-line]").allInnerTexts();
+      return texts.length > 0 && texts.every((text) => text.toLowerCase().includes("score"));
+    });
   });
   await check("a level narrows it", async () => {
     await page.getByLabel("Lowest level").selectOption("error");

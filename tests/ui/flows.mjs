@@ -2,11 +2,12 @@
 //
 //   node flows.mjs URL JOB_ID [FLOW…]
 // prints {"flow": {"passed": […], "failed": […], "trouble": […]}} as JSON; ends with 1 when anything failed. JOB_ID is a finished job
-// with at least two stages and 20 lines; for the flow "failure" a failed one, for "live" one that runs for some seconds more.
-import { readFileSync } from "node:fs";
+// with at least two stages and 20 lines; for the flow "failure" a failed one, for "live" and "unplugged" one that says something until the file
+// named by QNTX_TICKS_UNTIL is there.
+import { readFileSync, writeFileSync } from "node:fs";
 
 import { run, settled } from "./browser.mjs";
-import { ask, named, report, until, WAIT_MS, walk } from "./walk.mjs";
+import { ask, holds, named, report, still, until, WAIT_MS, walk } from "./walk.mjs";
 
 /** Sequence numbers of the lines that are really on the screen, from top to bottom. */
 export function onScreen(page) {
@@ -18,7 +19,8 @@ export function onScreen(page) {
   });
 }
 
-const matching = (page) => page.locator("[data-matching]").getAttribute("data-matching").then(Number);
+/** How many lines match, as soon as the page knows. */
+const matching = async (page) => Number(await (await until(page, () => document.querySelector("[data-matching]")?.dataset.matching)).jsonValue());
 const showsMatching = (page, number) => until(page, (wanted) => document.querySelector("[data-matching]").dataset.matching === String(wanted), number);
 const contiguous = (seqs) => seqs.length > 0 && seqs.every((seq, at) => at === 0 || seq === seqs[at - 1] + 1);
 
@@ -73,7 +75,7 @@ async function origins({ page, jobId, check }) {
   const putAway = async (name) => {
     await page.locator(`[data-narrowed="${name}"]`).click();
     await shows(total);
-    return new URL(page.url()).search === "";
+    await until(page, () => location.search === "");
   };
   const details = async (line) => {
     await page.goto(`${new URL(page.url()).origin}/jobs/${jobId}#A${line.attempt}L${line.id}`);
@@ -92,7 +94,7 @@ async function origins({ page, jobId, check }) {
   await check("the address keeps it", async () => {
     await page.reload();
     await settled(page);
-    return (await matching(page)) === logs.filter((line) => line.source === source.source).length;
+    await shows(logs.filter((line) => line.source === source.source).length);
   });
   await check("its chip puts it away", () => putAway("sources"));
   await check("from a line on, and up to it: both have it, together they have all", async () => {
@@ -135,36 +137,40 @@ async function overTime({ page, jobId, check }) {
   const us = (iso) => BigInt(Date.parse(`${iso.slice(0, 19)}Z`)) * 1000n + BigInt(iso.slice(20, 26));
   const slotOf = (bucket) => Number((us(bucket.at) - us(buckets[0].at)) / BigInt(step));
   const slots = slotOf(buckets.at(-1)) + 1;
-  const middleOf = (box, slot) => [box.x + (box.width * (slot + 0.5)) / slots, box.y + box.height - 4];
   const drawing = page.getByRole("img", { name: /^Lines over time/ });
+  const middleOf = async (slot) => {
+    const box = await drawing.boundingBox();
+    return [box.x + (box.width * (slot + 0.5)) / slots, box.y + box.height - 4];
+  };
   await check("it shows as many stretches as the server counts", async () => {
     await until(page, (number) => document.querySelector("[data-histogram]")?.dataset.histogram === String(number), slots);
   });
-  const box = await drawing.boundingBox();
-  await check("it is drawn where lines are, and nowhere else", async () => {
-    const drawn = await page.locator(".histogram canvas").evaluate((canvas, number) => {
-      const { data } = canvas.getContext("2d").getImageData(0, canvas.height - 1, canvas.width, 1);
-      return Array.from({ length: number }, (_, slot) => data[4 * Math.floor(((slot + 0.4) * canvas.width) / number) + 3] > 0);
-    }, slots);
+  await check("it is drawn where lines are, and nowhere else", () => {
     const full = new Set(buckets.map(slotOf));
-    return drawn.every((one, slot) => one === full.has(slot));
+    return holds(async () => {
+      const drawn = await page.locator(".histogram canvas").evaluate((canvas, number) => {
+        const { data } = canvas.getContext("2d").getImageData(0, canvas.height - 1, canvas.width, 1);
+        return Array.from({ length: number }, (_, slot) => data[4 * Math.floor(((slot + 0.4) * canvas.width) / number) + 3] > 0);
+      }, slots);
+      return drawn.every((one, slot) => one === full.has(slot));
+    });
   });
   await check("pointing at a stretch tells how many lines it has", async () => {
     for (const bucket of [buckets[0], buckets.at(-1)]) {
-      await page.mouse.move(...middleOf(box, slotOf(bucket)));
+      await page.mouse.move(...await middleOf(slotOf(bucket)));
       await until(page, (number) => new RegExp(` · ${number} lines?( ·|$)`).test(document.querySelector(".told").innerText), bucket.counts.total);
     }
   });
   await check("a click goes to its first line", async () => {
-    await page.mouse.click(...middleOf(box, slotOf(buckets.at(-1))));
+    await page.mouse.click(...await middleOf(slotOf(buckets.at(-1))));
     const { logs } = await ask(page, "GET", `/api/pulse/jobs/${jobId}/logs?limit=1&since=${buckets.at(-1).at}`);
     await page.locator(`[data-seq="${logs[0].id}"]`).waitFor({ timeout: WAIT_MS });
   });
   await check("a drag narrows the log to what lies under it", async () => {
-    await page.mouse.move(...middleOf(box, 0));
+    await page.mouse.move(...await middleOf(0));
     await page.mouse.down();
-    await page.mouse.move(...middleOf(box, slotOf(buckets[0])), { steps: 3 });
-    await page.mouse.move(...middleOf(box, Math.max(1, slots - 2)), { steps: 5 });
+    await page.mouse.move(...await middleOf(slotOf(buckets[0])), { steps: 3 });
+    await page.mouse.move(...await middleOf(Math.max(1, slots - 2)), { steps: 5 });
     await page.mouse.up();
     const inside = buckets.filter((bucket) => slotOf(bucket) <= Math.max(1, slots - 2)).reduce((sum, bucket) => sum + bucket.counts.total, 0);
     await showsMatching(page, inside);
@@ -190,13 +196,9 @@ async function moving({ page, check }) {
   await page.locator(".viewport").focus();
   await check("g and G reach the first and the last line", async () => {
     await page.keyboard.press("Shift+G");
-    await until(page, (last) => document.querySelector(`[data-seq="${last}"]`), total);
-    await page.waitForTimeout(100);
-    const end = await onScreen(page);
+    const atEnd = await holds(async () => (await onScreen(page)).at(-1) === total && contiguous(await onScreen(page)));
     await page.keyboard.press("g");
-    await page.waitForTimeout(200);
-    const start = await onScreen(page);
-    return end.at(-1) === total && start[0] === 1 && contiguous(end) && contiguous(start);
+    return atEnd && (await holds(async () => (await onScreen(page))[0] === 1 && contiguous(await onScreen(page))));
   });
   await check("j selects the next line and puts it into the address", async () => {
     await page.keyboard.press("j");
@@ -211,7 +213,7 @@ async function moving({ page, check }) {
   await check("Shift-click selects a range", async () => {
     await page.locator('[data-seq="5"] .number a').click({ modifiers: ["Shift"] });
     await until(page, () => /#A\d+L2-L5$/.test(location.hash));
-    return (await page.locator("[data-seq].selected").count()) === 4;
+    return holds(async () => (await page.locator("[data-seq].selected").count()) === 4);
   });
   await check("Escape clears the selection", async () => {
     await page.keyboard.press("Escape");
@@ -242,7 +244,7 @@ async function searching({ page, check }) {
       const rows = [...document.querySelectorAll("[data-seq]")];
       return rows.length > 0 && rows.every((row) => row.querySelector("[data-message]").textContent.toLowerCase().includes(text.toLowerCase()));
     }, word);
-    return (await matching(page)) <= total;
+    return total > 0 && (await holds(async () => (await matching(page)) <= total));
   });
   await check("a word that is nowhere says so", async () => {
     await page.locator("#log-find").fill("zzzz-nowhere-zzzz");
@@ -286,7 +288,7 @@ async function asking({ page, jobId, check }) {
     await page.reload();
     await settled(page);
     await shows(before);
-    return (await page.getByRole("button", { name: "Regular expression" }).getAttribute("aria-pressed")) === "true";
+    return holds(async () => (await page.getByRole("button", { name: "Regular expression" }).getAttribute("aria-pressed")) === "true");
   });
   await check("what is no pattern is said in place", async () => {
     await page.locator("#log-find").fill("(never closed");
@@ -304,8 +306,10 @@ async function taking({ page, jobId, check }) {
     await page.locator(`[data-seq="${rich.id}"] button.meta`).click();
     const details = page.locator(`[data-seq="${rich.id}"] .details`);
     await details.waitFor();
-    const text = await details.innerText();
-    return text.includes(rich.timestamp) && Object.keys(rich.metadata).every((key) => text.includes(key));
+    return holds(async () => {
+      const text = await details.innerText();
+      return text.includes(rich.timestamp) && Object.keys(rich.metadata).every((key) => text.includes(key));
+    });
   });
   await check("selected lines are copied whole, also those out of sight", async () => {
     await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
@@ -340,7 +344,7 @@ async function choosing({ page, check }) {
     const [name, count] = /^(.*) \((\d+)\)$/.exec(await list.locator("option").nth(1).innerText()).slice(1);
     await list.selectOption({ index: 1 });
     await until(page, (wanted) => document.querySelector("[data-matching]").dataset.matching === wanted, count);
-    return name !== "" && (await stageOf()).length === 1;
+    return name !== "" && (await holds(async () => (await stageOf()).length === 1));
   });
   await check("all stages are back with one choice", async () => {
     await page.getByLabel("Stage", { exact: true }).selectOption("*");
@@ -351,7 +355,7 @@ async function choosing({ page, check }) {
     await page.locator("[data-group-task]").first().waitFor();
     const task = await page.locator("[data-group-task]").first().getAttribute("data-group-task");
     const lines = page.locator(`[data-seq][data-task="${task}"]`);
-    const before = await lines.count();
+    const before = await still(() => lines.count());
     const head = page.locator(`[data-group-task="${task}"] button`);
     await head.click();
     await until(page, (id) => document.querySelectorAll(`[data-seq][data-task="${id}"]`).length === 0, task);
@@ -364,33 +368,27 @@ async function choosing({ page, check }) {
 /** Looks: headings, folds, wrap, time, theme, panes. */
 async function looks({ page, check }) {
   await check("folding all leaves one row a stage; unfolding brings the lines back", async () => {
-    const stages = await page.locator('[data-index]:not([data-task]):not([data-stage=""])').count();
     await page.getByRole("button", { name: "Fold all stages" }).click();
-    await until(page, (wanted) => document.querySelectorAll(".group.folded").length >= Math.min(wanted, 1), stages);
-    const lines = await page.locator("[data-seq]:not([data-stage])").count();
-    const shown = await page.locator("[data-seq]").count();
+    await until(page, () => document.querySelectorAll(".group.folded").length > 0 && document.querySelectorAll("[data-seq][data-stage]").length === 0);
+    const shown = await still(() => page.locator("[data-seq]").count());
     await page.getByRole("button", { name: "Unfold all" }).click();
     await until(page, (before) => document.querySelectorAll("[data-seq]").length > before, shown);
-    return lines === shown;
   });
   await check("the time column changes", async () => {
     const time = () => page.locator("[data-seq] .time").first().innerText();
-    const before = await time();
-    await page.keyboard.press("t");
-    const utc = await time();
-    await page.keyboard.press("t");
-    const since = await time();
-    await page.keyboard.press("t");
-    return utc.endsWith("Z") && since.startsWith("+") && (await time()) === before;
+    const before = await still(time);
+    for (const wanted of [/Z$/, /^\+/, new RegExp(`^${before}$`)]) {
+      await page.keyboard.press("t");
+      if (!(await holds(async () => wanted.test(await time())))) return false;
+    }
   });
   await check("the theme changes and is remembered", async () => {
     await page.getByRole("button", { name: /^Theme: dark/ }).click();
     await page.reload();
     await settled(page);
-    const theme = await page.evaluate(() => document.documentElement.dataset.theme);
+    await until(page, () => document.documentElement.dataset.theme === "light");
     await page.getByRole("button", { name: /^Theme: light/ }).click();
     await page.getByRole("button", { name: /^Theme: system/ }).click();
-    return theme === "light";
   });
   await check("payload and result are shown", async () => {
     await page.locator("#tab-payload").click();
@@ -401,10 +399,9 @@ async function looks({ page, check }) {
   });
   await check("nothing is wider than a narrow screen", async () => {
     await page.setViewportSize({ width: 360, height: 740 });
-    await page.waitForTimeout(200);
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    const narrow = await holds(() => page.evaluate(() => document.documentElement.scrollWidth === 360));
     await page.setViewportSize({ width: 1440, height: 900 });
-    return wide === 360;
+    return narrow;
   });
 }
 
@@ -422,12 +419,11 @@ async function missing({ page, url, check }) {
 async function failure({ page, check }) {
   await check("the error is in the head, with its stage", async () => {
     await page.locator("header [role=alert]").waitFor({ timeout: WAIT_MS });
-    return (await page.locator("header [role=alert] .stage").count()) === 1;
+    return holds(async () => (await page.locator("header [role=alert] .stage").count()) === 1);
   });
   await check("the first error is on the screen", async () => {
     await page.locator('[data-level="error"]').first().waitFor({ timeout: WAIT_MS });
-    const seq = Number(await page.locator('[data-level="error"]').first().getAttribute("data-seq"));
-    return (await onScreen(page)).includes(seq);
+    return holds(async () => (await onScreen(page)).includes(Number(await page.locator('[data-level="error"]').first().getAttribute("data-seq"))));
   });
   await check("e selects an error", async () => {
     await page.keyboard.press("e");
@@ -436,6 +432,9 @@ async function failure({ page, check }) {
 }
 
 const following = (page) => page.locator("button.follow").getAttribute("aria-pressed").then((pressed) => pressed === "true");
+
+/** The job that ticks has been looked at long enough. */
+const enough = () => writeFileSync(process.env.QNTX_TICKS_UNTIL, "");
 
 /** Line and place of the first row on the screen: what must not move while one reads. */
 function position(page) {
@@ -453,7 +452,7 @@ async function live({ page, check }) {
     await until(page, () => document.querySelectorAll("[data-seq]").length > 40);
     const before = await last();
     await until(page, (seq) => Number([...document.querySelectorAll("[data-seq]")].at(-1).dataset.seq) > seq + 5, before);
-    return (await following(page)) && (await page.locator("[data-connection=live]").count()) === 1;
+    return holds(async () => (await following(page)) && (await page.locator("[data-connection=live]").count()) === 1);
   });
   await check("it is told how far it is, how long it still takes and what it cost", async () => {
     const shown = await until(page, () => {
@@ -469,8 +468,8 @@ async function live({ page, check }) {
   await check("scrolling up pauses, and nothing moves while lines arrive", async () => {
     await page.locator(".viewport").hover();
     await page.mouse.wheel(0, -60);
-    await page.waitForTimeout(150);
-    const [before, seq] = [await position(page), await last()];
+    await until(page, () => document.querySelector("button.follow")?.getAttribute("aria-pressed") === "false");
+    const [before, seq] = [await still(() => position(page)), await last()];
     await until(page, () => /\d+ new/.test(document.querySelector("button.follow")?.textContent ?? ""));
     await page.waitForTimeout(800);
     return !(await following(page)) && (await position(page)) === before && seq > 0;
@@ -495,11 +494,10 @@ async function live({ page, check }) {
     await until(page, () => document.querySelector("button.follow")?.getAttribute("aria-pressed") === "true");
   });
   await check("the page sees the end of the run and shows its last line", async () => {
+    enough();
     await page.waitForFunction(() => !["running", "queued"].includes(document.querySelector("header [data-status]").dataset.status), null, { timeout: 60_000 });
     await until(page, () => document.querySelector("[data-connection=connected]"));
-    await page.waitForTimeout(300);
-    const total = Number(await matching(page));
-    return (await onScreen(page)).at(-1) === total;
+    return holds(async () => (await onScreen(page)).at(-1) === (await matching(page)));
   });
 }
 
@@ -515,10 +513,11 @@ async function unplugged({ page, jobId, check }) {
   const before = await last();
   await page.context().setOffline(false);
   await check("it goes on by itself", async () => {
-    await page.locator(".offline[role=alert]").waitFor({ state: "detached", timeout: 15_000 });
+    await page.locator(".offline[role=alert]").waitFor({ state: "detached", timeout: WAIT_MS });
     await until(page, (seq) => Number([...document.querySelectorAll("[data-seq]")].at(-1).dataset.seq) > seq, before);
   });
   await check("no line is missing at the end", async () => {
+    enough();
     await page.waitForFunction(() => !["running", "queued"].includes(document.querySelector("header [data-status]").dataset.status), null, { timeout: 60_000 });
     const { counts } = await ask(page, "GET", `/api/pulse/jobs/${jobId}`);
     await page.keyboard.press("End");
@@ -542,7 +541,7 @@ async function main() {
   const [url, jobId, ...names] = process.argv.slice(2);
   if (!jobId) throw new Error("usage: node flows.mjs URL JOB_ID [FLOW…]");
   const path = `/jobs/${encodeURIComponent(jobId)}`;
-  const ofJob = Object.entries(JOB_FLOWS).map(([name, go]) => [name, { path, go, expected: EXPECTED[name] ?? [] }]);
+  const ofJob = Object.entries(JOB_FLOWS).map(([name, go]) => [name, { path, go, expected: EXPECTED[name] ?? [], latency: name !== "unplugged" }]);
   const flows = { list: { path: "/jobs", go: list }, ...Object.fromEntries(ofJob) };
   report(await walk(url.replace(/\/$/, ""), named(flows, names.length > 0 ? names : USUAL), { jobId }));
 }

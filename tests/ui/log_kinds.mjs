@@ -9,9 +9,8 @@
 import { readFileSync } from "node:fs";
 
 import { open, run, settled } from "./browser.mjs";
-import { ask } from "./walk.mjs";
+import { ask, WAIT_MS } from "./walk.mjs";
 
-const PATIENCE_MS = 5000;
 const FRAMES_MS = 60;
 
 /** What the log shows now, in one look. */
@@ -40,7 +39,7 @@ async function go(page, path) {
 
 /** Reads until what is shown is what was asked for, or patience is at its end. */
 async function readWhen(page, enough) {
-  const deadline = Date.now() + PATIENCE_MS;
+  const deadline = Date.now() + WAIT_MS;
   for (;;) {
     const now = await page.evaluate(read);
     if ((!now.busy && enough(now)) || Date.now() > deadline) return now;
@@ -133,7 +132,7 @@ async function main() {
   const { windows = [], live = null } = JSON.parse(readFileSync(file, "utf8"));
   const { page, trouble, close } = await open(url + (live?.path ?? windows[0].path), { width: 1300, height: 600 });
   await settled(page);
-  await page.locator(".viewport").waitFor({ timeout: PATIENCE_MS });
+  await page.locator(".viewport").waitFor({ timeout: WAIT_MS });
   const reads = [];
   for (const window of windows) await readWindow(page, window, reads);
   if (live) await readLive(page, live, reads);

@@ -5,7 +5,7 @@
 // address of a job description that the server may fetch. The server needs workers, and has no schedules.
 import { violations } from "./axe.mjs";
 import { run } from "./browser.mjs";
-import { ask, named, report, until, WAIT_MS, walk } from "./walk.mjs";
+import { ask, holds, named, report, until, WAIT_MS, walk } from "./walk.mjs";
 
 const statusIs = (page, status) => until(page, (wanted) => document.querySelector("main header [data-status]")?.dataset.status === wanted, status);
 const button = (page, name) => page.locator("main header").getByRole("button", { name, exact: true });
@@ -22,7 +22,7 @@ async function actions({ page, url, check }) {
   await check("a queued job can be paused, not retried", async () => {
     await button(page, "Pause").click();
     await statusIs(page, "paused");
-    return (await button(page, "Retry").count()) === 0 && (await button(page, "Pause").count()) === 0;
+    return holds(async () => (await button(page, "Retry").count()) === 0 && (await button(page, "Pause").count()) === 0);
   });
   await check("a paused job can be resumed, and runs", async () => {
     await button(page, "Resume").click();
@@ -39,7 +39,7 @@ async function actions({ page, url, check }) {
     await button(page, "Cancel").click();
     await button(page, "Cancel it?").click();
     await statusIs(page, "cancelled");
-    return (await button(page, "Cancel").count()) === 0;
+    return holds(async () => (await button(page, "Cancel").count()) === 0);
   });
   await check("what the server refuses is said beside the buttons", async () => {
     await page.route("**/retry", (route) => route.fulfill({ status: 409, json: { error: { code: "conflict", message: "it is over - look again" } } }));
@@ -67,7 +67,7 @@ async function attempts({ page, url, check }) {
       const [job, list] = await Promise.all([fetch(base), fetch(`${base}/attempts`)].map((answer) => answer.then((it) => it.json())));
       return [job.receipt.text, list.attempts[0].receipt.text];
     });
-    return all !== one && (await page.locator("main header .receipt").innerText()) === one;
+    return all !== one && (await holds(async () => (await page.locator("main header .receipt").innerText()) === one));
   });
   await check("the note leads to the newest attempt", async () => {
     await page.getByRole("button", { name: "show its newest attempt" }).click();
@@ -76,7 +76,7 @@ async function attempts({ page, url, check }) {
   await check("why says what happened and what happens next", async () => {
     await page.getByRole("tab", { name: "why" }).click();
     await page.locator("#panel-why").getByText("It failed").waitFor({ timeout: WAIT_MS });
-    return (await page.locator("#panel-why time").count()) > 0;
+    await page.locator("#panel-why time").first().waitFor();
   });
 }
 
@@ -86,6 +86,7 @@ async function schedules({ page, check, source }) {
   await check("the panel says how the server is", () => page.locator("[data-workers]").waitFor());
   await check("what cannot be scheduled is refused with the server's reason", async () => {
     await page.getByRole("button", { name: "Add a schedule" }).click();
+    await until(page, () => document.activeElement?.localName === "input");
     await page.keyboard.type("fly to the moon");
     await page.keyboard.press("Enter");
     await page.locator("#schedule-wrong", { hasText: "unknown command: fly" }).waitFor();
@@ -98,8 +99,7 @@ async function schedules({ page, check, source }) {
     await page.getByRole("button", { name: "12h", exact: true }).click();
     await page.getByRole("button", { name: "Add schedule", exact: true }).click();
     await row.locator("[data-history]").waitFor();
-    const text = await row.innerText();
-    return text.includes(`ix ${source}`) && text.includes("every 12h");
+    for (const text of [`ix ${source}`, "every 12h"]) await row.getByText(text).first().waitFor();
   });
   await check("it pauses and resumes", async () => {
     await row.getByRole("button", { name: "Pause" }).click();
@@ -120,12 +120,12 @@ async function schedules({ page, check, source }) {
     await form.getByLabel("Name").fill("every morning");
     await form.getByRole("button", { name: "Save" }).click();
     await row.getByText("cron 30 7 * * 1-5 (Europe/Berlin)").waitFor();
-    return (await row.innerText()).includes("every morning");
+    await row.getByText("every morning").first().waitFor();
   });
   await check("run now fires it, and its history shows how it went", async () => {
     await row.getByRole("button", { name: "Run now" }).click();
     const fired = row.locator('[data-execution][data-status="completed"]', { hasText: "by hand" });
-    await fired.waitFor({ timeout: 15_000 });
+    await fired.waitFor({ timeout: WAIT_MS });
   });
   await check("execution, stage, task and lines open in place", async () => {
     await row.locator("[data-execution] button.head").first().click();
@@ -134,9 +134,8 @@ async function schedules({ page, check, source }) {
     const task = stage.locator('li[data-task^="CN_"]').first();
     await task.locator("button.head").click();
     await task.locator("[data-line]").first().waitFor();
-    const shown = await task.locator("[data-line]").count();
     const said = Number((await task.locator("button.head").innerText()).match(/(\d+) lines?/)[1]);
-    return shown === said;
+    return holds(async () => (await task.locator("[data-line]").count()) === said);
   });
   await check("a line leads into its log", async () => {
     const href = await row.locator("[data-line] a.time").first().getAttribute("href");
@@ -191,7 +190,7 @@ async function panel({ page, check, source }) {
     await page.locator("[data-workers]").waitFor();
     await page.getByRole("button", { name: "Add a schedule" }).click();
     await page.setViewportSize({ width: 360, height: 740 });
-    return (await page.evaluate(() => document.documentElement.scrollWidth)) === 360;
+    return holds(() => page.evaluate(() => document.documentElement.scrollWidth === 360));
   });
 }
 

@@ -5,7 +5,7 @@
 // is the address of a page with vacancies that the server may fetch; "gave" holds what was read off the page, for others to compare:
 //   {"schedule", "execution", "job", "stages": [{"stage", "lines": [{"seq", "time", "level", "message"}]}], "log": [{"seq", …, "stage"}]}
 import { run, settled } from "./browser.mjs";
-import { report, until, walk } from "./walk.mjs";
+import { holds, report, until, walk } from "./walk.mjs";
 
 const FIRES_MS = 30_000;
 
@@ -64,7 +64,7 @@ async function scheduled({ page, check, source }) {
     await page.getByRole("button", { name: "Add schedule", exact: true }).click();
     await row.locator("[data-history]").waitFor();
     gave.schedule = await row.getAttribute("data-schedule");
-    return (await row.innerText()).includes("every 5s");
+    return holds(async () => (await row.innerText()).includes("every 5s"));
   });
   await check("it fires by itself, and the execution is in its history", async () => {
     await done.waitFor({ timeout: FIRES_MS });

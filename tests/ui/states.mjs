@@ -6,17 +6,19 @@
 // something, and lines of JOB_ID have expired; for "logout" it wants a login, and QNTX_TOKEN holds its token.
 import { violations } from "./axe.mjs";
 import { run, settled } from "./browser.mjs";
-import { ask, named, report, walk } from "./walk.mjs";
+import { ask, holds, named, report, WAIT_MS, walk } from "./walk.mjs";
 
 /** The banner holds what the server said, on every page, until it is put away. */
 async function warnings({ page, url, jobId, check }) {
-  const { warnings } = await ask(page, "GET", "/api/pulse/system");
   for (const path of ["/", "/jobs", `/jobs/${jobId}`, "/search"]) {
     await check(`${path} shows the warnings of the server`, async () => {
       await page.goto(url + path);
       await page.locator("[data-warnings]").waitFor();
-      const shown = await page.locator("[data-warnings] p").allInnerTexts();
-      return warnings.length > 0 && JSON.stringify(shown) === JSON.stringify(warnings);
+      return holds(async () => {
+        const { warnings } = await ask(page, "GET", "/api/pulse/system");
+        const shown = await page.locator("[data-warnings] p").allInnerTexts();
+        return warnings.length > 0 && JSON.stringify(shown) === JSON.stringify(warnings);
+      });
     });
   }
   await check("the banner is accessible", async () => {
@@ -35,13 +37,13 @@ async function expired({ page, jobId, check }) {
   await check("the log says how many lines expired, by which rule", async () => {
     const note = page.locator("[data-expired]");
     await note.waitFor();
-    return Number(await note.getAttribute("data-expired")) === expired.lines && (await note.innerText()).includes(expired.rule);
+    return holds(async () => Number(await note.getAttribute("data-expired")) === expired.lines && (await note.innerText()).includes(expired.rule));
   });
   await check("the note is accessible", async () => {
     const faults = await violations(page);
     if (faults.length > 0) throw new Error(JSON.stringify(faults));
   });
-  await check("the receipt is as it was", async () => (await page.locator("header .receipt").innerText()) === receipt.text);
+  await check("the receipt is as it was", () => holds(async () => (await page.locator("header .receipt").innerText()) === receipt.text));
   await check("what is not there any more is no empty page", async () => {
     await page.getByText(/kept any longer/).first().waitFor();
   });
@@ -59,8 +61,8 @@ async function logout({ page, url, jobId, token, check }) {
     await page.goto(`${url}/jobs`);
     await page.locator(`[data-job="${jobId}"]`).waitFor();
     await ask(page, "POST", "/api/pulse/logout");
-    await page.locator("[data-logged-out]").waitFor({ timeout: 15_000 });
-    return (await page.locator(`[data-job="${jobId}"]`).count()) === 1;
+    await page.locator("[data-logged-out]").waitFor({ timeout: WAIT_MS });
+    return holds(async () => (await page.locator(`[data-job="${jobId}"]`).count()) === 1);
   });
   await check("a click leads to the login, and that back to the page", async () => {
     await page.getByRole("link", { name: "Log in" }).click();
@@ -68,7 +70,7 @@ async function logout({ page, url, jobId, token, check }) {
     await page.keyboard.press("Enter");
     await page.waitForURL(`${url}/jobs`);
     await page.locator(`[data-job="${jobId}"]`).waitFor();
-    return (await page.locator("[data-logged-out]").count()) === 0;
+    return holds(async () => (await page.locator("[data-logged-out]").count()) === 0);
   });
 }
 

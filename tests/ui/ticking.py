@@ -1,8 +1,15 @@
-"""A job that says something all the time for some seconds; prints its id as soon as it has one."""
+"""
+A job that says something all the time until the file named by QNTX_TICKS_UNTIL is there.
+
+Prints its id as soon as it has one.
+"""
 
 from __future__ import annotations
 
+import os
 import time
+from itertools import count
+from pathlib import Path
 
 from qntx import App, JobContext
 
@@ -21,7 +28,14 @@ def tick(ctx: JobContext, payload: object) -> dict[str, object]:
                 ctx.emit.info(f"{stage} {number}", number=number)
                 ctx.emit.progress(before + number + 1, LINES, cost=0.01)
                 time.sleep(PAUSE_S)
-    return {"lines": LINES}
+    enough = Path(os.environ["QNTX_TICKS_UNTIL"])
+    with ctx.emit.stage("more", "As long as somebody looks"):
+        for number in count():
+            if enough.exists():
+                return {"more": number}
+            ctx.emit.info(f"more {number}", number=number)
+            time.sleep(PAUSE_S)
+    raise AssertionError("count() has no end")
 
 
 if __name__ == "__main__":

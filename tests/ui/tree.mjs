@@ -5,8 +5,8 @@
 //     "tasks": [{"task_id", "name", "is_stage", "status", "count", "lines": [{"seq", "attempt", "level", "stage", "task_id", "message"}]}]}]}
 // Lines without a task stand under a task with the stage's name and "is_stage": true; lines outside any stage under stage "".
 import { open, run } from "./browser.mjs";
+import { WAIT_MS } from "./walk.mjs";
 
-const STEP_MS = 10_000;
 
 /** Rows of the timeline, also those that are out of sight, in order. */
 async function timelineRows(page) {
@@ -51,7 +51,7 @@ async function choose(page, row) {
       return pressed && document.querySelector("[data-matching]")?.dataset.matching === String(count) && !document.querySelector("main .skeleton");
     },
     row,
-    { timeout: STEP_MS },
+    { timeout: WAIT_MS },
   );
 }
 

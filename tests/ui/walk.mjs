@@ -1,7 +1,8 @@
 // What the flows share: checks that go on after one that failed, waiting, and walking through flows by name, each in a fresh page.
-import { launch, open } from "./browser.mjs";
+import { launch, open, SLOW } from "./browser.mjs";
 
-export const WAIT_MS = 5000;
+/** As long as anything may take on a machine that does other things, too. */
+export const WAIT_MS = 15_000 * SLOW;
 
 /** Collects what held and what did not, without stopping at the first. */
 function checks() {
@@ -19,6 +20,25 @@ function checks() {
   return { passed, failed, check };
 }
 
+/** Whether something that is read off the page comes true in time; the page may still be at work. */
+export async function holds(read) {
+  for (const deadline = Date.now() + WAIT_MS; ; ) {
+    if (await read()) return true;
+    if (Date.now() > deadline) return false;
+    await new Promise((done) => setTimeout(done, 20));
+  }
+}
+
+/** What is read off the page, once it is the same twice in a row: nothing moves any more. */
+export async function still(read) {
+  for (let before = await read(); ; ) {
+    await new Promise((done) => setTimeout(done, 100 * SLOW));
+    const now = await read();
+    if (JSON.stringify(now) === JSON.stringify(before)) return now;
+    before = now;
+  }
+}
+
 export const until = (page, test, argument) => page.waitForFunction(test, argument, { timeout: WAIT_MS });
 
 /** The JSON that the server answers to a request made by the page, with the page's token. */
@@ -34,13 +54,13 @@ export function ask(page, method, path, body) {
   );
 }
 
-/** Runs flows, each { path, go, expected }, and gives {"flow": {"passed", "failed", "trouble", "gave"}}; "gave" is what `go` read off. */
+/** Runs flows, each { path, go, … } with options of `open`, and gives {"flow": {"passed", "failed", "trouble", "gave"}}; "gave" is what `go` read off. */
 export async function walk(url, flows, context) {
   const browser = await launch();
   const result = {};
-  for (const [name, { path, go, expected = [] }] of Object.entries(flows)) {
+  for (const [name, { path, go, ...options }] of Object.entries(flows)) {
     const { passed, failed, check } = checks();
-    const { page, trouble, close } = await open(url + path, { browser, expected });
+    const { page, trouble, close } = await open(url + path, { browser, ...options });
     page.setDefaultTimeout(WAIT_MS);
     const gave = (await go({ page, url, check, ...context })) ?? null;
     result[name] = { passed, failed, trouble, gave };

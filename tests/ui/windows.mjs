@@ -7,6 +7,7 @@
 import { readFileSync } from "node:fs";
 
 import { open, run, settled } from "./browser.mjs";
+import { WAIT_MS } from "./walk.mjs";
 
 function readRows(elements) {
   return elements.map((row) => ({
@@ -28,7 +29,7 @@ async function goTo(page, line) {
       return document.querySelector(`[data-seq="${to}"]`) !== null;
     },
     line,
-    { timeout: 20_000 },
+    { timeout: WAIT_MS },
   );
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
 }
