@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import runpy
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -56,10 +56,15 @@ class Served:
         raise AssertionError(f"{job_id} is not over: {job}")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def said_url(process: subprocess.Popen[str]) -> str:
+    """The address that a starting server says it has: port 0 gives it one that nobody else has."""
+    assert process.stderr is not None
+    said = ""
+    for line in process.stderr:
+        said += line
+        if found := re.search(r"^QNTX Pulse: (http://\S+)", line):
+            return found[1]
+    raise AssertionError(f"the server ended: {said}")
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +77,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def serving_in(home: Path) -> Iterator[Served]:
     """A server in the data directory *home*, and the example site beside it."""
     serving = runpy.run_path(str(EXAMPLES / "site.py"))["serving"]
-    port = free_port()
     with serving() as site:
         env = {
             **os.environ,
@@ -84,18 +88,17 @@ def serving_in(home: Path) -> Iterator[Served]:
             "QNTX_FETCH__MAX_REQUESTS_PER_MINUTE": "10000",
         }
         process = subprocess.Popen(
-            [sys.executable, "-m", "qntx", "serve", "--port", str(port), "--workers", "2"],
+            [sys.executable, "-m", "qntx", "serve", "--port", "0", "--workers", "2"],
             env=env, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         try:
-            assert process.stderr is not None
-            assert str(port) in process.stderr.readline()
-            found = Served(home, f"http://127.0.0.1:{port}", site, env)
+            found = Served(home, said_url(process), site, env)
             imported = found.qntx("candidates", "import", str(EXAMPLES / "candidates"))
             assert imported.returncode == 0, imported.stderr
             yield found
             process.send_signal(signal.SIGTERM)
             assert process.wait(30) == 0
+            assert process.stderr is not None
             process.stderr.close()
         finally:
             process.kill()  # what a failed test leaves; nothing, otherwise

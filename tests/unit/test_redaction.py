@@ -490,9 +490,9 @@ def test_the_time_a_search_takes_grows_with_the_text_only(name: str, call: str) 
 def test_a_search_of_a_megabyte_of_ordinary_text_is_quick() -> None:
     guard = Redactor([("secret", f"secret-number-{n}-of-many") for n in range(200)])
     text = "an ordinary line of text, 192.168.0.1 - GET /index.html 200\n" * 17_000
-    start = time.perf_counter()
+    start = time.process_time()
     guard.text(text)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1  # a hundred times what it takes
 
 
 def test_many_short_writes_without_a_newline_take_linear_time() -> None:
