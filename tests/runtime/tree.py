@@ -95,6 +95,9 @@ class Tree:
         with transaction(app.store.connection):
             for pid in members:
                 send(pid, signal.SIGSTOP)
+            # One in a system call ends it first: it may be just about to take the lock.
+            while not all(_stands_still(pid) for pid in members):
+                time.sleep(0.001)
         return members
 
 
@@ -104,6 +107,18 @@ def send(pid: int, number: int) -> None:
         os.kill(pid, number)
     except ProcessLookupError:
         pass
+
+
+def _stands_still(pid: int) -> bool:
+    """Whether every thread of a process is stopped, or over."""
+    for path in Path(f"/proc/{pid}/task").glob("[0-9]*/stat"):
+        try:
+            state = path.read_text().rsplit(")", 1)[1].split()[0]
+        except OSError:
+            continue
+        if state not in "TZX":
+            return False
+    return True
 
 
 def _catches_sigterm(pid: int) -> bool:
