@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from qntx.capture import lines
@@ -17,6 +18,19 @@ from .recording import Recorded, record
 
 #: One seed for the whole session; set QNTX_SEED to replay one.
 SEED = int(os.environ.get("QNTX_SEED") or random.SystemRandom().randrange(1 << 32))
+os.environ["QNTX_SEED"] = str(SEED)  # of the processes that pytest starts, too
+
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile(
+    "qntx", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("qntx")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Hypothesis chooses by the same seed."""
+    config.option.hypothesis_seed = config.option.hypothesis_seed or str(SEED)
 
 
 def pytest_report_header() -> str:

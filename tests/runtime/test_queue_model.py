@@ -348,7 +348,6 @@ class QueueMachine(RuleBasedStateMachine):
 QueueMachine.TestCase.settings = settings(
     max_examples=1_000 if FULL else 50,
     stateful_step_count=60 if FULL else 40,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
     print_blob=True,
 )

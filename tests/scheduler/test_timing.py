@@ -51,7 +51,7 @@ expressions = st.tuples(
 ).map(" ".join)  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(expressions, st.sampled_from(ZONES), st.one_of(st.sampled_from(CHANGES), instants.map(
     lambda us: us // MICRO // 86_400 * 86_400)))  # fmt: skip
 def test_cron_agrees_with_a_walk_minute_by_minute(text: str, zone_name: str, day: int) -> None:
@@ -66,7 +66,7 @@ def test_cron_agrees_with_a_walk_minute_by_minute(text: str, zone_name: str, day
     assert found == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(expressions, st.sampled_from(ZONES), instants, st.integers(0, MICRO))
 def test_next_is_later_and_nothing_lies_between(
     text: str, zone: str, at: int, fraction: int
@@ -103,7 +103,7 @@ def test_the_newest_are_the_end_of_the_walk(
     assert timing.newest(first, until, number) == walked[-number:]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(expressions, instants, st.integers(1, 20), st.integers(0, 5 * 86_400))
 def test_the_newest_of_a_cron_expression_too(text: str, at: int, number: int, span: int) -> None:
     timing = Timing(cron=text, zone="Europe/Berlin")

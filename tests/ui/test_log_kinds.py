@@ -20,7 +20,7 @@ from tests.ui.many_kinds import STAGES, TASKS
 
 FULL = os.environ.get("QNTX_FAULTS") == "full"
 WINDOWS = 1000 if FULL else 40
-SEED = int(os.environ.get("QNTX_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 30)
+SEED = int(os.environ["QNTX_SEED"])
 SHOWN = 4096
 LEVELS = ("debug", "info", "warn", "error", "critical")
 #: Parts of messages that are ASCII: letter case is the same for those only.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.faults.kit import FULL
@@ -182,7 +182,7 @@ def test_a_write_may_be_split_anywhere(recorded: Callable[..., Recorded], newlin
         assert found == expected, f"split at {point}"
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(st.lists(st.binary(max_size=40) | st.sampled_from([b"\n", b"\r\n", b"\xc3", b"\xa9"]),
                 max_size=30))  # fmt: skip
 def test_any_bytes_in_any_pieces(
@@ -202,7 +202,7 @@ def test_any_bytes_in_any_pieces(
 ANY_TEXT = st.lists(st.characters() | st.sampled_from("\ud800\udae7\udc80\udfff"), max_size=60)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(st.lists(ANY_TEXT.map("".join), min_size=1, max_size=8))
 def test_any_text_by_any_way(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
     def handler(ctx: Any, payload: Any) -> None:

@@ -133,7 +133,7 @@ def check_histogram(found: Histogram, said: list[Said], most: int = 3) -> None:
 
 
 @settings(
-    max_examples=300, deadline=None,
+    max_examples=300,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 @given(said=st.lists(lines, max_size=12), wanted=filters, needle=st.none() | needles)
@@ -159,7 +159,7 @@ def test_what_is_found_is_what_fits(
             assert all(p in fold(said[number - 1].message) for p in needle.pieces()), needle
 
 
-@settings(max_examples=60, deadline=None,
+@settings(max_examples=60,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(said=st.lists(lines, min_size=1, max_size=25), wanted=filters, limit=st.integers(1, 9))
 def test_pages_of_any_size_and_direction_are_the_whole(
@@ -267,7 +267,7 @@ def test_what_a_pattern_cannot_do_without(pattern: str, pieces: list[str]) -> No
     assert Needle(pattern, regex=True).pieces() == [piece.encode() for piece in pieces]
 
 
-@settings(max_examples=60, deadline=None,
+@settings(max_examples=60,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(parts=st.lists(st.lists(lines, max_size=8), max_size=6), limit=st.integers(1, 5))
 def test_lines_of_a_task(db: apsw.Connection, parts: list[list[Said]], limit: int) -> None:

@@ -82,7 +82,7 @@ def test_a_line_carries_all_that_was_said_of_it(journal: Journal) -> None:
     assert first.at_us <= second.at_us
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.binary(max_size=3000), max_size=40), st.integers(1 << 10, 1 << 14))
 def test_any_bytes_come_back_in_order_over_any_segment_size(
     tmp_path_factory: pytest.TempPathFactory, bodies: list[bytes], segment_bytes: int

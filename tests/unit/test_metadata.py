@@ -22,7 +22,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qntx.capture.metadata import encode_metadata
@@ -295,13 +295,13 @@ _trees = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(st.dictionaries(st.text(), _trees, max_size=6))
 def test_anything_becomes_strict_json(value: dict[str, Any]) -> None:
     assert isinstance(strict(encode_metadata(value)), dict)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(

@@ -50,7 +50,7 @@ def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connection]:
         yield connection
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(said=st.lists(lines, max_size=8), again=st.lists(lines, max_size=3))
 def test_it_is_what_encoding_gives(
     db: apsw.Connection, said: list[Said], again: list[Said]

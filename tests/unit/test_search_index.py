@@ -115,7 +115,7 @@ def test_answers_do_not_depend_on_what_is_indexed(
             assert [x.id for x in page.logs] == [n for n in expected if after < n < 12]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(messages=st.lists(lines.map(lambda line: line.message), min_size=1), needle=needles)
 def test_a_block_that_holds_a_match_may_hold_it(messages: list[bytes], needle: Needle) -> None:
     bits = signature(messages, numpy)
