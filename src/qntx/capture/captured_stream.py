@@ -19,6 +19,7 @@ from qntx.model.log import INFO, WARN
 
 _part_numbers = count(1)
 _LEVELS = {"stdout": INFO, "stderr": WARN}
+_NUMBERS = {"stdout": 1, "stderr": 2}
 
 
 class Shown(threading.local):
@@ -124,9 +125,13 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
         return bool(self._original is not None and self._original.isatty())
 
     def fileno(self) -> int:
-        """The descriptor of the stream behind."""
+        """
+        The descriptor that a child, or C code, may be given: it is captured as well.
+
+        Also where nothing is passed on: without capture it would be there.
+        """
         if self._original is None:
-            raise io.UnsupportedOperation("fileno")
+            return _NUMBERS[self._source]
         return int(self._original.fileno())
 
     def flush(self) -> None:

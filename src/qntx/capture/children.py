@@ -36,29 +36,41 @@ def uninstall() -> None:
 # -- subprocess ------------------------------------------------------------------------------------
 
 _POSITIONS = {"stdout": 4, "stderr": 5}  # of Popen's positional arguments, after args itself
+_NAMES = {1: "stdout", 2: "stderr"}
 
 
 def _init(self: Any, *args: Any, **kwargs: Any) -> None:
-    """``Popen(...)``: a stream that would be inherited gets a spool of its own."""
+    """``Popen(...)``: a stream that would lead to ours gets a spool of its own."""
     scope = SCOPE.get()
     active = ACTIVE.get(scope.run) if scope is not None else None
     if active is None or scope is None or not descriptors.in_force():
         _original_init(self, *args, **kwargs)
         return
-    spools = []
+    spools: dict[str, Spool] = {}
     try:
         for stream, position in _POSITIONS.items():
-            given = kwargs.get(stream, args[position] if len(args) > position else None)
-            if given is None and len(args) <= position:
-                spool = open_spool(active, scope, stream, "subprocess")
-                kwargs[stream] = spool.fd
-                spools.append(spool)
+            name = _ours(stream, kwargs.get(stream)) if len(args) <= position else None
+            if name is not None:
+                if name not in spools:
+                    spools[name] = open_spool(active, scope, name, "subprocess")
+                kwargs[stream] = spools[name].fd
         _original_init(self, *args, **kwargs)
-        self._qntx_spools = (active, scope, spools)
+        self._qntx_spools = (active, scope, list(spools.values()))
     except OSError:
-        for spool in spools:
+        for spool in spools.values():
             spool.close()
         raise
+
+
+def _ours(stream: str, given: Any) -> str | None:
+    """Which of our streams a child gets where its *stream* is *given*; None: another one."""
+    if given is None:
+        return stream
+    try:
+        number = given if isinstance(given, int) else given.fileno()
+    except (AttributeError, OSError, ValueError):
+        return None  # Popen says what is wrong with it
+    return _NAMES.get(number) if descriptors.holds(number) else None
 
 
 def open_spool(active: ActiveRun, scope: Scope, stream: str, source: str, **fields: Any) -> Spool:

@@ -101,8 +101,9 @@ class DirectStream(io.RawIOBase):
     errors = "surrogateescape"
     line_buffering = True
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, number: int) -> None:
         self._fd = fd
+        self._number = number
 
     @property
     def buffer(self) -> DirectStream:
@@ -114,8 +115,12 @@ class DirectStream(io.RawIOBase):
         return True
 
     def fileno(self) -> int:
-        """The descriptor."""
-        return self._fd
+        """
+        The number of the standard descriptor that it stands for.
+
+        What is written there is captured, and then shown here; what is written to our own is not.
+        """
+        return self._number
 
     def isatty(self) -> bool:
         """Whether it leads to a terminal."""
@@ -132,6 +137,10 @@ class DirectStream(io.RawIOBase):
             done += os.write(self._fd, data[done:])
         return len(text)
 
+    def release(self) -> None:
+        """Close the descriptor."""
+        os.close(self._fd)
+
 
 def console_stream(stream: Any, saved: int, number: int) -> Any:
     """*stream*, or one on the descriptor *saved* where *stream* leads to descriptor *number*."""
@@ -139,4 +148,4 @@ def console_stream(stream: Any, saved: int, number: int) -> Any:
         leads_there = stream is not None and stream.fileno() == number
     except (OSError, ValueError, AttributeError):
         return stream
-    return DirectStream(saved) if leads_there else stream
+    return DirectStream(saved, number) if leads_there else stream

@@ -61,6 +61,15 @@ class Redirection:
         if self._children or any(spool.told for spool in self._spools):
             self._leave()
 
+    def holds(self, number: int) -> bool:
+        """Whether descriptor *number* leads to its spool, and not to what the program put there."""
+        if number not in (1, 2) or not self._spools:
+            return False
+        try:
+            return os.path.samestat(os.fstat(number), os.fstat(self._spools[number - 1].fd))
+        except OSError:
+            return True  # the program closed it: nothing of its own is there
+
     def note_children(self) -> None:
         """A child exists that may hold the descriptors longer than the run lasts."""
         self._children = True
@@ -117,6 +126,11 @@ def restore() -> None:
 def in_force() -> bool:
     """Whether descriptors 1 and 2 are captured, and those of children with them."""
     return _current is not None
+
+
+def holds(number: int) -> bool:
+    """Whether what is written to descriptor *number* is captured."""
+    return _current is not None and _current.holds(number)
 
 
 def begin(active: ActiveRun) -> None:

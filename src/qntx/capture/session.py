@@ -11,7 +11,6 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
 
 from qntx.capture import (
     bridges,
@@ -23,7 +22,7 @@ from qntx.capture import (
     streams,
     threads,
 )
-from qntx.capture.console import console_stream
+from qntx.capture.console import DirectStream, console_stream
 from qntx.capture.context import ACTIVE, SCOPE, ActiveRun, reset_scope
 from qntx.capture.redaction import Redactor, from_environment
 from qntx.config import CaptureSettings
@@ -39,7 +38,7 @@ _has_console = True
 #: Journals whose environment's secrets the indexer has been told of.
 _shared: set[str] = set()
 #: Streams of a spawned child to its parent's console.
-_consoles: list[TextIO] = []
+_consoles: list[DirectStream] = []
 
 
 def journal_of(home: Path, settings: CaptureSettings | None = None) -> Journal:
@@ -124,18 +123,17 @@ def attach(
     _enter(active, settings.model_copy(update={"descriptors": False}))
     for secret in shared_secrets(spool_folder(home, make=False), parent):
         register_secret(secret)
-    streams.lead_to(*(_console(path) for path in console or ("", "")))
+    streams.lead_to(*(_console(path, number) for number, path in enumerate(console or ("", ""), 1)))
     SCOPE.set(Scope(run, stage, task_id))
 
 
-def _console(path: str) -> TextIO | None:
+def _console(path: str, number: int) -> DirectStream | None:
     try:
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
     except OSError:
         return None
-    console = os.fdopen(fd, "w", encoding="utf-8", errors="surrogateescape", buffering=1)
-    _consoles.append(console)
-    return console
+    _consoles.append(DirectStream(fd, number))
+    return _consoles[-1]
 
 
 def register_secret(secret: str) -> None:
@@ -159,8 +157,10 @@ def detach() -> None:
     for active in list(ACTIVE.values()):
         streams.finish(active)
     close_journals()
+    if _consoles:
+        streams.lead_to(None, None)
     for console in _consoles:
-        console.close()
+        console.release()
     _consoles.clear()
 
 

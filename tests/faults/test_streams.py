@@ -1,0 +1,80 @@
+"""Programs that treat ``sys.stdout`` as what it is without capture: it is that, and still heard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.kit import run_program, stored
+
+pytestmark = pytest.mark.timeout(120)
+
+#: As in a worker, where nothing that is captured is shown anywhere.
+WORKER = "from qntx.capture.session import no_console; no_console()"
+#: Ways to give a child, or C code, the standard output or error of this process.
+GIVEN = {
+    "stdout=sys.stdout": "subprocess.run(['echo', 'words'], stdout=sys.stdout, check=True)",
+    "stdout=its number": "subprocess.run(['echo', 'words'], stdout=sys.stdout.fileno())",
+    "stdout=1": "subprocess.run(['echo', 'words'], stdout=1)",
+    "stderr=sys.stdout": "subprocess.run('echo words >&2', shell=True, stderr=sys.stdout)",
+    "stdout=sys.stderr": "subprocess.run(['echo', 'words'], stdout=sys.stderr)",
+    "both": "subprocess.run('echo words', shell=True, stdout=sys.stdout, stderr=sys.stdout)",
+    "in a spawned child": "run_elsewhere('spawn')",
+    "in a forked child": "run_elsewhere('fork')",
+    "os.write": "os.write(sys.stdout.fileno(), b'words\\n')",
+    "faulthandler": "print('words'); faulthandler.enable(); faulthandler.dump_traceback()",
+}
+
+
+@pytest.mark.parametrize("door", ["foreground", "worker"])
+@pytest.mark.parametrize("name", GIVEN)
+def test_what_is_written_to_the_number_of_a_stream_is_captured(
+    tmp_path: Path, name: str, door: str
+) -> None:
+    home = tmp_path / "home"
+    result = tmp_path / "result"
+    run_program(
+        home,
+        f"""
+        import faulthandler, multiprocessing, subprocess
+        def child():
+            subprocess.run(["echo", "words"], stdout=sys.stdout, check=True)
+        def run_elsewhere(method):
+            process = multiprocessing.get_context(method).Process(target=child)
+            process.start()
+            process.join()
+        @app.handler("x")
+        def x(ctx, payload):
+            with ctx.emit.stage("s"):
+                {GIVEN[name]}
+        if __name__ == "__main__":
+            {WORKER if door == "worker" else ""}
+            Path({str(result)!r}).write_text(str(app.run("x")[1].error))
+        """,
+    )
+    assert result.read_text() == "None"
+    with stored(home) as store:
+        (line,) = [line for line, whole in store.lines() if whole == b"words"]
+        if name.startswith(("std", "both")):
+            assert (line.stage, line.source) == ("s", "subprocess")
+            assert line.level == ("warn" if "=sys.stderr" in name else "info")
+        if name == "faulthandler":
+            assert any("most recent call first" in text for text in store.texts())
+
+
+def test_a_descriptor_that_the_program_led_elsewhere_stays_there(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    file = tmp_path / "file"
+    run_program(
+        home,
+        f"""
+        import subprocess
+        @app.handler("x")
+        def x(ctx, payload):
+            os.dup2(os.open({str(file)!r}, os.O_WRONLY | os.O_CREAT), 1)
+            subprocess.run(["echo", "words"], stdout=1)
+        app.run("x")
+        """,
+    )
+    assert file.read_text() == "words\n"
