@@ -78,3 +78,80 @@ def test_a_descriptor_that_the_program_led_elsewhere_stays_there(tmp_path: Path)
         """,
     )
     assert file.read_text() == "words\n"
+
+
+TEE = """
+        class Tee:
+            def __init__(self, stream): self.stream = stream
+            def write(self, text): return self.stream.write(text)
+            def flush(self): self.stream.flush()
+"""
+
+
+def test_a_stream_of_the_programs_own_that_stays_behind_writes_to_the_console(
+    tmp_path: Path,
+) -> None:
+    """And never to a file that the program opened later; the next run has each line once."""
+    done = run_program(
+        tmp_path / "home",
+        f"""
+        import qntx
+        {TEE}
+        with qntx.capture("one", home=home):
+            sys.stdout = Tee(sys.stdout)
+            print("first")
+        files = [open(home / f"file{{n}}", "w") for n in range(40)]
+        print("between")
+        with qntx.capture("two", home=home):
+            print("second")
+        for file in files:
+            file.close()
+        assert not any((home / f"file{{n}}").read_text() for n in range(40)), "in a file"
+        """,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stdout.splitlines() == [b"first", b"between", b"second"]
+    with stored(tmp_path / "home") as store:
+        assert [store.texts(job) for job in store.jobs] == [["first"], ["second"]]
+
+
+def test_streams_and_handlers_of_an_earlier_run_are_captured_once(tmp_path: Path) -> None:
+    done = run_program(
+        tmp_path / "home",
+        """
+        import contextlib, io, qntx
+        kept = []
+        for number in range(3):
+            with qntx.capture("again", home=home):
+                logging.basicConfig()
+                kept.append(sys.stdout)
+                log.warning("logged")
+                print("kept", file=kept[0])
+                print("plain")
+        """,
+    )
+    assert done.stdout.splitlines() == [b"kept", b"plain"] * 3, done.stderr
+    assert done.stderr.splitlines() == [b"WARNING:job:logged"] * 3
+    with stored(tmp_path / "home") as store:
+        for job in store.jobs:
+            assert store.texts(job) == ["logged", "kept", "plain"]
+
+
+def test_a_redirection_that_outlives_a_run_puts_back_a_stream_that_works(tmp_path: Path) -> None:
+    done = run_program(
+        tmp_path / "home",
+        """
+        import contextlib, io, qntx
+        redirection = contextlib.redirect_stdout(io.StringIO())
+        with qntx.capture("one", home=home):
+            redirection.__enter__()
+        redirection.__exit__(None, None, None)
+        print("between")
+        with qntx.capture("two", home=home):
+            print("second")
+        print("after")
+        """,
+    )
+    assert done.stdout.splitlines() == [b"between", b"second", b"after"], done.stderr
+    with stored(tmp_path / "home") as store:
+        assert [store.texts(job) for job in store.jobs] == [[], ["second"]]

@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 
 from qntx.capture import lines
+from qntx.capture.console import DirectStream
 from qntx.capture.context import ACTIVE, SCOPE, ActiveRun, place
 from qntx.capture.unfinished import Unfinished, raw
 from qntx.journal.format import CLOSES_PART, NO_NEWLINE, PART, RAW
@@ -57,11 +58,14 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
     #: As of a file that is open for writing text.
     mode = "w"
 
-    def __init__(self, name: str, original: Any) -> None:
+    def __init__(self, name: str, replaced: Any) -> None:
         self.name = f"<{name}>"
-        self._source = name
+        #: ``stdout`` or ``stderr``.
+        self.source = name
+        #: What it stands in for; what it passes on to meanwhile may be another way to the same.
+        self.replaced = replaced
         self._level = _LEVELS[name]
-        self._original = original
+        self.lead_to(replaced)
         self._journal: Journal | None = None
         self._origin: Origin = Origin(name, None)
         self._unfinished: dict[tuple[Scope, int], Unfinished] = {}
@@ -115,6 +119,8 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
     def lead_to(self, original: Any) -> None:
         """Pass on to *original* from now on."""
         self._original = original
+        # What the program made may write to a stream of ours: it is captured already.
+        self._is_foreign = not isinstance(original, DirectStream | io.TextIOWrapper | None)
 
     def writable(self) -> bool:
         """Yes."""
@@ -131,7 +137,7 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
         Also where nothing is passed on: without capture it would be there.
         """
         if self._original is None:
-            return _NUMBERS[self._source]
+            return _NUMBERS[self.source]
         return int(self._original.fileno())
 
     def flush(self) -> None:
@@ -168,7 +174,7 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
             return
         journal = active.journal
         if journal is not self._journal:
-            self._journal, self._origin = journal, journal.origin(self._source)
+            self._journal, self._origin = journal, journal.origin(self.source)
         guard = lines.in_force
         if text.isascii() and (guard is None or not guard.search(text)):
             journal.line(scope, self._level, self._origin, text.encode())
@@ -224,7 +230,7 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
         self, active: ActiveRun, scope: Scope, rest: Unfinished, line: str, flags: int
     ) -> None:
         """Append a complete line; it replaces the pieces of it that were published before."""
-        origin = active.journal.origin(self._source)
+        origin = active.journal.origin(self.source)
         data, flags = rest.encoded(line, flags)
         number = b""
         if rest.number:
@@ -243,17 +249,28 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
             data = piece.encode()
         except UnicodeEncodeError:
             data, flags = raw(piece), flags | RAW
-        origin = active.journal.origin(self._source)
+        origin = active.journal.origin(self.source)
         number = str(rest.number).encode()
         active.journal.line(scope, self._level, origin, data, number, flags, PART)
 
     def _pass(self, text: str) -> None:
         if self._original is not None:
             try:
-                self._original.write(text)
+                if self._is_foreign:
+                    self._pass_to_foreign(text)
+                else:
+                    self._original.write(text)
             except (OSError, ValueError, UnicodeError) as error:
                 # Else: the terminal went away or cannot show it; the log has everything.
                 let_through(error)
+
+    def _pass_to_foreign(self, text: str) -> None:
+        before = SHOWN.text
+        SHOWN.text = lambda: text
+        try:
+            self._original.write(text)
+        finally:
+            SHOWN.text = before
 
     def write_bytes(self, data: bytes) -> None:
         """Capture *data* as text in which undecodable bytes are lone surrogates; pass on bytes."""

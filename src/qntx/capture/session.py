@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from qntx.capture import (
     bridges,
@@ -205,17 +206,21 @@ def _install(settings: CaptureSettings) -> None:
         lines.set_redactor(None)
     elif lines.redactor() is None:
         lines.set_redactor(Redactor(from_environment()))
-    stdout, stderr = sys.stdout, sys.stderr
+    saved: list[int] = []
     if settings.descriptors and not descriptors.in_force():
-        for stream in (stdout, stderr):
+        for stream in (sys.stdout, sys.stderr):
             streams.flush(stream)
-        redirection = descriptors.redirect(console=_has_console)
-        stdout = console_stream(stdout, redirection.saved[0], 1)
-        stderr = console_stream(stderr, redirection.saved[1], 2)
+        saved = descriptors.redirect(console=_has_console).saved
         if not faulthandler.is_enabled():
             faulthandler.enable(file=2)
+
+    def onwards(stream: Any, number: int) -> Any:
+        if not _has_console:
+            return None
+        return console_stream(stream, saved[number - 1], number) if saved else stream
+
     stdlib_logging.install(settings.level)
-    streams.install(stdout if _has_console else None, stderr if _has_console else None)
+    streams.install(onwards)
     stdlib_logging.take_handlers()
     threads.install()
     children.install()

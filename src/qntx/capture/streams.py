@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import builtins
 import sys
+from collections.abc import Callable
 from typing import Any
+from weakref import WeakSet
 
 from qntx.capture.captured_stream import CapturedStream
 from qntx.capture.context import ActiveRun
 
 _original_print = builtins.print
 _SPACE = " "
-#: What stood in ``sys`` before.
-_replaced: dict[str, Any] = {}
+_NUMBERS = {"stdout": 1, "stderr": 2}
+#: The streams that stand in now, or did last.
+_ours: dict[str, CapturedStream] = {}
+#: They, and earlier ones that somebody still has: a program may leave its own in ``sys``.
+_all: WeakSet[CapturedStream] = WeakSet()
 
 
 def _print(*values: object, sep: str | None = _SPACE, end: str | None = "\n", file: Any = None,
@@ -34,48 +39,57 @@ def _print(*values: object, sep: str | None = _SPACE, end: str | None = "\n", fi
         stream.flush()
 
 
-def install(stdout: Any, stderr: Any) -> None:
-    """Stand in for ``sys.stdout``, ``sys.stderr`` and ``print``; the rest goes to those given."""
-    for name, original in (("stdout", stdout), ("stderr", stderr)):
+def install(onwards: Callable[[Any, int], Any]) -> None:
+    """
+    Stand in for ``sys.stdout``, ``sys.stderr`` and ``print``.
+
+    *onwards* says where what is captured goes on to, by what stood there before and its number.
+    Whoever kept a stream of ours from an earlier run has the one in force now, too.
+    """
+    for name in _NUMBERS:
         current = getattr(sys, name)
-        if not isinstance(current, CapturedStream):
-            _replaced[name] = current
-            setattr(sys, name, CapturedStream(name, original))
+        ours = _ours.get(name)
+        if isinstance(current, CapturedStream):
+            ours = current
+        elif ours is None or ours.replaced is not current:
+            ours = CapturedStream(name, current)
+            _all.add(ours)
+        _ours[name] = ours
+        setattr(sys, name, ours)
+    for stream in _all:
+        stream.lead_to(onwards(stream.replaced, _NUMBERS[stream.source]))
     builtins.print = _print
 
 
 def after_fork_in_child() -> None:
     """Another thread may have been in the middle of a write: its lock and its text are not ours."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, CapturedStream):
-            stream.after_fork_in_child()
+    for stream in _all:
+        stream.after_fork_in_child()
 
 
-def lead_to(stdout: Any, stderr: Any) -> None:
-    """Pass what is captured on to other streams than until now; None: to nobody."""
-    for stream, target in ((sys.stdout, stdout), (sys.stderr, stderr)):
-        if isinstance(stream, CapturedStream):
-            stream.lead_to(target)
+def lead_to(*targets: Any) -> None:
+    """Pass what is captured on to others (stdout, stderr) than until now; None: to nobody."""
+    for stream in _all:
+        stream.lead_to(targets[_NUMBERS[stream.source] - 1])
 
 
 def uninstall() -> None:
-    """Put back what stood there before."""
-    for name, original in _replaced.items():
+    """Put back what stood there before; whoever keeps ours writes to that, too."""
+    for name in _NUMBERS:
         current = getattr(sys, name)
         if isinstance(current, CapturedStream):
-            current.flush()
-            current.lead_to(original)  # whoever keeps ours
-            setattr(sys, name, original)
-    _replaced.clear()
+            setattr(sys, name, current.replaced)
+    for stream in _all:
+        stream.flush()
+        stream.lead_to(stream.replaced)
     builtins.print = _original_print
 
 
 def stood_in_for(stream: Any, *, binary: bool = False) -> str | None:
     """``stdout`` or ``stderr`` if *stream* (or its *binary* side) is what ours has replaced."""
-    for name, original in _replaced.items():
-        if stream is not None and stream is (
-            getattr(original, "buffer", None) if binary else original
-        ):
+    for name, ours in _ours.items():
+        original = getattr(ours.replaced, "buffer", None) if binary else ours.replaced
+        if stream is not None and stream is original:
             return name
     return None
 
@@ -90,9 +104,8 @@ def flush(stream: Any) -> None:
 
 def finish(active: ActiveRun) -> None:
     """A run is over: nothing of its output waits for a newline any more."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, CapturedStream):
-            stream.finish(active)
+    for stream in _all:
+        stream.finish(active)
 
 
 __all__ = ["CapturedStream", "after_fork_in_child", "finish", "flush", "install", "lead_to",
