@@ -30,10 +30,20 @@ class Redirection:
         self.saved = [_duplicate(1), _duplicate(2)]
         self.console = Console(*self.saved) if console else None
         self._spools: list[Spool] = []
+        #: The run that they belong to now.
+        self._owner: ActiveRun | None = None
         self._children = False
 
     def begin(self, active: ActiveRun) -> None:
         """From here on descriptors 1 and 2 belong to *active*."""
+        before, self._owner = self._owner, active
+        if self._spools and not (
+            before is not None
+            and before.journal is active.journal
+            and self.holds(1, closed=False)
+            and self.holds(2, closed=False)
+        ):
+            self._leave()  # the last handler closed them, or led them elsewhere
         if self._spools:
             active.journal.event(active.root, "spools", {})
             return
@@ -54,21 +64,29 @@ class Redirection:
                 fields = {"path": str(spool.path), "size": size}
                 active.journal.event(active.root, "spooled", fields)
 
-    def end(self, active: ActiveRun) -> None:
+    def end(self, active: ActiveRun, heir: ActiveRun | None) -> None:
         """The run is over; a process that it left behind goes on writing to its own spool."""
         _flush_c()
         self.mark(active)
+        if active is not self._owner:
+            return  # another run of this process has the descriptors, and keeps them
         if self._children or any(spool.told for spool in self._spools):
             self._leave()
+        if heir is not None:
+            self.begin(heir)
 
-    def holds(self, number: int) -> bool:
-        """Whether descriptor *number* leads to its spool, and not to what the program put there."""
+    def holds(self, number: int, *, closed: bool = True) -> bool:
+        """
+        Whether descriptor *number* leads to its spool, and not to what the program put there.
+
+        *closed*: the answer where the program closed it, so that nothing of its own is there.
+        """
         if number not in (1, 2) or not self._spools:
             return False
         try:
             return os.path.samestat(os.fstat(number), os.fstat(self._spools[number - 1].fd))
         except OSError:
-            return True  # the program closed it: nothing of its own is there
+            return closed
 
     def note_children(self) -> None:
         """A child exists that may hold the descriptors longer than the run lasts."""
@@ -145,10 +163,10 @@ def mark(active: ActiveRun) -> None:
         _current.mark(active)
 
 
-def end(active: ActiveRun) -> None:
-    """*active* is over."""
+def end(active: ActiveRun, heir: ActiveRun | None) -> None:
+    """*active* is over; if the descriptors were its, they are *heir*'s from here on."""
     if _current is not None:
-        _current.end(active)
+        _current.end(active, heir)
 
 
 def has_console() -> bool:

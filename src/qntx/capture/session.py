@@ -194,8 +194,8 @@ def _share_environment(journal: Journal) -> None:
 
 def _leave(active: ActiveRun) -> None:
     with _lock:
-        descriptors.end(active)
         del ACTIVE[active.run]
+        descriptors.end(active, next(iter(ACTIVE.values()), None))
         if not ACTIVE and _has_console:
             # In a worker everything stays in place for the next run.
             uninstall()
