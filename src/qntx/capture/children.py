@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from asyncio.base_subprocess import BaseSubprocessTransport
 from typing import Any
 
 from qntx.capture import descriptors, lines
@@ -15,6 +16,7 @@ _original_init = subprocess.Popen.__init__
 _original_wait = subprocess.Popen.wait
 _original_poll = subprocess.Popen.poll
 _original_system = os.system
+_original_exited = BaseSubprocessTransport._process_exited
 
 
 def install() -> None:
@@ -22,6 +24,7 @@ def install() -> None:
     subprocess.Popen.__init__ = _init  # type: ignore[method-assign]
     subprocess.Popen.wait = _wait  # type: ignore[method-assign]
     subprocess.Popen.poll = _poll  # type: ignore[method-assign]
+    BaseSubprocessTransport._process_exited = _exited  # type: ignore[assignment, method-assign]
     os.system = _system
 
 
@@ -30,6 +33,7 @@ def uninstall() -> None:
     subprocess.Popen.__init__ = _original_init  # type: ignore[method-assign]
     subprocess.Popen.wait = _original_wait  # type: ignore[method-assign]
     subprocess.Popen.poll = _original_poll  # type: ignore[method-assign]
+    BaseSubprocessTransport._process_exited = _original_exited  # type: ignore[method-assign]
     os.system = _original_system
 
 
@@ -55,11 +59,14 @@ def _init(self: Any, *args: Any, **kwargs: Any) -> None:
                     spools[name] = open_spool(active, scope, name, "subprocess")
                 kwargs[stream] = spools[name].fd
         _original_init(self, *args, **kwargs)
-        self._qntx_spools = (active, scope, list(spools.values()))
-    except OSError:
-        for spool in spools.values():
-            spool.close()
+    except BaseException:
+        settle(active, scope, list(spools.values()))
         raise
+    # The child has them now; that it lets go of them tells the indexer that it is over, whether or
+    # not anybody waits for it.
+    for spool in spools.values():
+        spool.close()
+    self._qntx_spools = (active, scope, list(spools.values()))
 
 
 def _ours(stream: str, given: Any) -> str | None:
@@ -110,8 +117,14 @@ def _poll(self: Any) -> int | None:
     return code
 
 
+def _exited(self: Any, code: int) -> None:
+    """asyncio learns of an exit by itself, and does not ask the ``Popen`` that it made."""
+    _settle_child(self._proc)
+    _original_exited(self, code)
+
+
 def _settle_child(child: Any) -> None:
-    held = child.__dict__.get("_qntx_spools")
+    held = getattr(child, "_qntx_spools", None)
     if held is not None and held[2]:
         settle(*held)
 

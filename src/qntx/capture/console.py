@@ -9,7 +9,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from qntx.journal.spool import Spool
+from qntx.journal.spool import Spool, is_abandoned
 
 #: How late the console may show what went past Python's own streams, seconds.
 LATE_S = 0.02
@@ -76,8 +76,11 @@ class Console:
         while not self._over:
             self._wake.wait(LATE_S)
             with self._lock:
-                for feed in self._feeds.values():
+                for path, feed in list(self._feeds.items()):
+                    is_over = is_abandoned(feed.reader)  # before its last bytes are copied
                     _copy(feed)
+                    if is_over:
+                        os.close(self._feeds.pop(path).reader)
                 if not self._feeds:
                     return
 

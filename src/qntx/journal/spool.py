@@ -140,11 +140,13 @@ class Spool:
 
     @property
     def size(self) -> int:
-        """Bytes written so far, by whomever; 0 once this process has closed it."""
+        """Bytes written so far, by whomever; 0 once it is stored whole, and gone."""
         try:
+            if self.fd < 0:
+                return os.stat(self.path).st_size
             # All writers append, so the place in the file is nobody's; asked four times as fast
             # as fstat answers.
-            return os.lseek(self.fd, 0, os.SEEK_END) if self.fd >= 0 else 0
+            return os.lseek(self.fd, 0, os.SEEK_END)
         except OSError:
             return 0
 

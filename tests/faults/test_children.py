@@ -1,0 +1,99 @@
+"""Child processes of a run, however they are started and whoever waits for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.kit import run_program, stored
+
+pytestmark = pytest.mark.timeout(120)
+
+#: As in a worker, which goes on when a run is over.
+WORKER = "from qntx.capture.session import no_console; no_console()"
+DOORS = {"foreground": "", "worker": WORKER}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_child_of_asyncio_says_everything_before_what_follows_its_end(
+    tmp_path: Path, door: str
+) -> None:
+    home = tmp_path / "home"
+    run_program(
+        home,
+        f"""
+        {DOORS[door]}
+        import asyncio
+        @app.handler("x")
+        async def x(ctx, payload):
+            for number in range(20):
+                child = await asyncio.create_subprocess_exec(
+                    "sh", "-c", f"echo line {{number}}; printf 'rest {{number}}'"
+                )
+                await child.wait()
+                print("after", number)
+        app.run("x")
+        """,
+    )
+    with stored(home) as store:
+        said = [f"{word} {n}" for n in range(20) for word in ("line", "rest", "after")]
+        assert store.texts() == said
+
+
+STARTS = {
+    "nobody waits": "subprocess.Popen(['true'])",
+    "there is none": "suppressed(lambda: subprocess.Popen(['there-is-no-such-program']))",
+    "its name is wrong": "suppressed(lambda: subprocess.Popen(['a\\0b']))",
+    "waited for": "subprocess.run(['true'])",
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("name", STARTS)
+def test_children_leave_no_descriptors_behind(tmp_path: Path, name: str, door: str) -> None:
+    """A worker that starts many of them in its life would have none left."""
+    result = tmp_path / "result"
+    run_program(
+        tmp_path / "home",
+        f"""
+        {DOORS[door]}
+        import resource, subprocess
+        def suppressed(call):
+            try:
+                call()
+            except (OSError, ValueError) as error:
+                assert not isinstance(error, OSError) or error.errno == 2, error
+        @app.handler("x")
+        def x(ctx, payload):
+            for number in range(200):
+                {STARTS[name]}
+                if number % 20 == 0:
+                    while not_over():
+                        os.sched_yield()
+        def not_over():
+            subprocess._cleanup()
+            return len(os.listdir("/proc/self/fd")) > 60
+        resource.setrlimit(resource.RLIMIT_NOFILE, (120, 120))
+        Path({str(result)!r}).write_text(str(app.run("x")[1].error))
+        """,
+    )
+    assert result.exists()
+    assert result.read_text() == "None"
+
+
+def test_what_a_child_says_that_nobody_waits_for_is_stored_whole(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    run_program(
+        home,
+        """
+        import subprocess
+        @app.handler("x")
+        def x(ctx, payload):
+            child = subprocess.Popen("echo line; printf rest", shell=True)
+            os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        app.run("x")
+        """,
+    )
+    with stored(home) as store:
+        assert store.texts() == ["line", "rest"]
