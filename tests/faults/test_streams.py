@@ -155,3 +155,49 @@ def test_a_redirection_that_outlives_a_run_puts_back_a_stream_that_works(tmp_pat
     assert done.stdout.splitlines() == [b"between", b"second", b"after"], done.stderr
     with stored(tmp_path / "home") as store:
         assert [store.texts(job) for job in store.jobs] == [[], ["second"]]
+
+
+@pytest.mark.parametrize("door", ["foreground", "worker"])
+def test_text_in_a_wrapper_around_the_binary_side_is_in_the_log_of_its_run(
+    tmp_path: Path, door: str
+) -> None:
+    """It stays in the wrapper's buffer until somebody flushes it; and closing it hurts nobody."""
+    home = tmp_path / "home"
+    done = run_program(
+        home,
+        f"""
+        import io
+        {WORKER if door == "worker" else ""}
+        @app.handler("x")
+        def x(ctx, payload):
+            sys.stdout = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8")
+            print(payload)
+        for number in range(3):
+            outcome = app.run("x", f"words {{number}}")[1]
+            sys.stderr.write(f"{{outcome.error}}\\n")
+        """,
+    )
+    assert done.stderr.split() == ([b"None"] * 3 if door == "foreground" else []), done.stderr
+    with stored(home) as store:
+        for number, job in enumerate(store.jobs):
+            assert store.texts(job) == [f"words {number}"]
+            assert store.status(job) == ("completed", "completed")
+
+
+def test_a_wrapper_that_is_collected_closes_the_stream_for_nobody(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    run_program(
+        home,
+        """
+        import io
+        @app.handler("x")
+        def x(ctx, payload):
+            for number in range(3):
+                out = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", write_through=True)
+                out.write(f"words {number}\\n")
+                del out
+        app.run("x")
+        """,
+    )
+    with stored(home) as store:
+        assert store.texts() == [f"words {number}" for number in range(3)]

@@ -305,8 +305,10 @@ class CapturedBytes(io.RawIOBase):
 
     def flush(self) -> None:
         """Flush the stream behind."""
-        if not self._stream.closed:
-            self._stream.flush()
+        self._stream.flush()
+
+    def close(self) -> None:
+        """As that of the text side: a wrapper that is collected closes it for nobody."""
 
     def fileno(self) -> int:
         """The descriptor of the stream behind."""

@@ -10,6 +10,7 @@ from weakref import WeakSet
 
 from qntx.capture.captured_stream import CapturedStream
 from qntx.capture.context import ActiveRun
+from qntx.journal.interrupts import let_through
 
 _original_print = builtins.print
 _SPACE = " "
@@ -98,12 +99,14 @@ def flush(stream: Any) -> None:
     """Flush a stream, whatever it is."""
     try:
         stream.flush()
-    except (OSError, ValueError, AttributeError):
-        pass  # closed, or none at all
+    except Exception as error:  # noqa: BLE001 - closed, none at all, or a class of the program
+        let_through(error)
 
 
 def finish(active: ActiveRun) -> None:
-    """A run is over: nothing of its output waits for a newline any more."""
+    """A run is over: nothing of its output waits for a newline, or in a buffer, any more."""
+    for name in _NUMBERS:
+        flush(getattr(sys, name))  # the program may have put a stream of its own before ours
     for stream in _all:
         stream.finish(active)
 
