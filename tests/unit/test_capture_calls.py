@@ -384,6 +384,27 @@ def test_a_handler_of_the_job_that_writes_to_stderr_adds_no_second_line(
     assert recorded(handler).texts == ["once"]
 
 
+def test_what_the_program_lets_through_of_a_chatty_library_is_in_the_log(
+    recorded: Callable[..., Recorded],
+) -> None:
+    """It is on the console: it is nowhere less than there."""
+    chatty = logging.getLogger("httpx")
+
+    def handler(ctx: Any, payload: Any) -> None:
+        chatty.debug("unasked")
+        chatty.setLevel(logging.DEBUG)
+        stream = logging.StreamHandler()
+        chatty.addHandler(stream)
+        try:
+            chatty.debug("asked for")
+        finally:
+            chatty.removeHandler(stream)
+            chatty.setLevel(logging.NOTSET)
+
+    assert recorded(handler).texts == ["asked for"]
+    assert recorded(handler, level=logging.INFO).texts == []
+
+
 def test_a_python_warning_is_one_line_of_its_own_source(recorded: Callable[..., Recorded]) -> None:
     def handler(ctx: Any, payload: Any) -> None:
         with warnings.catch_warnings():

@@ -16,7 +16,8 @@ from qntx.journal.interrupts import let_through
 from qntx.journal.marks import Scope
 from qntx.model.log import WARN
 
-#: Loggers that talk at debug about every packet: captured from info on unless asked otherwise.
+#: Loggers that talk at debug about every packet: captured from info on, unless the program's own
+#: settings let it through.
 QUIET = ("asyncio", "httpcore", "httpcore2", "httpx", "httpx2", "urllib3", "numba", "PIL",
          "matplotlib", "botocore", "hpack", "h2", "h11", "charset_normalizer")  # fmt: skip
 
@@ -125,13 +126,16 @@ def _handle(self: logging.Logger, record: logging.LogRecord) -> None:
         return
     level = record.levelno
     threshold = _levels.get(record.name)
-    if level >= (_threshold(record.name) if threshold is None else threshold):
+    is_enabled = _original_is_enabled_for(self, level)
+    if level >= (_threshold(record.name) if threshold is None else threshold) or (
+        is_enabled and level >= _lowest
+    ):
         try:
             _capture(active, scope or active.root, record, flags)
         except WRONG_CALL as error:
             let_through(error)
             _capture_anyway(active, scope or active.root, record, error)
-    if _original_is_enabled_for(self, level):
+    if is_enabled:
         # What the program's own handlers print is this very record: it is in the log already.
         before = SHOWN.text
         SHOWN.text = lambda: _said(record)
