@@ -310,6 +310,35 @@ def test_a_secret_split_between_two_writes_at_any_point_is_masked(
     assert len(run.texts) == len(text) - 1
 
 
+@pytest.mark.parametrize("redact", [True, False])
+@pytest.mark.parametrize("newline", [b"\n", b""])
+def test_a_secret_split_inside_of_a_character_is_masked_and_text_stays_text(
+    recorded: Callable[..., Recorded], newline: bytes, redact: bool
+) -> None:
+    secret = "grüße-an-die-hüter-des-schlüssels"
+    data = b"user " + secret.encode() + b" end"
+
+    def handler(ctx: Any, payload: Any) -> None:
+        if redact:
+            register_secret(secret)
+        for point in range(1, len(data)):
+            with ctx.emit.stage(f"split at {point}"):
+                sys.stdout.buffer.write(data[:point])
+                sys.stdout.buffer.write(data[point:] + newline)
+        with ctx.emit.stage("byte by byte"):
+            for byte in data + newline:
+                sys.stdout.buffer.write(bytes([byte]))
+
+    run = recorded(handler, redact=redact)
+    assert len(run.texts) == len(data)
+    assert not any("bytes" in line.flags for line, _ in run.lines)
+    if redact:
+        assert run.files_with(secret[5:]) == []
+        assert all("***[secret:" in text for text in run.texts)
+    else:
+        assert set(run.messages) == {data}
+
+
 @pytest.mark.parametrize("pieces", [1, 2, 3, 5])
 def test_a_secret_written_piece_by_piece_and_never_ended_is_masked_after_a_kill(
     recorded: Callable[..., Recorded], tmp_path: Any, pieces: int

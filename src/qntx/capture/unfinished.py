@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from qntx.capture.formats import KeyLines
 from qntx.capture.lines import redactor
 from qntx.capture.redaction import CONTEXT, masked_line
 from qntx.journal.format import RAW, REDACTED
+
+#: Bytes that are no text, as they stand in text; and those that may begin a character of several.
+_BYTE = re.compile("[\udc80-\udcff]")
+_BEGUN = re.compile("[\udcc2-\udcf4][\udc80-\udcbf]{0,2}\\Z")
 
 #: Text kept back beyond this size is looked at again only when it has grown by an eighth.
 _LARGE = 1024
@@ -14,7 +20,10 @@ _LARGE = 1024
 class Unfinished:
     """Text of one stream, scope and thread that has no newline yet."""
 
-    __slots__ = ("_context", "_look_at", "_pieces", "_size", "_waiting", "ended", "key", "number")
+    __slots__ = (
+        "_context", "_has_bytes", "_look_at", "_pieces", "_size", "_waiting", "ended", "key",
+        "number",
+    )  # fmt: skip
 
     def __init__(self, key: KeyLines | None = None) -> None:
         #: The private key that this line is in the middle of.
@@ -23,6 +32,8 @@ class Unfinished:
         self.number = 0
         #: A newline has come.
         self.ended = False
+        #: Bytes that were no text by themselves have come: several may be a character.
+        self._has_bytes = False
         self._pieces: list[str] = []
         #: What is not published, its size, and the size at which to look at it again.
         self._waiting: list[str] = []
@@ -39,12 +50,15 @@ class Unfinished:
         if text:
             self._pieces.append(text)
             self.ended = self.ended or "\n" in text
+            if not text.isascii() and _BYTE.search(text):
+                self._has_bytes = True
             self._waiting.append(text)
             self._size += len(text)
 
     def whole(self) -> str:
         """Everything that has come."""
-        return "".join(self._pieces)
+        text = "".join(self._pieces)
+        return _joined(text) if self._has_bytes else text
 
     def publishable(self) -> tuple[str, int]:
         """
@@ -56,15 +70,19 @@ class Unfinished:
         if self.key is not None or self._size < self._look_at:
             return "", 0
         guard = redactor()
-        text = "".join(self._waiting)
+        text, rest = "".join(self._waiting), ""
         if guard is None:
             self._keep("")
             return text, 0
+        if self._has_bytes:
+            text = _joined(text)
+            if begun := _BEGUN.search(text):  # a character that is not whole yet
+                text, rest = text[: begun.start()], begun[0]
         start = len(self._context)
         text = self._context + text
         piece, end = guard.piece(text, start)
         self._context = text[max(0, end - CONTEXT) : end]
-        self._keep(text[end:])
+        self._keep(text[end:] + rest)
         return piece, 0 if piece == text[start:end] else REDACTED
 
     def encoded(self, line: str, flags: int) -> tuple[bytes, int]:
@@ -79,6 +97,14 @@ class Unfinished:
         self._waiting = [text] if text else []
         self._size = len(text)
         self._look_at = self._size * 9 // 8 if self._size > _LARGE else 0
+
+
+def _joined(text: str) -> str:
+    """*text* with the characters whose bytes came in several pieces."""
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text  # half of a surrogate pair: it is no bytes anyway
 
 
 def _bytes(text: str, flags: int) -> tuple[bytes, int]:
