@@ -6,12 +6,13 @@ import functools
 import multiprocessing.process
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing.pool import Pool
+from multiprocessing.pool import Pool, ThreadPool
 from pathlib import Path
 from typing import Any
 
 from qntx.capture import descriptors, session
-from qntx.capture.context import ACTIVE, SCOPE, ActiveRun, only_run, reset_scope
+from qntx.capture.context import ACTIVE, SCOPE, ActiveRun, reset_scope
+from qntx.capture.threads import in_scope
 from qntx.config import CaptureSettings
 from qntx.journal.marks import Run, Scope
 
@@ -20,6 +21,8 @@ _original_bootstrap = multiprocessing.process.BaseProcess._bootstrap  # type: ig
 _original_submit = ProcessPoolExecutor.submit
 _original_apply_async = Pool.apply_async
 _original_map_async = Pool._map_async  # type: ignore[attr-defined]
+_original_imap = Pool.imap
+_original_imap_unordered = Pool.imap_unordered
 #: Scopes of a pool's worker, by where it was asked to work.
 _places: dict[tuple[Any, ...], Scope] = {}
 
@@ -31,6 +34,8 @@ def install() -> None:
     ProcessPoolExecutor.submit = _submit  # type: ignore[method-assign, assignment]
     Pool.apply_async = _apply_async  # type: ignore[method-assign]
     Pool._map_async = _map_async  # type: ignore[attr-defined]
+    Pool.imap = _imap  # type: ignore[method-assign]
+    Pool.imap_unordered = _imap_unordered  # type: ignore[method-assign]
 
 
 # -- pools: what a worker process does belongs to the code that asked for it -----------------------
@@ -39,39 +44,59 @@ def install() -> None:
 def _submit(
     self: ProcessPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
 ) -> Future[Any]:
-    return _original_submit(self, _placed(fn), *args, **kwargs)
+    return _original_submit(self, _placed(fn, self), *args, **kwargs)
 
 
-def _apply_async(self: Any, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    return _original_apply_async(self, _placed(func), *args, **kwargs)
+def _apply_async(
+    self: Any, func: Callable[..., Any], args: Any = (), kwds: Any = None,
+    callback: Any = None, error_callback: Any = None,
+) -> Any:  # fmt: skip
+    told = map(in_scope, (callback, error_callback))
+    return _original_apply_async(self, _placed(func, self), args, kwds or {}, *told)
 
 
-def _map_async(self: Any, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    return _original_map_async(self, _placed(func), *args, **kwargs)
+def _map_async(
+    self: Any, func: Callable[..., Any], iterable: Any, mapper: Any, chunksize: Any = None,
+    callback: Any = None, error_callback: Any = None,
+) -> Any:  # fmt: skip
+    told = map(in_scope, (callback, error_callback))
+    return _original_map_async(self, _placed(func, self), iterable, mapper, chunksize, *told)
 
 
-def _placed(function: Callable[..., Any]) -> Callable[..., Any]:
-    """*function*, to be called in the stage and task of the current code."""
+def _imap(self: Any, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return _original_imap(self, _placed(func, self), *args, **kwargs)
+
+
+def _imap_unordered(self: Any, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return _original_imap_unordered(self, _placed(func, self), *args, **kwargs)
+
+
+def _placed(function: Callable[..., Any], pool: Any) -> Callable[..., Any]:
+    """*function*, to be called by *pool* in the stage and task of the current code."""
+    if isinstance(pool, ThreadPool):
+        placed: Callable[..., Any] = in_scope(function)
+        return placed
     scope = SCOPE.get()
-    if scope is None:
+    active = ACTIVE.get(scope.run) if scope is not None else None
+    if scope is None or active is None:
         return function
-    place = (scope.run.job_id, scope.run.attempt, scope.stage, scope.task_id)
+    home = str(active.journal.folder.parent)
+    place = (home, scope.run.job_id, scope.run.attempt, scope.stage, scope.task_id)
     return functools.partial(_call_in_place, place, function)
 
 
 def _call_in_place(
-    place: tuple[str, int, str | None, str | None],
+    place: tuple[str, str, int, str | None, str | None],
     function: Callable[..., Any],
     /,
     *args: Any,
     **kwargs: Any,
 ) -> Any:
     """In the worker process of a pool: call *function* where it was asked for."""
-    active = only_run()
-    if active is None or (active.run.job_id, active.run.attempt) != place[:2]:
-        return function(*args, **kwargs)
-    key = (active.run.number, *place[2:])
-    scope = _places.get(key) or _places.setdefault(key, Scope(active.run, *place[2:]))
+    home, job_id, attempt, stage, task_id = place
+    active = session.active_in_child(Path(home), job_id, attempt)
+    key = (active.run.number, stage, task_id)
+    scope = _places.get(key) or _places.setdefault(key, Scope(active.run, stage, task_id))
     token = SCOPE.set(scope)
     try:
         return function(*args, **kwargs)

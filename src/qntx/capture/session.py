@@ -32,6 +32,9 @@ from qntx.journal.spool import is_in_memory, share_secret, shared_secrets, spool
 from qntx.journal.wake import Waker
 from qntx.journal.writer import Journal
 
+#: A pool that outlives many runs remembers only so many of them.
+MOST_RUNS_OF_CHILD = 32
+
 _lock = threading.RLock()
 _journals: dict[Path, Journal] = {}
 _settings = CaptureSettings()
@@ -126,6 +129,18 @@ def attach(
         register_secret(secret)
     streams.lead_to(*(_console(path, number) for number, path in enumerate(console or ("", ""), 1)))
     SCOPE.set(Scope(run, stage, task_id))
+
+
+def active_in_child(home: Path, job_id: str, attempt: int) -> ActiveRun:
+    """In a worker process of a pool: the run that asks it to work, which may not be its first."""
+    for active in ACTIVE.values():
+        if active.run.job_id == job_id and active.run.attempt == attempt:
+            return active
+    active = ActiveRun(Run(job_id, attempt), journal_of(home, _settings))
+    _enter(active, _settings.model_copy(update={"descriptors": False}))
+    if len(ACTIVE) > MOST_RUNS_OF_CHILD:
+        del ACTIVE[next(iter(ACTIVE))]
+    return active
 
 
 def _console(path: str, number: int) -> DirectStream | None:

@@ -14,6 +14,7 @@ from qntx.journal.marks import Scope
 _original_start = threading.Thread.start
 _original_bootstrap = threading.Thread._bootstrap_inner  # type: ignore[attr-defined]
 _original_submit = ThreadPoolExecutor.submit
+_original_add_done_callback = Future.add_done_callback
 
 
 def install() -> None:
@@ -21,6 +22,7 @@ def install() -> None:
     threading.Thread.start = _start  # type: ignore[method-assign]
     threading.Thread._bootstrap_inner = _bootstrap  # type: ignore[attr-defined]
     ThreadPoolExecutor.submit = _submit  # type: ignore[method-assign, assignment]
+    Future.add_done_callback = _add_done_callback  # type: ignore[method-assign]
 
 
 def uninstall() -> None:
@@ -28,6 +30,15 @@ def uninstall() -> None:
     threading.Thread.start = _original_start  # type: ignore[method-assign]
     threading.Thread._bootstrap_inner = _original_bootstrap  # type: ignore[attr-defined]
     ThreadPoolExecutor.submit = _original_submit  # type: ignore[method-assign]
+    Future.add_done_callback = _original_add_done_callback  # type: ignore[method-assign]
+
+
+def in_scope(function: Any) -> Any:
+    """*function* (or None), to be called by another thread, but in the scope of this code."""
+    scope = SCOPE.get()
+    if scope is None or function is None:
+        return function
+    return lambda *args, **kwargs: _scoped(scope, function, args, kwargs)
 
 
 def _start(self: threading.Thread) -> None:
@@ -53,6 +64,11 @@ def _submit(
     if scope is None:
         return _original_submit(self, fn, *args, **kwargs)
     return _original_submit(self, _scoped, scope, fn, args, kwargs)
+
+
+def _add_done_callback(self: Future[Any], fn: Callable[[Future[Any]], object]) -> None:
+    """What is called back belongs to the code that asked for it, whichever thread does it."""
+    _original_add_done_callback(self, in_scope(fn))
 
 
 def _scoped(scope: Scope, fn: Callable[..., Any], args: Any, kwargs: Any) -> Any:
