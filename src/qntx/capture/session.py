@@ -21,6 +21,7 @@ from qntx.capture import (
     lines,
     stdlib_logging,
     streams,
+    tasks,
     threads,
 )
 from qntx.capture.console import DirectStream, console_stream
@@ -238,6 +239,7 @@ def _install(settings: CaptureSettings) -> None:
     streams.install(onwards)
     stdlib_logging.take_handlers()
     threads.install()
+    tasks.install()
     children.install()
     hooks.install()
     bridges.install()
@@ -248,6 +250,7 @@ def uninstall() -> None:
     stdlib_logging.uninstall()
     stdlib_logging.give_handlers_back()
     streams.uninstall()
+    tasks.uninstall()
     children.uninstall()
     hooks.uninstall()
     bridges.uninstall()
