@@ -17,6 +17,7 @@ import pytest
 from qntx.indexer.drain import Drain
 from qntx.indexer.producer import Producer
 from qntx.journal.format import (
+    CLOSES_PART,
     FIRST_RECORD,
     LINE,
     NO_NEWLINE,
@@ -56,11 +57,12 @@ class Desk:
         while self.drain.round(check_deaths=True):
             pass
 
-    def restart(self) -> None:
-        """As after a kill: nothing is known but what is in the store."""
+    def restart(self, db: apsw.Connection | None = None) -> None:
+        """As after a kill: nothing is known but what is in the store (*db*: opened already)."""
         self.drain.close()
-        self.db.close()
-        self.db = open_database(self.home / "qntx.db", busy_timeout_ms=20)
+        if db is None:
+            self.db.close()
+        self.db = db or open_database(self.home / "qntx.db", busy_timeout_ms=20)
         self.drain = Drain(self.folder, self.db)
 
     def begin(self, scope: Scope, journal: Journal, worker: str = "test") -> None:
@@ -470,6 +472,36 @@ def test_a_full_database_and_a_large_line(desk: Desk) -> None:
     desk.rounds()
     assert desk.texts() == [b"before", body]
     assert desk.receipt().complete
+
+
+def test_a_line_that_no_row_can_hold_is_stored_in_several_and_stops_nothing(desk: Desk) -> None:
+    """SQLite's limit is a thousand million bytes; here it is lower, and so is that of metadata."""
+    desk.db.limit(apsw.SQLITE_LIMIT_LENGTH, 1 << 20)
+    desk.restart(desk.db)
+    journal = desk.journal()
+    scope, origin = Scope(Run("JB_1", 1)), journal.origin("emitter")
+    desk.begin(scope, journal)
+    text = "grüße " * 500_000
+    journal.line(scope, 40, origin, text.encode())
+    journal.line(scope, 20, origin, b"small", b'{"large":"' + b"x" * (2 << 20) + b'"}')
+    journal.line(scope, 20, origin, b"after")
+    journal.line(scope, 20, origin, b"y" * (2 << 20), b"1", 0, PART)
+    desk.rounds()
+    journal.line(scope, 20, origin, b"the whole of it", b"1", CLOSES_PART)
+    end(scope, journal)
+    desk.rounds()
+    lines = [line for line, _ in LogStore(desk.db).lines("JB_1", LogFilter())]
+    *pieces, small, after, whole = desk.texts()
+    assert len(pieces) > 3
+    assert b"".join(pieces).decode() == text
+    assert ["no_newline" in line.flags for line in lines[: len(pieces)]] == [
+        *[True] * (len(pieces) - 1), False,
+    ]  # fmt: skip
+    assert (small, after, whole) == (b"small", b"after", b"the whole of it")
+    assert lines[-3].metadata["metadata"]["bytes"] == (2 << 20) + 12
+    assert desk.receipt().complete
+    assert [line.id for line in lines] == list(range(1, len(pieces) + 4))
+    assert desk.value("SELECT error_count FROM job_attempts") == len(pieces)
 
 
 def test_pieces_of_a_line_become_the_line(desk: Desk) -> None:

@@ -225,10 +225,13 @@ class Events:
     ) -> None:
         """Keep a piece of a line until its rest comes."""
         pieces = producer.parts.setdefault(int(record.metadata), [])
-        body = bytes(record.message)
-        pieces.append(
-            Part(len(pieces), context, origin_key, record.at_us, record.level, record.flags, body)
-        )
+        most = self._ledger.most_bytes
+        for start in range(0, len(record.message), most):
+            body = bytes(record.message[start : start + most])
+            pieces.append(
+                Part(len(pieces), context, origin_key, record.at_us, record.level, record.flags,
+                     body)
+            )  # fmt: skip
 
     def close_part(self, producer: Producer, part: int) -> None:
         """The whole line came: its pieces may go."""

@@ -42,6 +42,8 @@ class Ledger:  # budget: one method per statement; what the indexer writes is li
     def __init__(self, connection: apsw.Connection) -> None:
         self.connection = connection
         self._cursor = connection.cursor()
+        #: So many bytes of one message, or of its metadata, a row of the database can hold.
+        self.most_bytes = connection.limit(apsw.SQLITE_LIMIT_LENGTH) - 2 * LARGE_MESSAGE_BYTES
         self._runs: dict[tuple[str, int], RunState] = {}
         self._origins: dict[tuple[str, str | None], int] = {}
 

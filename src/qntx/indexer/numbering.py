@@ -7,7 +7,7 @@ from typing import Any
 from qntx.indexer.events import Pending
 from qntx.indexer.ledger import LARGE_MESSAGE_BYTES, ROW_MESSAGE_BYTES, Ledger
 from qntx.indexer.state import SEQ_MASK, ContextState
-from qntx.journal.format import BODY_APART, RAW, REDACTED
+from qntx.journal.format import BODY_APART, NO_NEWLINE, RAW, REDACTED
 from qntx.model.log import ERROR
 
 #: What every marker of a redaction begins with.
@@ -43,17 +43,52 @@ def insert(ledger: Ledger, lines: list[Pending], several: bool) -> set[ContextSt
             if flags & REDACTED:
                 run.redactions += message.count(MARKER) + metadata.count(MARKER)
             if len(message) > LARGE_MESSAGE_BYTES:
+                *begun, message = _pieces(message, ledger.most_bytes)
+                for piece in begun:
+                    bodies.append((number, piece))
+                    shown = _beginning(piece, flags)
+                    add((number, context.context_key, origin_key, at, level,
+                         flags | BODY_APART | NO_NEWLINE, shown, None))  # fmt: skip
+                    run.seq = seq = seq + 1
+                    context.last_id = number = run.base | seq
+                    counts[level] += 1
                 bodies.append((number, message))
                 message, flags = message[:ROW_MESSAGE_BYTES], flags | BODY_APART
             text = message if flags & RAW else message.decode("utf-8", "ignore")
         add(
             (number, context.context_key, origin_key, at, level, flags, text,
-             metadata.decode() if metadata else None)
+             _fitting(metadata, ledger.most_bytes) if metadata else None)
         )  # fmt: skip
     ledger.insert_lines(rows)
     for number, body in bodies:
         ledger.insert_body(number, body)
     return touched
+
+
+def _pieces(message: bytes, most: int) -> list[bytes]:
+    """*message* in pieces that a row can hold, cut between characters: one, nearly always."""
+    pieces = []
+    start = 0
+    while len(message) - start > most:
+        end = start + most
+        while end > start + most - 4 and message[end] & 0xC0 == 0x80:
+            end -= 1
+        pieces.append(message[start:end])
+        start = end
+    return [*pieces, message[start:] if start else message]
+
+
+def _beginning(piece: bytes, flags: int) -> str | bytes:
+    """What the row itself holds of a *piece* that is kept apart."""
+    begin = piece[:ROW_MESSAGE_BYTES]
+    return begin if flags & RAW else begin.decode("utf-8", "ignore")
+
+
+def _fitting(metadata: bytes, most: int) -> str:
+    """*metadata*, or a marker in its place where no row can hold it."""
+    if len(metadata) <= most:
+        return metadata.decode()
+    return f'{{"metadata":{{"$unstorable":"too large for the store","bytes":{len(metadata)}}}}}'
 
 
 def _first_of_level(
