@@ -163,3 +163,72 @@ def test_handlers_that_were_set_up_before_the_run(tmp_path: Path, stream: str) -
     shown = done.stdout if "stdout" in stream else done.stderr
     assert shown.count(b"shown: careful\n") == 2
     assert b"shown: after the run\n" in shown
+
+
+#: Handlers that show a record otherwise than as its message, later, or in another thread.
+SHOWN = {
+    "as JSON": (
+        "h = logging.StreamHandler(sys.stdout)\n"
+        "h.setFormatter(type('Json', (logging.Formatter,), {'format': lambda self, r:"
+        " __import__('json').dumps({'message': r.getMessage()})})())"
+    ),
+    "wrapped by rich": "import rich.logging; h = rich.logging.RichHandler()",
+    "from a queue": (
+        "import queue; q = queue.Queue(); h = logging.handlers.QueueHandler(q)\n"
+        "listener = logging.handlers.QueueListener(q, logging.StreamHandler()); listener.start()\n"
+        "later.append(listener.stop)"
+    ),
+    "from a buffer": (
+        "h = logging.handlers.MemoryHandler(100, 99, logging.StreamHandler())\n"
+        "later.append(h.flush)"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_a_record_is_one_line_however_a_handler_shows_it(tmp_path: Path, name: str) -> None:
+    home = tmp_path / "home"
+    setup = SHOWN[name].replace("\n", "\n            ")
+    message = 'he says "grüße" and then goes on for much longer than a line of a console is'
+    done = run_program(
+        home,
+        f"""
+        import logging.handlers
+        @app.handler("x")
+        def x(ctx, payload):
+            later = []
+            {setup}
+            log.addHandler(h)
+            for number in range(3):
+                log.warning("%d: %s", number, {message!r})
+            for call in later:
+                call()
+            print("printed")
+        print("OUTCOME", app.run("x")[1].status)
+        """,
+        env={"COLUMNS": "60"},
+    )
+    assert b"OUTCOME completed" in done.stdout, done.stderr
+    assert b"2: he says" in done.stdout + done.stderr
+    with stored(home) as store:
+        assert store.texts() == [*(f"{number}: {message}" for number in range(3)), "printed"]
+
+
+def test_what_loguru_shows_in_a_thread_of_its_own_is_captured_once(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    done = run_program(
+        home,
+        """
+        from loguru import logger
+        logger.remove()
+        @app.handler("x")
+        def x(ctx, payload):
+            logger.add(sys.stderr, enqueue=True)
+            logger.warning("careful")
+            logger.complete()
+        app.run("x")
+        """,
+    )
+    assert done.stderr.count(b"careful") == 1
+    with stored(home) as store:
+        assert store.texts() == ["careful"]

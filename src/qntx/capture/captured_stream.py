@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import threading
 from collections.abc import Callable
 from itertools import count
@@ -21,6 +22,7 @@ from qntx.model.log import INFO, WARN
 _part_numbers = count(1)
 _LEVELS = {"stdout": INFO, "stderr": WARN}
 _NUMBERS = {"stdout": 1, "stderr": 2}
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Shown(threading.local):
@@ -34,13 +36,32 @@ class Shown(threading.local):
 
     #: Gives the text: most of the time nobody asks.
     text: Callable[[], str] | None = None
+    #: What a formatter has made of it, where that is known.
+    formatted: str | None = None
 
     def covers(self, written: str) -> bool:
         """Whether *written* is a part of it (or holds it, with what a formatter adds)."""
         if self.text is None:
             return False
-        text, piece = self.text(), written.strip()
-        return piece in text or (bool(text) and text in written)
+        piece = written.strip()
+        return any(
+            piece in text or _is_shown(text, written)
+            for text in (self.text(), self.formatted)
+            if text is not None
+        )
+
+
+def _is_shown(text: str, written: str) -> bool:
+    """Whether *written* shows *text*: as it is, or its words wrapped, in columns and colours."""
+    if text in written:
+        return bool(text)
+    plain, at = _COLOUR.sub("", written), 0
+    words = text.split()
+    for word in words:
+        at = plain.find(word, at) + len(word)
+        if at < len(word):
+            return False
+    return bool(words)
 
 
 SHOWN = Shown()

@@ -7,6 +7,7 @@ from typing import Any
 
 from loguru import logger
 from loguru._logger import Logger
+from loguru._simple_sinks import StreamSink
 
 from qntx.capture import streams
 from qntx.capture.captured_stream import SHOWN
@@ -17,6 +18,8 @@ from qntx.capture.records import put_record
 _Class: Any = Logger
 _logger: Any = logger
 _original_log = _Class._log
+_Sink: Any = StreamSink
+_original_write = _Sink.write
 #: Our handler's number with loguru; None before the first record of a run.
 _handler: int | None = None
 
@@ -24,12 +27,14 @@ _handler: int | None = None
 def install() -> None:
     """Capture what is logged inside of runs, from the lowest level on."""
     _Class._log = _log
+    _Sink.write = _write
 
 
 def uninstall() -> None:
     """Put the method of ``loguru.Logger`` back, and take our handler away."""
     global _handler
     _Class._log = _original_log
+    _Sink.write = _original_write
     if _handler is not None:
         _handler, number = None, _handler
         if number in _logger._core.handlers:
@@ -50,6 +55,16 @@ def _log(
     before = SHOWN.text
     try:
         _original_log(self, level, from_decorator, options, message, args, kwargs)
+    finally:
+        SHOWN.text = before
+
+
+def _write(self: Any, message: Any) -> None:
+    """What loguru shows is captured already, though a thread of its own may show it later."""
+    before = SHOWN.text
+    SHOWN.text = lambda: str(message)
+    try:
+        _original_write(self, message)
     finally:
         SHOWN.text = before
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from qntx.capture import streams
@@ -35,13 +36,19 @@ _lowest = _EVERYTHING
 #: Handlers of the program, and the streams that they had before.
 _taken: list[tuple[Any, Any]] = []
 _original_make_record = logging.Logger.makeRecord
+_original_handle_in_handler = logging.Handler.handle
+_original_format = logging.Handler.format
+
+
+class CapturedRecord(logging.LogRecord):
+    """A record that is in the log; by its class, which copies have, and no formatter shows."""
 
 
 def install(level: int = 0, thresholds: dict[str, int] | None = None) -> None:
     """
     Capture records from *level* on (0: all) inside of runs; *thresholds* by logger name.
 
-    It replaces two methods of ``logging.Logger``, so that no reconfiguration of logging (handlers
+    It replaces methods of ``logging.Logger``, so that no reconfiguration of logging (handlers
     removed, propagation off, loggers or levels disabled) can switch it off. What reaches the
     program's own handlers stays exactly as it was.
     """
@@ -54,6 +61,8 @@ def install(level: int = 0, thresholds: dict[str, int] | None = None) -> None:
     logging.Logger.handle = _handle  # type: ignore[method-assign]
     logging.Logger.isEnabledFor = _is_enabled_for  # type: ignore[method-assign]
     logging.Logger.makeRecord = _make_record  # type: ignore[method-assign]
+    logging.Handler.handle = _handle_in_handler  # type: ignore[method-assign]
+    logging.Handler.format = _format  # type: ignore[method-assign]
 
 
 def uninstall() -> None:
@@ -61,6 +70,8 @@ def uninstall() -> None:
     logging.Logger.handle = _original_handle  # type: ignore[method-assign]
     logging.Logger.isEnabledFor = _original_is_enabled_for  # type: ignore[method-assign]
     logging.Logger.makeRecord = _original_make_record  # type: ignore[method-assign]
+    logging.Handler.handle = _original_handle_in_handler  # type: ignore[method-assign]
+    logging.Handler.format = _original_format  # type: ignore[method-assign]
 
 
 def take_handlers() -> None:
@@ -136,13 +147,34 @@ def _handle(self: logging.Logger, record: logging.LogRecord) -> None:
             let_through(error)
             _capture_anyway(active, scope or active.root, record, error)
     if is_enabled:
-        # What the program's own handlers print is this very record: it is in the log already.
-        before = SHOWN.text
-        SHOWN.text = lambda: _said(record)
-        try:
-            _original_handle(self, record)
-        finally:
-            SHOWN.text = before
+        if type(record) is logging.LogRecord:
+            record.__class__ = CapturedRecord
+        _showing(record, _original_handle, self)
+
+
+def _handle_in_handler(self: logging.Handler, record: logging.LogRecord) -> Any:
+    """A handler gets a captured record later, or in another thread: from a queue, a buffer."""
+    if type(record) is not CapturedRecord or SHOWN.text is not None:
+        return _original_handle_in_handler(self, record)
+    return _showing(record, _original_handle_in_handler, self)
+
+
+def _showing(record: logging.LogRecord, handle: Callable[[Any, Any], Any], by: Any) -> Any:
+    """What the program's own handlers print is this very record: it is in the log already."""
+    before = SHOWN.text
+    SHOWN.text = lambda: _said(record)
+    try:
+        return handle(by, record)
+    finally:
+        SHOWN.text, SHOWN.formatted = before, None
+
+
+def _format(self: logging.Handler, record: logging.LogRecord) -> str:
+    """As JSON, say, the message may look quite different from what it is."""
+    text = _original_format(self, record)
+    if SHOWN.text is not None:
+        SHOWN.formatted = text
+    return text
 
 
 def _said(record: logging.LogRecord) -> str:
