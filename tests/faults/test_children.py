@@ -97,3 +97,26 @@ def test_what_a_child_says_that_nobody_waits_for_is_stored_whole(tmp_path: Path)
     )
     with stored(home) as store:
         assert store.texts() == ["line", "rest"]
+
+
+def test_os_system_takes_what_it_takes_without_capture(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    run_program(
+        home,
+        """
+        @app.handler("x")
+        def x(ctx, payload):
+            script = home / "script"
+            script.write_text("#!/bin/sh\\necho words; exit 3")
+            script.chmod(0o700)
+            for command in (script, str(script), bytes(script)):
+                assert os.waitstatus_to_exitcode(os.system(command)) == 3
+            try:
+                os.system(5)
+            except TypeError:
+                print("refused")
+        app.run("x")
+        """,
+    )
+    with stored(home) as store:
+        assert store.texts() == ["words", "words", "words", "refused"]

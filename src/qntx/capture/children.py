@@ -133,5 +133,5 @@ def _system(command: Any) -> int:
     """``os.system``: the same shell, through ``Popen``; returns the wait status as it does."""
     if SCOPE.get() is None or not descriptors.in_force():
         return _original_system(command)
-    code = subprocess.call(command, shell=True)  # noqa: S602 - it is os.system
+    code = subprocess.call(os.fspath(command), shell=True)  # noqa: S602 - it is os.system
     return -code if code < 0 else code << 8
