@@ -120,3 +120,31 @@ def test_os_system_takes_what_it_takes_without_capture(tmp_path: Path) -> None:
     )
     with stored(home) as store:
         assert store.texts() == ["words", "words", "words", "refused"]
+
+
+def test_a_file_that_is_the_console_has_what_children_and_parent_say(tmp_path: Path) -> None:
+    """A spawned child opens it anew: neither may write over what the other has written."""
+    shown = tmp_path / "shown"
+    with shown.open("wb") as out:
+        run_program(
+            tmp_path / "home",
+            """
+            import multiprocessing
+            def work():
+                print("from the child")
+            @app.handler("x")
+            def x(ctx, payload):
+                for number in range(2):
+                    print(f"before {number}")
+                    child = multiprocessing.get_context("spawn").Process(target=work)
+                    child.start()
+                    child.join()
+                    print(f"after {number}")
+            if __name__ == "__main__":
+                app.run("x")
+            """,
+            stdout=out,
+        )
+    assert shown.read_text().splitlines() == [
+        "before 0", "from the child", "after 0", "before 1", "from the child", "after 1",
+    ]  # fmt: skip

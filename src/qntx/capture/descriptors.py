@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import functools
 import os
+import stat
 import sys
 from typing import Any
 
@@ -178,6 +179,10 @@ def console_paths() -> list[str]:
     """Paths under which another process may open this one's console; empty: there is none."""
     if _current is None or _current.console is None:
         return []
+    for saved in _current.saved:
+        # Who opens a file by its path has a place of its own in it: all have to append.
+        if stat.S_ISREG(os.fstat(saved).st_mode):
+            fcntl.fcntl(saved, fcntl.F_SETFL, fcntl.fcntl(saved, fcntl.F_GETFL) | os.O_APPEND)
     return [f"/proc/{os.getpid()}/fd/{saved}" for saved in _current.saved]
 
 
