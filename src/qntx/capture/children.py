@@ -8,7 +8,7 @@ from asyncio.base_subprocess import BaseSubprocessTransport
 from typing import Any
 
 from qntx.capture import descriptors, lines
-from qntx.capture.context import ACTIVE, SCOPE, ActiveRun
+from qntx.capture.context import SCOPE, ActiveRun, active_of
 from qntx.journal.marks import Scope
 from qntx.journal.spool import Spool, spool_folder
 
@@ -46,7 +46,7 @@ _NAMES = {1: "stdout", 2: "stderr"}
 def _init(self: Any, *args: Any, **kwargs: Any) -> None:
     """``Popen(...)``: a stream that would lead to ours gets a spool of its own."""
     scope = SCOPE.get()
-    active = ACTIVE.get(scope.run) if scope is not None else None
+    active = active_of(scope) if scope is not None else None
     if active is None or scope is None or not descriptors.in_force():
         _original_init(self, *args, **kwargs)
         return

@@ -47,11 +47,21 @@ def only_run() -> ActiveRun | None:
     return None
 
 
+def active_of(scope: Scope) -> ActiveRun | None:
+    """The run of *scope*: one at work, or one that is over and left this code behind."""
+    active = ACTIVE.get(scope.run)
+    if active is None:
+        journal = scope.run.journal
+        if journal is not None and not journal.closed:
+            return ActiveRun(scope.run, journal)
+    return active
+
+
 def place() -> tuple[ActiveRun, Scope, int] | None:
     """Where the current code is (run, scope, flags), or in the only run there is; else None."""
     scope = SCOPE.get()
     if scope is not None:
-        active = ACTIVE.get(scope.run)
+        active = active_of(scope)
         return None if active is None else (active, scope, 0)
     active = only_run()
     return None if active is None else (active, active.root, UNATTRIBUTED)

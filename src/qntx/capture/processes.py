@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from qntx.capture import descriptors, session
-from qntx.capture.context import ACTIVE, SCOPE, ActiveRun, reset_scope
+from qntx.capture.context import SCOPE, ActiveRun, active_of, reset_scope
 from qntx.capture.threads import in_scope
 from qntx.config import CaptureSettings
 from qntx.journal.marks import Run, Scope
@@ -77,7 +77,7 @@ def _placed(function: Callable[..., Any], pool: Any) -> Callable[..., Any]:
         placed: Callable[..., Any] = in_scope(function)
         return placed
     scope = SCOPE.get()
-    active = ACTIVE.get(scope.run) if scope is not None else None
+    active = active_of(scope) if scope is not None else None
     if scope is None or active is None:
         return function
     home = str(active.journal.folder.parent)
@@ -132,7 +132,7 @@ class _Attach:
 
 def _start(self: Any) -> None:
     scope = SCOPE.get()
-    active = ACTIVE.get(scope.run) if scope is not None else None
+    active = active_of(scope) if scope is not None else None
     if active is None or scope is None:
         _original_start(self)
         return

@@ -211,6 +211,7 @@ def _share_environment(journal: Journal) -> None:
 def _leave(active: ActiveRun) -> None:
     with _lock:
         del ACTIVE[active.run]
+        active.run.journal = active.journal
         descriptors.end(active, next(iter(ACTIVE.values()), None))
         if not ACTIVE and _has_console:
             # In a worker everything stays in place for the next run.

@@ -9,7 +9,7 @@ from typing import Any
 
 from qntx.capture import streams
 from qntx.capture.captured_stream import SHOWN, CapturedStream
-from qntx.capture.context import ACTIVE, SCOPE, ActiveRun, only_run
+from qntx.capture.context import ACTIVE, SCOPE, ActiveRun, active_of, only_run
 from qntx.capture.exceptions import exception_metadata, readable
 from qntx.capture.lines import WRONG_CALL, masked, put
 from qntx.journal.format import LEVEL_MAX, LEVEL_MIN, UNATTRIBUTED
@@ -131,7 +131,7 @@ def _handle(self: logging.Logger, record: logging.LogRecord) -> None:
         active = only_run()
         flags = UNATTRIBUTED
     else:
-        active = ACTIVE.get(scope.run)
+        active = ACTIVE.get(scope.run) or active_of(scope)
     if active is None:
         _original_handle(self, record)
         return

@@ -193,8 +193,9 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
                 records += self._read(other, lines, events)
         if any(is_verdict(record) for _, record in events):
             records += self._catch_up(involved, lines, events)
-        for producer in dead:
-            self._parts_to_lines(producer, lines)
+        for producer in involved.values():
+            if producer.over or producer in dead:
+                self._parts_to_lines(producer, lines)
         before = len(lines)
         self._spools.read(now_us(), lines, check_abandoned=check_deaths)
         contexts = insert(self._ledger, lines, len(involved) > 1 or len(lines) > before)
@@ -333,7 +334,7 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
         return key
 
     def _parts_to_lines(self, producer: Producer, lines: list[Pending]) -> None:
-        """What a dead process wrote without a newline is a line now."""
+        """What a process that is gone wrote without a newline is a line now."""
         for part in self._events.take_parts(producer):
             flags = part.flags & ~RAW | NO_NEWLINE | (0 if is_text(part.body) else RAW)
             lines.append(

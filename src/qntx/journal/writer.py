@@ -215,6 +215,11 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
             self._pos, self._end, self._epoch = 0, 0, object()
             return left
 
+    @property
+    def closed(self) -> bool:
+        """Whether it has ended, or belongs to the process that this one was forked from."""
+        return self._closed
+
     def successor(self) -> Journal:
         """A new, empty journal with the settings of this one (for a forked child)."""
         return Journal(
