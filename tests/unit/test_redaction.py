@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ import pytest
 
 from qntx.capture.redaction import Redactor, from_environment, is_secret_name
 from qntx.capture.session import register_secret
+from tests.faults.kit import run_program, stored
 from tests.recording import Recorded
 
 log = logging.getLogger("secrets")
@@ -283,6 +285,39 @@ def test_the_environments_secrets_are_known_from_the_start() -> None:
         "env-MY_TOKEN": "abcdefghij",
         "env-AWS_SECRET_ACCESS_KEY": "/abcDEF0123456789abcDEF0123456789abcDEF+",
     }
+
+
+LATE = {
+    "os.environ": "os.environ['LATE_TOKEN'] = payload",
+    "update": "os.environ.update(LATE_TOKEN=payload)",
+    "a child's": "env = {'LATE_TOKEN': payload}",
+}
+
+
+@pytest.mark.parametrize("name", LATE)
+def test_what_comes_into_an_environment_during_the_run_is_masked(tmp_path: Path, name: str) -> None:
+    """As programs do that read a ``.env`` file when they begin; and in what a child says."""
+    secret = "late-but-secret-4711"
+    home = tmp_path / "home"
+    run_program(
+        home,
+        f"""
+        import subprocess
+        @app.handler("x")
+        def x(ctx, payload):
+            payload = "".join(payload)
+            env = None
+            {LATE[name]}
+            subprocess.run("echo child $LATE_TOKEN", shell=True, env=env)
+            print("parent", payload)
+        app.run("x", list({secret!r}))
+        """,
+    )
+    with stored(home) as store:
+        child, parent = store.texts()
+        assert child.startswith("child ***[")
+        assert parent.startswith("parent ***[env-LATE_TOKEN:")
+        assert store.receipt().redactions == 2
 
 
 # -- streams -------------------------------------------------------------------------------------

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 from asyncio.base_subprocess import BaseSubprocessTransport
+from collections.abc import Mapping
 from typing import Any
 
 from qntx.capture import descriptors, lines
 from qntx.capture.context import SCOPE, ActiveRun, active_of
+from qntx.capture.environment import learn
 from qntx.journal.marks import Scope
 from qntx.journal.spool import Spool, spool_folder
 
@@ -51,6 +53,8 @@ def _init(self: Any, *args: Any, **kwargs: Any) -> None:
         _original_init(self, *args, **kwargs)
         return
     spools: dict[str, Spool] = {}
+    if isinstance(kwargs.get("env"), Mapping):
+        learn(kwargs["env"], active.journal)
     try:
         for stream, position in _POSITIONS.items():
             name = _ours(stream, kwargs.get(stream)) if len(args) <= position else None

@@ -62,9 +62,12 @@ class Redactor:
         self._known: dict[str, str] = {}
         self._add(values)
 
-    def register(self, secret: str, kind: str = "secret") -> None:
-        """Mask *secret* from now on, in all its usual spellings; its lines, too, if several."""
+    def register(self, secret: str, kind: str = "secret") -> bool:
+        """Mask *secret* from now on, in all spellings, and its lines; returns whether it is new."""
+        if _searchable(secret) in self._known:
+            return False
         self._add([(kind, secret)])
+        return True
 
     def text(self, text: str) -> str:
         """*text* with every secret replaced; the same object when there is none."""

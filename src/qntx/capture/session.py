@@ -17,6 +17,7 @@ from qntx.capture import (
     bridges,
     children,
     descriptors,
+    environment,
     hooks,
     lines,
     stdlib_logging,
@@ -242,6 +243,7 @@ def _install(settings: CaptureSettings) -> None:
     threads.install()
     tasks.install()
     children.install()
+    environment.install()
     hooks.install()
     bridges.install()
 
@@ -253,6 +255,7 @@ def uninstall() -> None:
     streams.uninstall()
     tasks.uninstall()
     children.uninstall()
+    environment.uninstall()
     hooks.uninstall()
     bridges.uninstall()
     descriptors.restore()
