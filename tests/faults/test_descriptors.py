@@ -100,3 +100,40 @@ def test_a_job_that_loses_its_descriptors_takes_none_from_the_next(
     )
     with stored(home) as store:
         assert store.texts(store.jobs[1]) == ["raw"]
+
+
+@pytest.mark.parametrize("when", ["from the start", "for a child"])
+def test_where_no_spool_can_be_made_the_job_runs_and_says_so(tmp_path: Path, when: str) -> None:
+    """Its own words are in the log as ever; what a child says is on the console at least."""
+    home = tmp_path / "home"
+    done = run_program(
+        home,
+        f"""
+        import subprocess
+        from qntx.journal.spool import spool_folder
+        folder = spool_folder(home)
+        def take_away():
+            os.rename(folder, f"{{folder}}.away")
+            folder.write_text("")
+        def give_back():
+            folder.unlink()
+            os.rename(f"{{folder}}.away", folder)
+        @app.handler("x")
+        def x(ctx, payload):
+            if {when == "for a child"}:
+                take_away()
+            subprocess.run(["echo", "child"], check=True)
+            print("parent")
+            give_back()
+        if {when == "from the start"}:
+            take_away()
+        print(app.run("x")[1].status)
+        """,
+    )
+    assert done.stdout.splitlines().count(b"completed") == 1, done.stderr
+    assert b"child" in done.stdout
+    with stored(home) as store:
+        texts = store.texts()
+        assert "parent" in texts
+        assert any("is not captured" in text for text in texts)
+        assert store.receipt().complete

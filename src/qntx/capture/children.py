@@ -11,6 +11,7 @@ from typing import Any
 from qntx.capture import descriptors, lines
 from qntx.capture.context import SCOPE, ActiveRun, active_of
 from qntx.capture.environment import learn
+from qntx.journal.interrupts import let_through
 from qntx.journal.marks import Scope
 from qntx.journal.spool import Spool, spool_folder
 
@@ -58,10 +59,9 @@ def _init(self: Any, *args: Any, **kwargs: Any) -> None:
     try:
         for stream, position in _POSITIONS.items():
             name = _ours(stream, kwargs.get(stream)) if len(args) <= position else None
-            if name is not None:
-                if name not in spools:
-                    spools[name] = open_spool(active, scope, name, "subprocess")
-                kwargs[stream] = spools[name].fd
+            spool = None if name is None else _spool_for(active, scope, name, spools)
+            if spool is not None:
+                kwargs[stream] = spool.fd
         _original_init(self, *args, **kwargs)
     except BaseException:
         settle(active, scope, list(spools.values()))
@@ -71,6 +71,19 @@ def _init(self: Any, *args: Any, **kwargs: Any) -> None:
     for spool in spools.values():
         spool.close()
     self._qntx_spools = (active, scope, list(spools.values()))
+
+
+def _spool_for(
+    active: ActiveRun, scope: Scope, name: str, spools: dict[str, Spool]
+) -> Spool | None:
+    """The child's spool for our stream *name*; None where there is no room for it."""
+    if name not in spools:
+        try:
+            spools[name] = open_spool(active, scope, name, "subprocess")
+        except OSError as error:
+            let_through(error)
+            lines.not_captured(active, scope, f"a child ({name})", error)
+    return spools.get(name)
 
 
 def _ours(stream: str, given: Any) -> str | None:

@@ -13,6 +13,7 @@ from qntx.journal.format import RAW, REDACTED, UNATTRIBUTED
 from qntx.journal.interrupts import let_through
 from qntx.journal.marks import Origin, Run, Scope
 from qntx.journal.writer import Journal
+from qntx.model.log import WARN
 
 #: What a wrong call (a message that is no text, …) raises here. Nothing wider: an exception that a
 #: signal handler throws in the middle of it (a timeout) belongs to the job.
@@ -78,6 +79,12 @@ def put(
         mapping = given if isinstance(given, Mapping) else {"metadata": given}
         more, flags = _metadata(mapping, flags)
     active.journal.line(scope, level, origin, data, more, flags)
+
+
+def not_captured(active: ActiveRun, scope: Scope, what: str, error: OSError) -> None:
+    """Say in the log that the output of *what* goes past it: the job itself goes on."""
+    text = f"the output of {what} is not captured: {error}"
+    put(active, scope, WARN, active.journal.origin("system"), text)
 
 
 def put_in(

@@ -29,6 +29,7 @@ from qntx.capture.console import DirectStream, console_stream
 from qntx.capture.context import ACTIVE, SCOPE, ActiveRun, reset_scope
 from qntx.capture.redaction import Redactor, from_environment
 from qntx.config import CaptureSettings
+from qntx.journal.interrupts import let_through
 from qntx.journal.marks import Run, Scope
 from qntx.journal.spool import is_in_memory, share_secret, shared_secrets, spool_folder
 from qntx.journal.wake import Waker
@@ -193,9 +194,13 @@ def _enter(active: ActiveRun, settings: CaptureSettings) -> None:
             _install(settings)
         ACTIVE[active.run] = active
         if len(ACTIVE) == 1:
-            if descriptors.in_force():
-                _share_environment(active.journal)
-            descriptors.begin(active)
+            try:
+                if descriptors.in_force():
+                    _share_environment(active.journal)
+                descriptors.begin(active)
+            except OSError as error:
+                let_through(error)
+                lines.not_captured(active, active.root, "descriptors 1 and 2", error)
 
 
 def _share_environment(journal: Journal) -> None:
