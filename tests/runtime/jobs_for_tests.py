@@ -248,6 +248,13 @@ def effect(ctx: qntx.JobContext, payload: Note) -> None:
     os.close(out)
 
 
+@app.handler("test.until")
+def until(ctx: qntx.JobContext, payload: Note) -> None:
+    """Works until there is a file called *text*."""
+    note(payload.path, f"{ctx.job_id} {ctx.attempt}")
+    wait_for(lambda: os.path.exists(payload.text))
+
+
 def wait_for(condition: Any, seconds: float = 20.0) -> Any:
     """Poll *condition* until it gives something true; its last value is in the error."""
     deadline = time.monotonic() + seconds

@@ -70,6 +70,8 @@ class Worker:
         self._lease_ends = time.monotonic() + self._lease_s
         self._leaving = False
         self._done: list[str] = []
+        self._done_lock = threading.Lock()
+        self._unreported = threading.Event()
         self._reported = 0.0
 
     def run(self) -> None:
@@ -78,7 +80,8 @@ class Worker:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, self._terminate)
         no_console()
-        for target, name in ((self._listen, "channel"), (self._watch, "watchdog")):
+        threads = {"channel": self._listen, "watchdog": self._watch, "reports": self._report_late}
+        for name, target in threads.items():
             threading.Thread(target=target, name=f"qntx-{name}", daemon=True).start()
         self._send(self._introduction())
         while (job := self._next()) is not None:
@@ -106,16 +109,29 @@ class Worker:
         finally:
             self._current = None
         self._controls.pop(job.id, None)
-        self._done.append(job.id)
+        with self._done_lock:
+            self._done.append(job.id)
         self._report()
 
     def _report(self, *, force: bool = False) -> None:
-        """Tell the supervisor which jobs are over."""
+        """Tell the supervisor which jobs are over; not *force*: together, if that was just done."""
         now = time.monotonic()
-        if self._done and (force or now - self._reported > REPORT_S):
+        if not force and now - self._reported <= REPORT_S:
+            self._unreported.set()
+            return
+        with self._done_lock:
             done, self._done = self._done, []
+            self._unreported.clear()
+        if done:
             self._reported = now
             self._send(Done(done))
+
+    def _report_late(self) -> None:
+        """The job after those that are over may be a long one, which is timed from their end."""
+        while True:
+            self._unreported.wait()
+            time.sleep(REPORT_S)
+            self._report(force=True)
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
         """

@@ -1,0 +1,94 @@
+"""A worker process whose supervisor is the test: what it says, and makes of what it hears."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from qntx.config import load
+from qntx.model.job import Claimed
+from qntx.runtime.fleet import spawn
+from qntx.runtime.wire import Assign, Beat, Done, Ready
+from tests.runtime.conftest import MODULE
+from tests.runtime.jobs_for_tests import lines, wait_for
+
+Said = TypeVar("Said")
+#: After so many seconds what a worker should say does not come any more.
+PATIENCE_S = 20.0
+
+
+class Driven:
+    """A worker, and what it has said and nobody has asked for."""
+
+    def __init__(self, home: Path) -> None:
+        home.mkdir()
+        self._lock = os.open(home / "lock", os.O_RDWR | os.O_CREAT)
+        self.worker = spawn(load(home=home), "driven", self._lock)
+        self._said: list[Any] = []
+        self.hear(Ready)
+
+    def assign(self, *jobs: Claimed) -> None:
+        """Hand *jobs* over."""
+        self.worker.send(Assign(list(jobs)))
+
+    def hear(self, kind: type[Said]) -> Said:
+        """The next message of *kind*."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            for number, message in enumerate(self._said):
+                if isinstance(message, kind):
+                    del self._said[: number + 1]
+                    return message
+            left_s = deadline - time.monotonic()
+            assert left_s > 0, f"no {kind.__name__} in {PATIENCE_S} s"
+            if not select.select([self.worker.channel], [], [], left_s)[0]:
+                continue
+            messages = self.worker.channel.receive()
+            assert messages is not None, "the worker is gone"
+            self._said += [m for m in messages if not isinstance(m, Beat)]
+
+    def hear_of(self, *job_ids: str) -> None:
+        """Wait until the worker has said of all *job_ids* that they are over."""
+        left = set(job_ids)
+        while left:
+            left -= set(self.hear(Done).job_ids)
+
+    def end(self) -> None:
+        """The supervisor is gone."""
+        self.worker.channel.close()
+        self.worker.process.kill()
+        self.worker.process.wait()
+        os.close(self.worker.pidfd)
+        os.close(self._lock)
+
+
+@pytest.fixture
+def driven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Driven]:
+    monkeypatch.setenv("QNTX_APP", f'["{MODULE}"]')
+    found = Driven(tmp_path / "home")
+    yield found
+    found.end()
+
+
+def claimed(job_id: str, handler: str, attempt: int = 1, **payload: str) -> Claimed:
+    return Claimed(
+        id=job_id, handler_name=handler, source="test", payload=payload or None, attempt=attempt
+    )
+
+
+def test_it_says_that_a_job_is_over_while_the_next_one_runs(driven: Driven, tmp_path: Path) -> None:
+    """Else the next one is taken for it: timed from its start, and killed for its timeout."""
+    out, enough = tmp_path / "out", tmp_path / "enough"
+    short = [claimed(f"JB_{number}", "test.noop") for number in range(20)]
+    long = claimed("JB_long", "test.until", path=str(out), text=str(enough))
+    driven.assign(*short, long)
+    driven.hear_of(*(job.id for job in short))
+    wait_for(lambda: lines(out))
+    enough.touch()
+    driven.hear_of("JB_long")
