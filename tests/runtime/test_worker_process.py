@@ -14,7 +14,7 @@ import pytest
 from qntx.config import load
 from qntx.model.job import Claimed
 from qntx.runtime.fleet import spawn
-from qntx.runtime.wire import Assign, Beat, Done, Ready
+from qntx.runtime.wire import Assign, Beat, Done, Ready, Recall, Returned, Stop
 from tests.runtime.conftest import MODULE
 from tests.runtime.jobs_for_tests import lines, wait_for
 
@@ -92,3 +92,32 @@ def test_it_says_that_a_job_is_over_while_the_next_one_runs(driven: Driven, tmp_
     wait_for(lambda: lines(out))
     enough.touch()
     driven.hear_of("JB_long")
+
+
+def test_a_wish_that_comes_after_the_end_does_not_stop_the_next_attempt(
+    driven: Driven, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    first = claimed("JB_again", "test.note", path=str(out), text="first")
+    driven.assign(first)
+    driven.hear_of("JB_again")
+    driven.worker.send(Stop("JB_again", "timeout"))
+    driven.assign(claimed("JB_again", "test.note", 2, path=str(out), text="second"))
+    driven.hear_of("JB_again")
+    assert lines(out) == ["first", "second"]
+
+
+def test_a_wish_for_a_job_that_was_given_back_does_not_stop_it_when_it_returns(
+    driven: Driven, tmp_path: Path
+) -> None:
+    out, enough = tmp_path / "out", tmp_path / "enough"
+    before = claimed("JB_before", "test.until", path=str(tmp_path / "begun"), text=str(enough))
+    waiting = claimed("JB_waiting", "test.note", path=str(out), text="ran")
+    driven.assign(before, waiting)
+    driven.worker.send(Stop("JB_waiting", "timeout"))
+    driven.worker.send(Recall())
+    assert driven.hear(Returned).job_ids == ["JB_waiting"]
+    driven.assign(waiting)
+    enough.touch()
+    driven.hear_of("JB_before", "JB_waiting")
+    assert lines(out) == ["ran"]

@@ -161,6 +161,7 @@ class Supervisor:
                 job = worker.sync.pop(job_id, None)
                 if job is not None:
                     self._dispatcher.backlog.append(job)
+                self._wishes.forget(job_id)  # whoever has it next is asked anew
         elif isinstance(message, Ready):
             worker.introduced = message
             self._leases.announce([*message.sync, *message.asynchronous])
@@ -244,6 +245,7 @@ class Supervisor:
         others = "neighbour_stopped" if worker.doomed else reason
         for number, job in enumerate(worker.jobs.values()):
             why = worker.doomed.get(job.id, others)
+            self._wishes.forget(job.id)
             judge(job, why, self._journal, worker.introduced, next_in_line=number == 0)
 
     def _end_workers(self, store: Store) -> None:

@@ -102,7 +102,7 @@ class Worker:
     def _run_sync(self, job: Claimed) -> None:
         if time.monotonic() > self._lease_ends:
             os._exit(EXIT_LEASE_LOST)  # another worker may have the job by now
-        control = self._controls.setdefault(job.id, Control())
+        control = self._controls[job.id]
         self._current, self._current_id = control, job.id
         try:
             execute(self._registry.get(job.handler_name), job, control=control, **self._needs)
@@ -150,7 +150,6 @@ class Worker:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
             threading.Thread(target=self._loop.run_forever, name="qntx-loop", daemon=True).start()
-        self._controls.setdefault(job.id, Control())
         self._loop.call_soon_threadsafe(self._begin_async, job)
 
     def _begin_async(self, job: Claimed) -> None:
@@ -203,6 +202,7 @@ class Worker:
     def _handle(self, message: ToWorker) -> None:
         if isinstance(message, Assign):
             for job in message.jobs:
+                self._controls[job.id] = Control()
                 if self._registry.get(job.handler_name).is_async:
                     self._start_async(job)
                 else:
@@ -210,7 +210,10 @@ class Worker:
         elif isinstance(message, Recall):
             self._send(Returned(self._take_back()))
         elif isinstance(message, Stop):
-            self._controls.setdefault(message.job_id, Control()).ask(message.request)
+            # One that is over or was given back hears nothing, and its next attempt neither.
+            control = self._controls.get(message.job_id)
+            if control is not None:
+                control.ask(message.request)
         elif isinstance(message, Leased):
             self._lease_s = message.lease_s
             self._lease_ends = time.monotonic() + message.lease_s
@@ -222,6 +225,7 @@ class Worker:
         with contextlib.suppress(Empty):
             while (job := self._jobs.get_nowait()) is not None:
                 taken.append(job.id)
+                self._controls.pop(job.id, None)
             self._jobs.put(None)
         return taken
 
