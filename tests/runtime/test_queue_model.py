@@ -272,6 +272,20 @@ class QueueMachine(RuleBasedStateMachine):
         over = {attempt.key for attempt in self.attempts if not self.counts(attempt)}
         assert self.bench.queue.renew(keys, 30) == over
 
+    @precondition(lambda self: self.attempts)
+    @rule(number=st.integers(0, 20))
+    def a_worker_gives_back_what_it_has_not_begun_with(self, number: int) -> None:
+        attempt = self.pick(number)
+        job = self.jobs[attempt.job.id]
+        if job.begun and self.counts(attempt):
+            return
+        self.bench.queue.renew([attempt.key], 30)
+        self.bench.queue.put_back([attempt.job])
+        if self.counts(attempt):
+            job.attempt -= 1
+            self.attempts.remove(attempt)
+            self.ended(attempt.job.id, "queued")
+
     # -- control ---------------------------------------------------------------------------------
 
     @precondition(lambda self: self.jobs)
@@ -340,6 +354,7 @@ class QueueMachine(RuleBasedStateMachine):
     def only_the_newest_attempt_of_a_running_job_is_open(self) -> None:
         rows = self.bench.store.connection.execute(
             "SELECT job_id, attempt FROM job_attempts WHERE ended_at IS NULL"
+            " AND lease_until IS NOT NULL"
         ).fetchall()
         running = {(i, job.attempt) for i, job in self.jobs.items() if job.status == "running"}
         assert {(job_id, attempt) for job_id, attempt in rows} == running

@@ -18,7 +18,7 @@ from qntx.storage.sqlite.store import Store
 ASYNC_JOBS = 100
 #: How often to look how large a worker has become, seconds.
 LOOK_AT_MEMORY_S = 0.05
-#: Jobs that wait behind one that takes longer than this go to a worker that is free.
+#: Jobs that wait behind one that takes longer than this are asked back.
 RECALL_S = 0.05
 IDLE_S = 10.0
 
@@ -59,6 +59,9 @@ class Dispatcher:
             self._gates.in_flight = _number_of(metered, ready)
         self._hand_out_sync(ready, [n for n in sync if n not in metered])
         self._hand_out_async(ready, [n for n in asynchronous if n not in metered])
+        if self.backlog:  # nobody here is free: they wait where all see them, by their priority
+            self._store.queue.put_back(self.backlog)
+            self.backlog.clear()
         self._recall(ready)
         self._waiting.look(
             self._store, self._leases.live_handlers, len(workers), busy=all(w.sync for w in ready)
@@ -108,9 +111,7 @@ class Dispatcher:
             worker.send(Assign([job]))
 
     def _recall(self, ready: list[WorkerProcess]) -> None:
-        """Jobs that wait behind a long one go to a worker that is free."""
-        if all(w.sync for w in ready):
-            return
+        """Jobs that wait behind a long one go to a worker that is free, or back to the queue."""
         now = time.monotonic()
         for worker in ready:
             if len(worker.sync) > 1 and not worker.recalled and now - worker.since > RECALL_S:

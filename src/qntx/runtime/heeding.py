@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from qntx.storage.sqlite.queue import wish_of
 from qntx.storage.sqlite.store import UNAVAILABLE
+from qntx.storage.sqlite.wish import wish_of
 
 #: How often to look, seconds.
 LOOK_S = 0.5

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import apsw
@@ -35,6 +34,14 @@ ON CONFLICT(job_id, attempt) DO UPDATE SET status = 'running', worker = excluded
     started_at = excluded.started_at, lease_until = excluded.lease_until, ended_at = NULL,
     pid = NULL, error = NULL, error_type = NULL, error_stage = NULL, reason = NULL
 """
+_PUT_BACK = """
+UPDATE async_ix_jobs SET status = 'queued', attempt = attempt - 1, updated_at = :at,
+    started_at = iif(attempt = 1, NULL, started_at)
+WHERE id = :id AND status = 'running' AND attempt = :attempt AND EXISTS (
+    SELECT 1 FROM job_attempts a WHERE a.job_id = :id AND a.attempt = :attempt
+    AND a.ended_at IS NULL AND a.lease_until > :at)
+RETURNING stop_request
+"""
 _DESCENDANTS = """
 WITH RECURSIVE below(id) AS (
     SELECT id FROM async_ix_jobs WHERE parent_job_id = ?
@@ -42,6 +49,9 @@ WITH RECURSIVE below(id) AS (
 SELECT j.id, j.status FROM async_ix_jobs j JOIN below USING (id)
 WHERE j.status IN ('queued', 'running', 'paused')
 """
+
+
+_TARGETS = {"cancel": JobStatus.CANCELLED, "pause": JobStatus.PAUSED}
 
 
 class JobQueue:
@@ -93,6 +103,24 @@ class JobQueue:
                 _STARTED, [(row[0], row[4], row[7], worker, at, until) for row in rows]
             )
         return [_claimed(row) for row in rows]
+
+    def put_back(self, jobs: Iterable[Claimed]) -> None:
+        """
+        Jobs that were claimed and not begun with go back to their places, as if never claimed.
+
+        One that was asked to stop has stopped. One whose lease has run out is left to its rescuer.
+        """
+        with transaction(self._db):
+            for job in jobs:
+                values = {"id": job.id, "attempt": job.attempt, "at": iso(now_us())}
+                for (wish,) in self._db.execute(_PUT_BACK, values).fetchall():
+                    self._db.execute(
+                        "UPDATE job_attempts SET status = 'queued', worker = NULL,"
+                        " lease_until = NULL WHERE job_id = :id AND attempt = :attempt", values,
+                    )  # fmt: skip
+                    if wish is not None:
+                        self._stop(job.id, _TARGETS[str(wish)], str(wish))
+        self._changed()
 
     def has_due(self, handlers: Iterable[str]) -> bool:
         """Whether a claim would find something; reads only."""
@@ -198,8 +226,8 @@ class JobQueue:
             )
             return str(status)
         self._db.execute(
-            "UPDATE async_ix_jobs SET status = ?1, updated_at = ?2, completed_at = CASE WHEN ?1 ="
-            " 'cancelled' THEN ?2 END WHERE id = ?3 AND status = ?4",
+            "UPDATE async_ix_jobs SET status = ?1, updated_at = ?2, stop_request = NULL,"
+            " completed_at = CASE WHEN ?1 = 'cancelled' THEN ?2 END WHERE id = ?3 AND status = ?4",
             (str(target), at, job_id, str(status)),
         )
         if target is JobStatus.CANCELLED:
@@ -254,22 +282,6 @@ class JobQueue:
         for row in self._db.execute(sql, values):
             return row[0]
         return None
-
-
-def wish_of(database: Path, job_id: str) -> str | None:
-    """
-    What somebody asks the running job *job_id* for: ``cancel``, ``pause`` or nothing (None).
-
-    Raises apsw.Error. The database is open for this look only, so that no fork inherits it.
-    """
-    connection = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
-    try:
-        sql = "SELECT stop_request FROM async_ix_jobs WHERE id = ? AND status = 'running'"
-        for (wish,) in connection.execute(sql, (job_id,)):
-            return None if wish is None else str(wish)
-        return None
-    finally:
-        connection.close()
 
 
 def _claim_order(row: tuple[Any, ...]) -> tuple[int, int]:

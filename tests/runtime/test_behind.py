@@ -1,0 +1,38 @@
+"""Jobs that were handed to a worker and wait there behind one that takes long."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.runtime.conftest import MODULE, Running
+from tests.runtime.jobs_for_tests import lines, wait_for
+
+
+def test_jobs_behind_a_long_one_are_in_the_queue_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QNTX_APP", f'["{MODULE}"]')
+    running = Running(tmp_path / "home", 1)
+    app, out, enough = running.app, tmp_path / "out", tmp_path / "enough"
+    note = {"path": str(out), "text": "low"}
+    with app.indexing():
+        running.supervisor.start()
+        quick = [app.request("test.noop", source=str(n)) for n in range(300)]
+        until = {"path": str(tmp_path / "begun"), "text": str(enough)}
+        requests = [app.request("test.note", note, source=str(n)) for n in range(4)]
+        ids = app.enqueue_all([*quick, app.request("test.until", until), *requests])
+        long, *behind = ids[300:]
+        wait_for(lambda: lines(tmp_path / "begun"))
+        wait_for(lambda: {app.store.jobs.status(i) for i in behind} == {"queued"})
+        assert app.store.jobs.counts()["running"] == 1
+        assert app.queue.cancel(behind[0]) == "cancelled"
+        urgent = app.enqueue("test.note", {**note, "text": "high"}, priority=1)
+        enough.touch()
+        for job_id in (long, urgent, *behind[1:]):
+            job: Any = running.final(job_id)
+            assert (job.status, job.attempt) == ("completed", 1)
+        assert lines(out) == ["high", "low", "low", "low"]
+        running.supervisor.stop()
