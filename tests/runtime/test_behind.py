@@ -36,3 +36,21 @@ def test_jobs_behind_a_long_one_are_in_the_queue_again(
             assert (job.status, job.attempt) == ("completed", 1)
         assert lines(out) == ["high", "low", "low", "low"]
         running.supervisor.stop()
+
+
+def test_async_jobs_that_end_beside_a_sync_one_do_not_put_off_its_timeout(
+    running: Running, tmp_path: Path
+) -> None:
+    app, quick = running.app, {"path": str(tmp_path / "out"), "text": "0.01"}
+    long = app.enqueue("test.sleepy")
+    wait_for(lambda: app.store.jobs.status(long) == "running")
+
+    def is_over_while_others_come_and_go() -> bool:
+        for number in range(4):
+            app.enqueue("test.asynchronous", quick, source=str(number))
+        wait_for(lambda: app.store.jobs.counts()["running"] <= 1)
+        return app.store.jobs.status(long) == "failed"
+
+    wait_for(is_over_while_others_come_and_go)
+    job: Any = running.final(long)
+    assert job.error_type == "timeout"

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from qntx.config import Settings
 from qntx.model.job import Claimed
 from qntx.runtime.wire import EXIT_LEASE_LOST, EXIT_ORPHANED, Channel, FromWorker, Message, Ready
 
+#: A worker holds as many jobs as take it about so long, seconds, and at most this many.
+DEPTH_S = 0.05
+MAX_DEPTH = 512
 _OUR_EXITS = {EXIT_ORPHANED: "server_restarted", EXIT_LEASE_LOST: "lease_expired"}
 _OUR_GROUPS = Path("/proc/self/cgroup")
 _GROUPS = Path("/sys/fs/cgroup")
@@ -68,11 +72,17 @@ class WorkerProcess:
         """Whether the job waits behind another one that the worker is at."""
         return job_id in self.sync and next(iter(self.sync)) != job_id
 
-    def forget(self, job_id: str) -> None:
-        """The job is over."""
-        self.sync.pop(job_id, None)
-        self.asynchronous.pop(job_id, None)
-        self.began.pop(job_id, None)
+    def ended(self, job_ids: Sequence[str], now: float) -> None:
+        """Jobs are over: the next sync one begins *now* (on the monotonic clock)."""
+        self.executed += len(job_ids)
+        in_turn = sum(self.sync.pop(job_id, None) is not None for job_id in job_ids)
+        for job_id in job_ids:
+            self.asynchronous.pop(job_id, None)
+            self.began.pop(job_id, None)
+        if in_turn:  # an async one says nothing of the sync one that runs beside it
+            each_s = (now - self.since) / in_turn
+            self.depth = max(1, min(MAX_DEPTH, int(DEPTH_S / max(each_s, 1e-6))))
+            self.since = now
 
     def send(self, message: Message) -> None:
         """Send to the worker; one that is gone is noticed elsewhere."""

@@ -28,9 +28,6 @@ from qntx.storage.sqlite.store import UNAVAILABLE, Store
 LOG = logging.getLogger("qntx.runtime")
 #: How often to look without being woken, seconds: delayed jobs, lost wake-ups.
 POLL_S = 0.5
-#: A worker holds as many jobs as take it about so long, seconds, and at most this many.
-DEPTH_S = 0.05
-MAX_DEPTH = 512
 #: The longest pause before a worker is started that could not start the last times, seconds.
 MAX_SPAWN_PAUSE_S = 30.0
 
@@ -147,14 +144,9 @@ class Supervisor:
     def _take(self, worker: WorkerProcess, message: object) -> None:
         worker.last_beat = now = time.monotonic()
         if isinstance(message, Done):
+            worker.ended(message.job_ids, now)
             for job_id in message.job_ids:
-                worker.forget(job_id)
                 self._wishes.forget(job_id)
-            number = len(message.job_ids)
-            worker.executed += number
-            each_s = (now - worker.since) / number
-            worker.depth = max(1, min(MAX_DEPTH, int(DEPTH_S / max(each_s, 1e-6))))
-            worker.since = now
         elif isinstance(message, Returned):
             worker.recalled = False
             for job_id in message.job_ids:
