@@ -141,6 +141,14 @@ def asleep(ctx: qntx.JobContext, payload: Note) -> None:
     time.sleep(float(payload.text))
 
 
+@app.handler("test.exits-within")
+async def exits_within(ctx: qntx.JobContext, payload: Any) -> None:
+    async def leave() -> None:
+        sys.exit(3)
+
+    await asyncio.gather(leave())
+
+
 @app.handler("test.exits")
 def exits(ctx: qntx.JobContext, payload: Any) -> None:
     sys.exit(3)

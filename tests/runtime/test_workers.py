@@ -111,6 +111,22 @@ def test_many_async_jobs_run_at_once_in_one_worker(running: Running, tmp_path: P
         assert [(x.stage, x.message) for x in page] == [("wait", "done waiting")]
 
 
+def test_an_exit_in_a_task_of_an_async_handler_ends_that_job_only(
+    running: Running, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    others = [
+        running.app.enqueue("test.asynchronous", {"path": str(out), "text": "1"}, source=str(n))
+        for n in range(4)
+    ]
+    wait_for(lambda: len(lines(out)) == 4)
+    job: Any = running.final(running.app.enqueue("test.exits-within"))
+    assert (job.status, job.error_type) == ("failed", "SystemExit")
+    for job_id in others:
+        found: Any = running.final(job_id)
+        assert (found.status, found.attempt) == ("completed", 1)
+
+
 def test_a_waiting_async_job_is_cancelled(running: Running, tmp_path: Path) -> None:
     out = tmp_path / "out"
     job_id = running.app.enqueue("test.asynchronous", {"path": str(out), "text": "60"})

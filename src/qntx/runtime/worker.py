@@ -69,6 +69,7 @@ class Worker:
         self._lease_s = 60.0
         self._lease_ends = time.monotonic() + self._lease_s
         self._leaving = False
+        self._ended = False
         self._done: list[str] = []
         self._done_lock = threading.Lock()
         self._unreported = threading.Event()
@@ -149,8 +150,20 @@ class Worker:
     def _start_async(self, job: Claimed) -> None:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
-            threading.Thread(target=self._loop.run_forever, name="qntx-loop", daemon=True).start()
+            threading.Thread(target=self._run_loop, name="qntx-loop", daemon=True).start()
         self._loop.call_soon_threadsafe(self._begin_async, job)
+
+    def _run_loop(self) -> None:
+        """
+        Run the loop until the worker ends.
+
+        SystemExit in a task that a handler has started leaves the loop, besides reaching whoever
+        awaits the task: all other jobs still need it.
+        """
+        assert self._loop is not None
+        while not self._ended:
+            with contextlib.suppress(SystemExit, KeyboardInterrupt):
+                self._loop.run_forever()
 
     def _begin_async(self, job: Claimed) -> None:
         assert self._loop is not None
@@ -171,6 +184,7 @@ class Worker:
             return
         while self._tasks:
             time.sleep(0.01)
+        self._ended = True
         self._loop.call_soon_threadsafe(self._loop.stop)
 
     # -- the supervisor --------------------------------------------------------------------------
