@@ -92,6 +92,11 @@ async def asynchronous(ctx: qntx.JobContext, payload: Note) -> None:
         print("done waiting")
 
 
+@app.handler("test.noop-async")
+async def noop_async(ctx: qntx.JobContext, payload: Any) -> None:
+    pass
+
+
 @app.handler("test.killed", max_attempts=2, backoff=SOON)
 def killed(ctx: qntx.JobContext, payload: Note) -> None:
     note(payload.path, f"attempt {ctx.attempt}")

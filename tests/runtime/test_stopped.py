@@ -124,3 +124,21 @@ def test_a_worker_that_is_stopped_in_a_transaction_loses_its_lease_and_the_lock(
 
 def _why(app: App, job_id: str) -> list[str]:
     return explain_job(app.store, app.registry, job_id).why
+
+
+def test_a_stopped_worker_with_more_on_its_way_than_it_has_room_for_stops_nobody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QNTX_APP", f'["{MODULE}"]')
+    running = Running(tmp_path / "home", 2, lease_s=2.0)
+    with running.app.indexing():
+        running.supervisor.start()
+        wait_for(lambda: [w["ready"] for w in running.supervisor.status()] == [True, True])
+        os.kill(int(str(running.supervisor.status()[0]["pid"])), signal.SIGSTOP)
+        requests = [
+            running.app.request("test.noop-async", "x" * 20_000, source=str(number))
+            for number in range(100)
+        ]
+        running.app.enqueue_all(requests)
+        wait_for(lambda: running.app.store.jobs.counts()["completed"] == len(requests))
+        running.supervisor.stop()

@@ -87,7 +87,7 @@ class WorkerProcess:
     def send(self, message: Message) -> None:
         """Send to the worker; one that is gone is noticed elsewhere."""
         with contextlib.suppress(OSError):
-            self.channel.send(message)
+            self.channel.post(message)
 
     def kill(self, number: int) -> None:
         """Send a signal, if it still runs."""

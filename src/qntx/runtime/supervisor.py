@@ -95,9 +95,7 @@ class Supervisor:
         waiting = Waiting(self._journal)
         self._dispatcher = Dispatcher(store, self._settings, self._leases, waiting)
         while not self._stopping.is_set():
-            pause = self._round(store)
-            for key, _ in self._selector.select(min(POLL_S, pause)):
-                self._handle(key)
+            self._wait(min(POLL_S, self._round(store)))
         self._end_workers(store)
         store.close()
         self._leases.close()
@@ -127,13 +125,29 @@ class Supervisor:
             self._culprit = holder.pid
             LOG.warning("the database is locked by %s", holder.text)
 
-    def _handle(self, key: selectors.SelectorKey) -> None:
+    def _wait(self, timeout_s: float) -> None:
+        """Wait until workers say something, or have room for what they are told; handle it."""
+        for worker in self._workers:
+            key = self._selector.get_map().get(worker.channel.fileno())
+            wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.channel.unsent else 0)
+            if key is not None and key.events != wanted:
+                self._selector.modify(key.fileobj, wanted, worker)
+        for key, events in self._selector.select(timeout_s):
+            if key.data is None or key.data in self._workers:  # not one that has just died
+                self._handle(key, events)
+
+    def _handle(self, key: selectors.SelectorKey, events: int) -> None:
         worker: WorkerProcess | None = key.data
         if worker is None:
             self._waker.clear()
-        elif key.fd == worker.pidfd:
+            return
+        if key.fd == worker.pidfd:
             self._died(worker)
-        else:
+            return
+        if events & selectors.EVENT_WRITE:
+            with contextlib.suppress(OSError):
+                worker.channel.flush()
+        if events & selectors.EVENT_READ:
             messages = worker.channel.receive()
             if messages is None:
                 self._selector.unregister(worker.channel.fileno())
@@ -265,5 +279,4 @@ class Supervisor:
                 if self._tend is not None:
                     self._tend()
                 self._keep_leases(store)
-            for key, _ in self._selector.select(0.1):
-                self._handle(key)
+            self._wait(0.1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 from collections.abc import Iterator
@@ -76,6 +77,11 @@ Message = ToWorker | FromWorker
 _encoder = msgspec.msgpack.Encoder()
 
 
+def _framed(message: Message) -> bytes:
+    body = _encoder.encode(message)
+    return _LENGTH.pack(len(body)) + body
+
+
 class Channel:
     """One end of the socket between a supervisor and a worker."""
 
@@ -83,6 +89,8 @@ class Channel:
         self._socket = end
         self._decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(incoming)
         self._buffer = bytearray()
+        #: What the other side has had no room for yet.
+        self.unsent = bytearray()
 
     def fileno(self) -> int:
         """For select."""
@@ -90,8 +98,24 @@ class Channel:
 
     def send(self, message: Message) -> None:
         """Send one message; raises OSError when the other side is gone."""
-        body = _encoder.encode(message)
-        self._socket.sendall(_LENGTH.pack(len(body)) + body)
+        self._socket.sendall(_framed(message))
+
+    def post(self, message: Message) -> None:
+        """
+        Send one message without waiting; raises OSError when the other side is gone.
+
+        What it has no room for goes with the next :meth:`flush`: one that has stopped to read must
+        not stop its supervisor, too.
+        """
+        self.unsent += _framed(message)
+        self.flush()
+
+    def flush(self) -> None:
+        """Send as much as there is room for of what is :attr:`unsent`; raises OSError."""
+        with contextlib.suppress(BlockingIOError):
+            while self.unsent:
+                sent = self._socket.send(self.unsent, socket.MSG_DONTWAIT)
+                del self.unsent[:sent]
 
     def receive(self) -> list[Any] | None:
         """The messages that have arrived (waits for some); None when the other side is gone."""
