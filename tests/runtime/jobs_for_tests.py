@@ -105,6 +105,15 @@ def killed(ctx: qntx.JobContext, payload: Note) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+@app.handler("test.leaves-a-child")
+def leaves_a_child(ctx: qntx.JobContext, payload: Note) -> None:
+    """Is killed, and what it has forked lives until there is a file called *text*."""
+    if os.fork() == 0:
+        wait_for(lambda: os.path.exists(payload.text))
+        os._exit(0)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 @app.handler("test.poison", max_attempts=100, backoff=SOON)
 def poison(ctx: qntx.JobContext, payload: Any) -> None:
     ctypes.string_at(0)

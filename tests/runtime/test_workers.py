@@ -147,6 +147,16 @@ def test_a_killed_worker_is_named_and_its_job_retried(running: Running, tmp_path
     )
 
 
+def test_a_dead_worker_is_seen_at_once_though_what_its_job_forked_lives_on(
+    running: Running, tmp_path: Path
+) -> None:
+    enough = tmp_path / "enough"
+    payload = {"path": "", "text": str(enough)}
+    job: Any = running.final(running.app.enqueue("test.leaves-a-child", payload))
+    assert (job.error, enough.exists()) == ("worker_killed: SIGKILL", False)
+    enough.touch()
+
+
 def test_a_poison_job_is_set_apart(running: Running) -> None:
     job: Any = running.final(running.app.enqueue("test.poison"))
     assert (job.status, job.error_type, job.attempt) == ("failed", "quarantined", 3)

@@ -226,9 +226,10 @@ class Supervisor:
     def _died(self, worker: WorkerProcess) -> None:
         """A worker ended: its jobs are judged, and another worker takes its place."""
         with contextlib.suppress(KeyError, ValueError):
-            # What it had sent before it died counts.
+            # What it had sent before it died counts. There may be no end of it: what a handler has
+            # forked holds the socket, too, and may live on.
             while self._selector.get_key(worker.channel.fileno()):
-                messages = worker.channel.receive()
+                messages = worker.channel.receive(wait=False)
                 if messages is None:
                     break
                 for message in messages:

@@ -117,10 +117,14 @@ class Channel:
                 sent = self._socket.send(self.unsent, socket.MSG_DONTWAIT)
                 del self.unsent[:sent]
 
-    def receive(self) -> list[Any] | None:
-        """The messages that have arrived (waits for some); None when the other side is gone."""
+    def receive(self, *, wait: bool = True) -> list[Any] | None:
+        """
+        The messages that have arrived; None when the other side is gone.
+
+        With *wait*, some; without, None when there is nothing more.
+        """
         try:
-            data = self._socket.recv(1 << 18)
+            data = self._socket.recv(1 << 18, 0 if wait else socket.MSG_DONTWAIT)
         except OSError:
             return None
         if not data:
