@@ -11,10 +11,16 @@ from typing import Any, TypeVar
 
 import pytest
 
+from qntx.clock import now_us
 from qntx.config import load
-from qntx.model.job import Claimed
+from qntx.journal.writer import Journal
+from qntx.model.job import Claimed, JobRequest
+from qntx.runtime.dispatch import IDLE_S, Dispatcher
 from qntx.runtime.fleet import spawn
+from qntx.runtime.leases import Leases
+from qntx.runtime.waiting import Waiting
 from qntx.runtime.wire import Assign, Beat, Done, Ready, Recall, Returned, Stop
+from qntx.storage.sqlite.store import Store
 from tests.runtime.conftest import MODULE
 from tests.runtime.jobs_for_tests import lines, wait_for
 
@@ -29,9 +35,10 @@ class Driven:
     def __init__(self, home: Path) -> None:
         home.mkdir()
         self._lock = os.open(home / "lock", os.O_RDWR | os.O_CREAT)
-        self.worker = spawn(load(home=home), "driven", self._lock)
+        self.settings = load(home=home)
+        self.worker = spawn(self.settings, "driven", self._lock)
         self._said: list[Any] = []
-        self.hear(Ready)
+        self.worker.introduced = self.hear(Ready)
 
     def assign(self, *jobs: Claimed) -> None:
         """Hand *jobs* over."""
@@ -114,6 +121,7 @@ def test_a_wish_for_a_job_that_was_given_back_does_not_stop_it_when_it_returns(
     before = claimed("JB_before", "test.until", path=str(tmp_path / "begun"), text=str(enough))
     waiting = claimed("JB_waiting", "test.note", path=str(out), text="ran")
     driven.assign(before, waiting)
+    wait_for(lambda: lines(tmp_path / "begun"))
     driven.worker.send(Stop("JB_waiting", "timeout"))
     driven.worker.send(Recall())
     assert driven.hear(Returned).job_ids == ["JB_waiting"]
@@ -121,3 +129,21 @@ def test_a_wish_for_a_job_that_was_given_back_does_not_stop_it_when_it_returns(
     enough.touch()
     driven.hear_of("JB_before", "JB_waiting")
     assert lines(out) == ["ran"]
+
+
+def test_a_delayed_job_that_is_due_and_cannot_run_is_not_looked_for_again_and_again(
+    driven: Driven,
+) -> None:
+    store = Store(driven.settings.database)
+    journal = Journal(driven.settings.home / "journal")
+    leases = Leases(driven.settings.home, 30.0, journal)
+    dispatcher = Dispatcher(store, driven.settings, leases, Waiting(journal))
+    request = JobRequest(handler_name="test.of-nobody", source="test", delay_s=0.001)
+    store.queue.enqueue([request])
+    due_us = store.queue.next_due_us(0)
+    assert due_us is not None
+    wait_for(lambda: now_us() > due_us)
+    assert dispatcher.dispatch([driven.worker]) == IDLE_S
+    leases.close()
+    journal.close()
+    store.close()

@@ -40,6 +40,7 @@ class Dispatcher:
 
     def dispatch(self, workers: list[WorkerProcess]) -> float:
         """Give every worker what it can take; returns after how many seconds to look again."""
+        began_us = now_us()
         ready = [w for w in workers if w.introduced is not None and not w.closing]
         for worker in ready:
             if self._is_due_for_replacement(worker):
@@ -66,7 +67,7 @@ class Dispatcher:
         self._waiting.look(
             self._store, self._leases.live_handlers, len(workers), busy=all(w.sync for w in ready)
         )
-        return self._pause(ready)
+        return self._pause(ready, began_us)
 
     def _hand_out_sync(
         self, ready: list[WorkerProcess], handlers: list[str], most: int | None = None
@@ -119,10 +120,11 @@ class Dispatcher:
                 worker.depth = 1
                 worker.send(Recall())
 
-    def _pause(self, ready: list[WorkerProcess]) -> float:
+    def _pause(self, ready: list[WorkerProcess], began_us: int) -> float:
         if any(len(w.sync) > 1 for w in ready) or self._gates.closed:
             return RECALL_S
-        due = self._store.queue.next_due_us()
+        # What was due before and is here still waits for a worker, or a handler, not for its time.
+        due = self._store.queue.next_due_us(began_us)
         return IDLE_S if due is None else max(0.001, (due - now_us()) / 1e6)
 
     def _is_due_for_replacement(self, worker: WorkerProcess) -> bool:

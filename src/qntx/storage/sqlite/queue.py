@@ -134,12 +134,12 @@ class JobQueue:
         )
         return bool(self._value(sql, names, iso(now_us())))
 
-    def next_due_us(self) -> int | None:
-        """When the next delayed job is due (UTC microseconds), or None."""
+    def next_due_us(self, after_us: int) -> int | None:
+        """When the next delayed job after *after_us* is due (both UTC microseconds), or None."""
         found = self._value(
             "SELECT min(next_attempt_at) FROM async_ix_jobs WHERE status = 'queued'"
-            " AND next_attempt_at IS NOT NULL"
-        )
+            " AND next_attempt_at > ?", iso(after_us),
+        )  # fmt: skip
         return None if found is None else from_iso(str(found))
 
     # -- control ---------------------------------------------------------------------------------
