@@ -46,11 +46,18 @@ class RetryPolicy:
     max_crashes: int = 3
 
     def retries(self, error: BaseException | None, retry_count: int) -> bool:
-        """Whether to try again after *error* (None: the worker died), *retry_count* retries in."""
+        """
+        Whether to try again after *error* (None: the worker died), *retry_count* retries in.
+
+        A group of exceptions is worth a retry when each one in it is, or when it is named itself.
+        """
         if retry_count + 1 >= self.max_attempts:
             return False
-        if error is None:
+        return error is None or self._worth_it(error)
+
+    def _worth_it(self, error: BaseException) -> bool:
+        if self.retry_on and isinstance(error, self.retry_on):
             return True
-        if self.retry_on:
-            return isinstance(error, self.retry_on)
-        return not isinstance(error, _HOPELESS)
+        if isinstance(error, BaseExceptionGroup):
+            return all(self._worth_it(one) for one in error.exceptions)
+        return not self.retry_on and not isinstance(error, _HOPELESS)
