@@ -134,6 +134,19 @@ def parent(ctx: qntx.JobContext, payload: Note) -> dict[str, Any] | Any:
     return {"children": ctx.state["children"], "attempt": ctx.attempt}
 
 
+@app.handler("test.polite-group")
+async def polite_group(ctx: qntx.JobContext, payload: Note) -> None:
+    async def work() -> None:
+        while True:
+            ctx.check()
+            await asyncio.sleep(0)
+
+    note(payload.path, ctx.job_id)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(work())
+        group.create_task(work())
+
+
 @app.handler("test.sleepy-async", timeout_s=0.5)
 async def sleepy_async(ctx: qntx.JobContext, payload: Any) -> None:
     await asyncio.sleep(60)

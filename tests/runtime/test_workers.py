@@ -135,6 +135,16 @@ def test_a_waiting_async_job_is_cancelled(running: Running, tmp_path: Path) -> N
     assert running.final(job_id).status == "cancelled"  # type: ignore[attr-defined]
 
 
+def test_tasks_of_a_group_that_heed_a_wish_end_their_job_as_it_asks(
+    running: Running, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    job_id = running.app.enqueue("test.polite-group", {"path": str(out)})
+    wait_for(lambda: lines(out))
+    running.app.queue.cancel(job_id)
+    assert running.final(job_id).status == "cancelled"  # type: ignore[attr-defined]
+
+
 def test_a_killed_worker_is_named_and_its_job_retried(running: Running, tmp_path: Path) -> None:
     out = tmp_path / "out"
     job: Any = running.final(running.app.enqueue("test.killed", {"path": str(out)}))

@@ -73,7 +73,10 @@ class Attempt:
             except JobStopped as stop:
                 self._stopped(stop)
             except BaseException as error:  # noqa: BLE001 - SystemExit and the like end it, too
-                self._failed(error)
+                if self.control.request is not None and _only_stops(error):
+                    self._stopped(self.control.exception(self.job.id))
+                else:
+                    self._failed(error)
             finally:
                 self.context.emit.leave(failed=self.outcome.error is not None)
                 self._close()
@@ -154,6 +157,13 @@ async def _interruptible(running: Coroutine[Any, Any, Any], control: Control) ->
         return await running
     finally:
         control.on_request = None
+
+
+def _only_stops(error: BaseException) -> bool:
+    """Whether *error* is what tasks in a group make of the wish that their job stop."""
+    return isinstance(error, BaseExceptionGroup) and (
+        error.split((JobStopped, asyncio.CancelledError))[1] is None
+    )
 
 
 def begin_attempt(active: ActiveRun, job: Claimed, more: Mapping[str, Any] | None) -> None:
