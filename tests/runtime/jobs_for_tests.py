@@ -152,6 +152,12 @@ async def sleepy_async(ctx: qntx.JobContext, payload: Any) -> None:
     await asyncio.sleep(60)
 
 
+@app.handler("test.sleepy-twice", timeout_s=0.2, max_attempts=2, retry_on=OSError, backoff=SOON)
+async def sleepy_twice(ctx: qntx.JobContext, payload: Any) -> None:
+    if ctx.attempt == 1:
+        await asyncio.sleep(60)
+
+
 @app.handler("test.stubborn-async")
 async def stubborn_async(ctx: qntx.JobContext, payload: Note) -> None:
     note(payload.path, str(os.getpid()))

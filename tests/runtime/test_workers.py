@@ -56,6 +56,12 @@ def test_a_job_that_runs_too_long_is_stopped(running: Running) -> None:
     assert "asleep" in messages(running, job.id)
 
 
+def test_a_timeout_is_retried_however_the_handler_was_stopped(running: Running) -> None:
+    job: Any = running.final(running.app.enqueue("test.sleepy-twice"))
+    assert (job.status, job.attempt) == ("completed", 2)
+    assert running.app.store.jobs.attempts(job.id)[0].error_type == "timeout"
+
+
 def test_a_running_job_is_cancelled(running: Running, tmp_path: Path) -> None:
     out = tmp_path / "out"
     job_id = running.app.enqueue("test.polite", {"path": str(out)})

@@ -98,14 +98,15 @@ class Attempt:
 
     def _stopped(self, stop: JobStopped) -> None:
         outcome = stopped(stop, self.active, self.context.emit.current)
-        self._conclude(outcome, stop)
+        # A timeout is no exception of the handler: retried as if its worker had been killed for it.
+        self._conclude(outcome, None)
 
     def _failed(self, error: BaseException) -> None:
         outcome = failure(error, self.active, self.context.emit.current)
         self.context.emit.passed_error(outcome.error_stage or "", outcome.error or "")
         self._conclude(outcome, error)
 
-    def _conclude(self, outcome: Outcome, error: BaseException) -> None:
+    def _conclude(self, outcome: Outcome, error: BaseException | None) -> None:
         self.outcome, sayings = with_retry(outcome, error, self.job, self.handler.retry)
         for level, source, text, metadata in sayings:
             put(self.active, self.active.root, level, self.active.journal.origin(source), text,
