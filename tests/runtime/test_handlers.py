@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib.metadata
 import sys
 import types
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 import pydantic
@@ -35,6 +36,22 @@ class Data:
 class Model(pydantic.BaseModel):
     number: int = pydantic.Field(ge=0)
     words: list[str] = []
+
+
+class Named(pydantic.BaseModel):
+    """What it is stored as has other fields than the object."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+    url: str = pydantic.Field(alias="jobUrl")
+
+    @pydantic.computed_field  # type: ignore[prop-decorator]
+    @property
+    def length(self) -> int:
+        return len(self.url)
+
+
+class Keys(TypedDict):
+    number: int
 
 
 KINDS = [Struct, Data, Model]
@@ -96,6 +113,70 @@ def test_the_faults_of_a_pydantic_payload_are_named_with_their_places(tmp_path: 
         BadInput, match=r"greater than or equal to 0 \(at number\).*\(at words\.1\)"
     ):
         app.enqueue("test.form", {"number": -1, "words": ["a", 2]})
+
+
+def for_a_type_checker(ctx: OnlyForTheTypeChecker, payload: Struct) -> int:  # type: ignore[name-defined] # noqa: F821
+    return payload.number
+
+
+def unknown(ctx: qntx.JobContext, payload: OnlyForTheTypeChecker) -> None:  # type: ignore[name-defined] # noqa: F821
+    pass
+
+
+class Callable_:
+    def __call__(self, ctx: qntx.JobContext, payload: Struct) -> int:
+        return payload.number
+
+
+@pytest.mark.parametrize(
+    "handler", [for_a_type_checker, functools.partial(for_a_type_checker), Callable_()]
+)
+def test_a_payload_is_checked_whatever_else_is_annotated(tmp_path: Path, handler: Any) -> None:
+    app = App(home=tmp_path / "home", capture={"descriptors": False})
+    app.handler("t.h")(handler)
+    with pytest.raises(BadInput, match="number"):
+        app.enqueue("t.h", {"number": "three"})
+    _, outcome = app.run("t.h", {"number": 3})
+    assert outcome.result == 3
+
+
+def test_a_payload_whose_type_is_not_there_is_refused_where_it_is_declared(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="'OnlyForTheTypeChecker' is not defined - define or import"):
+        App(home=tmp_path / "home").handler("t.h")(unknown)
+
+
+@pytest.mark.parametrize("payload", [{"jobUrl": "x"}, Named(jobUrl="x")])
+def test_a_pydantic_payload_is_stored_as_it_is_read(tmp_path: Path, payload: Any) -> None:
+    app = App(home=tmp_path / "home", capture={"descriptors": False})
+
+    @app.handler("t.named")
+    def handler(ctx: qntx.JobContext, payload: Named) -> str:
+        return payload.url
+
+    job_id, outcome = app.run("t.named", payload)
+    assert outcome.result == "x"
+    assert app.store.jobs.get(job_id).payload == {"jobUrl": "x"}
+
+
+def test_a_typed_dict(tmp_path: Path) -> None:
+    app = App(home=tmp_path / "home", capture={"descriptors": False})
+
+    @app.handler("t.keys")
+    def handler(ctx: qntx.JobContext, payload: Keys) -> int:
+        return payload["number"]
+
+    assert app.run("t.keys", {"number": 3})[1].result == 3
+    with pytest.raises(BadInput, match="number"):
+        app.enqueue("t.keys", {"number": "three"})
+
+
+@pytest.mark.parametrize("payload", [
+    Struct(number="three"), Data(number="three"), Data(number=float("nan")),
+])  # type: ignore[arg-type] # fmt: skip
+def test_an_object_is_checked_as_well(tmp_path: Path, payload: Any) -> None:
+    """Neither a Struct nor a dataclass checks what it is made of."""
+    with pytest.raises(BadInput, match="number"):
+        made(tmp_path / "home", type(payload), "function").enqueue("test.form", payload)
 
 
 def test_a_payload_that_json_cannot_say_is_refused(tmp_path: Path) -> None:

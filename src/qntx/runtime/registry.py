@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import types
 import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -46,7 +47,7 @@ class Handler:
         Raises BadInput with the field that does not fit.
         """
         kind = self.payload_type
-        if kind is None or isinstance(data, kind if isinstance(kind, type) else ()):
+        if kind is None or _is_one(data, kind):
             return data
         try:
             if hasattr(kind, "model_validate"):
@@ -67,14 +68,19 @@ class Handler:
         payload = self.payload(data)
         try:
             if hasattr(payload, "model_dump"):
-                return payload.model_dump(mode="json")
-            plain = msgspec.to_builtins(payload)
-            msgspec.json.encode(plain)
+                # In the form that is read again: with aliases, without what is computed.
+                plain = payload.model_dump(mode="json", by_alias=True, round_trip=True)
+            else:
+                plain = msgspec.to_builtins(payload)
+            stored = msgspec.json.encode(plain)
         except (TypeError, ValueError, RecursionError) as error:
             raise BadInput(
                 f"the payload for handler {self.name!r} cannot be stored: {error} - "
                 "use what JSON can say, or a type that the handler declares"
             ) from None
+        if self.payload_type is not None:
+            # An object was not checked when it was made, and JSON has no NaN: as a worker sees it.
+            self.payload(msgspec.json.decode(stored))
         return plain
 
 
@@ -231,13 +237,37 @@ def _method_of(kind: type) -> Callable[..., Any]:
 
 
 def payload_type(function: Callable[..., Any]) -> Any:
-    """What the second parameter of a handler is annotated with; None when with nothing."""
-    try:
-        hints = typing.get_type_hints(function)
-    except NameError:
-        hints = {}
+    """
+    What the second parameter of a handler is annotated with; None when with nothing.
+
+    Raises BadInput for a name that is not there when the program runs: nothing could be checked.
+    """
     names = [n for n in inspect.signature(function).parameters if n != "self"]
     if len(names) < 2:
         return None
-    found = hints.get(names[1])
-    return None if found in (None, Any, dict, object) else found
+    code = _code_of(function)
+    # Only this one is looked up: the others may be there for a type checker alone.
+    wanted = types.SimpleNamespace(
+        __annotations__={names[1]: inspect.get_annotations(code).get(names[1])}
+    )
+    try:
+        found = typing.get_type_hints(wanted, getattr(code, "__globals__", None))[names[1]]
+    except NameError as error:
+        raise BadInput(
+            f"the payload of handler {code.__qualname__} cannot be checked: {error} - define or "
+            "import its type at the top of the module, not only for the type checker"
+        ) from None
+    return None if found in (type(None), Any, dict, object) else found
+
+
+def _code_of(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Where the annotations of *function* are: within a wrapper, a partial or a callable object."""
+    code = inspect.unwrap(function)
+    if isinstance(code, functools.partial):
+        return _code_of(code.func)
+    return code if inspect.isroutine(code) else _code_of(type(code).__call__)
+
+
+def _is_one(data: Any, kind: Any) -> bool:
+    """Whether *data* is an object of the type *kind* already."""
+    return isinstance(kind, type) and not typing.is_typeddict(kind) and isinstance(data, kind)
