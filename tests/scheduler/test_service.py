@@ -304,6 +304,24 @@ def test_the_registry_of_an_application_brings_its_schedules(bench: Bench) -> No
     assert (made.declared_as, made.time_zone) == ("nightly", "Europe/Berlin")
 
 
+def test_a_schedule_that_is_found_by_two_ways_is_declared_once(bench: Bench) -> None:
+    """A module may hold an App and the Registry that the App includes."""
+    declaring = Registry()
+    declaring.handler("reports.daily")(lambda ctx, payload: None)
+    declaring.schedule("nightly", "@daily", "said", {})
+    including = Registry()
+    including.include(declaring)
+    bench.app.include(declaring)
+    bench.app.include(including)
+    assert declared.apply(bench.service, bench.app.registry.schedules).created == ["nightly"]
+
+
+def test_a_declared_payload_is_compared_as_it_is_kept(bench: Bench) -> None:
+    apply(bench, ("a", "every 1h", {"text": "x", "sizes": (1, 2), "names": {3: "three"}}))
+    done = apply(bench, ("a", "every 1h", {"text": "x", "sizes": (1, 2), "names": {3: "three"}}))
+    assert (done.created, done.changed, done.withdrawn) == ([], [], [])
+
+
 def test_writes_are_all_or_nothing(bench: Bench) -> None:
     made = bench.create(every="1m")
 

@@ -119,10 +119,10 @@ class Registry:
             self._handlers[name] = handler
 
     def include(self, other: Registry) -> None:
-        """Register every handler of *other* here, too."""
+        """Register every handler and schedule of *other* here, too; doing it again adds nothing."""
         for handler in other:
             self.add(handler)
-        self.schedules += other.schedules
+        self.schedules += [one for one in other.schedules if one not in self.schedules]
 
     def schedule(self, key: str, when: str, handler: str, payload: Any = None, **more: Any) -> None:
         """

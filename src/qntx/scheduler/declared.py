@@ -71,7 +71,7 @@ def _changes(service: Schedules, before: Schedule, new: NewSchedule) -> dict[str
         "jitter_seconds": timing.jitter_s, "start_at": shown(timing.start_us),
         "end_at": shown(timing.end_us), "overlap": new.overlap, "missed": new.missed,
         "priority": new.priority, "name": new.name, "handler_name": handler,
-        "payload": msgspec.to_builtins(payload),
+        "payload": msgspec.json.decode(msgspec.json.encode(payload)),  # as it is kept
     }  # fmt: skip
     changes = {name: value for name, value in wanted.items() if value != getattr(before, name)}
     if changes.keys() & _WAYS:
