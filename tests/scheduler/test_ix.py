@@ -59,6 +59,7 @@ def test_commands(code: str, command: IxCommand) -> None:
         ("ix linkedin https://a.example", "ix target linkedin cannot be scheduled"),
         ("ix 'https://a.example", "unterminated quote: '"),
         ("ix https://a.example --every 1h --every 2h", "--every is given twice"),
+        ("ix https://[a.example/jobs", "'https://[a.example/jobs' is no address"),
     ],
 )  # fmt: skip
 def test_errors_name_the_word(code: str, message: str) -> None:

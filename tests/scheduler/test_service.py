@@ -30,7 +30,7 @@ def test_a_new_interval_fires_at_once_and_then_from_its_start(bench: Bench) -> N
 def test_ats_code_brings_handler_payload_and_time(bench: Bench) -> None:
     bench.app.registry.include(ROLE)
     made, _ = bench.service.create(
-        NewSchedule(ats_code="ix jd https://example.com/x --every 6h --since last_run"), by="me"
+        NewSchedule(ats_code="ix jd https://example.com/x --every 6h"), by="me"
     )
     assert made.handler_name == "role.jd-ingestion"
     assert made.interval_seconds == 21_600
@@ -56,11 +56,15 @@ def test_a_command(bench: Bench) -> None:
          "would never fire"),
         ({"ats_code": "ix https://a.example --foo", "every": "1h"}, BadInput, "unknown flag"),
         ({"ats_code": "ix https://a.example", "payload": {}, "every": "1h"}, BadInput, "payload"),
+        ({"ats_code": "ix jd https://a.example --every 1h --since last_run"}, BadInput,
+         "unknown field `since`"),
+        ({"ats_code": "ix https://a.example --at 6h"}, BadInput, "--at '6h' is no time"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_created(
     bench: Bench, fields: dict[str, Any], error: type[Exception], named: str
 ) -> None:
+    bench.app.include(ROLE)
     with pytest.raises(error, match=named):
         bench.service.create(NewSchedule(**fields), by="me")
     assert bench.service.kept.page()[0] == []

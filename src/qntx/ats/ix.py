@@ -88,6 +88,10 @@ def parse_ix(code: str) -> IxCommand:
         raise BadInput(f"ix {kind or ''}".rstrip() + " requires a URL - write ix URL")
     if len(rest) > 1:
         raise BadInput(f"unexpected argument: {rest[1][:80]} - give one URL after ix")
+    try:
+        urlsplit(rest[0])
+    except ValueError as error:
+        raise BadInput(f"{rest[0][:80]!r} is no address: {error} - check its spelling") from None
     return IxCommand(target=rest[0], kind=kind, **flags)
 
 

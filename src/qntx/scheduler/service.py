@@ -13,6 +13,7 @@ from qntx.config import Settings
 from qntx.errors import BadInput, Conflict, NotFound
 from qntx.journal.wake import Waker
 from qntx.model.ids import new_id
+from qntx.model.job import JobRequest
 from qntx.model.log import INFO
 from qntx.model.schedule import (
     Execution,
@@ -23,7 +24,7 @@ from qntx.model.schedule import (
     first_run,
     timing_of,
 )
-from qntx.model.timing import Timing, parse_timing
+from qntx.model.timing import Timing, parse_time
 from qntx.scheduler.edits import EditSchedule, edited
 from qntx.scheduler.firing import Firing, MakesRequests, since_last_run
 from qntx.scheduler.shell import SHELL_HANDLER
@@ -71,7 +72,7 @@ class Schedules:
         schedule_id = new_id("SP")
         new, handler, payload = resolve(new, schedule_id, self.registered)
         timing = timing_of(new, at_us, schedule_id)
-        checked = self._request(handler, since_last_run(payload, None))
+        checked = self._checked(handler, payload, at_us)
         fields = _row(schedule_id, new, timing, at_us) | {
             "handler_name": checked.handler_name, "payload": payload, "declared_as": declared_as,
         }  # fmt: skip
@@ -101,7 +102,7 @@ class Schedules:
                 merged = msgspec.structs.replace(before, **{
                     name: fields[name] for name in ("handler_name", "payload") if name in fields
                 })  # fmt: skip
-                self._request(str(merged.handler_name), since_last_run(merged.payload, None))
+                self._checked(str(merged.handler_name), merged.payload, at_us)
             if fields.get("state") == ScheduleState.STOPPING and not self.executions.active(
                 schedule_id
             ):
@@ -164,6 +165,11 @@ class Schedules:
 
     # -- inside --------------------------------------------------------------------------------
 
+    def _checked(self, handler: str, payload: Any, at_us: int) -> JobRequest:
+        """What the first firing asks for; raises as `App.request`, for later ones, too."""
+        self._request(handler, since_last_run(payload, iso(at_us)))
+        return self._request(handler, since_last_run(payload, None))
+
     def _told(self, fired: Execution | None) -> None:
         if fired is not None:
             self._teller.tell([fired])
@@ -206,7 +212,7 @@ def resolve(new: NewSchedule, schedule_id: str, registered: Names) -> tuple[NewS
     if command.cron is not None:
         new = msgspec.structs.replace(new, cron=command.cron)
     if command.at is not None:
-        new = msgspec.structs.replace(new, run_at=parse_timing(command.at).get("run_at"))
+        new = msgspec.structs.replace(new, run_at=iso(parse_time(command.at, "--at")))
     handler = handler_of(command, registered)
     return new, handler, payload_of(command, handler, f"pulse:{schedule_id}")
 
