@@ -142,6 +142,19 @@ def test_overlap_replace(bench: Bench) -> None:
     assert (third.waiting, third.job_status) == (False, "queued")
 
 
+def test_overlap_replace_cancels_what_the_replaced_job_enqueued(bench: Bench) -> None:
+    schedule = bench.create(every="1m", overlap="replace")
+    bench.tick()
+    parent = str(bench.executions(schedule)[0].async_job_id)
+    request = bench.app.request("said", {}, parent_job_id=parent)
+    child, running = bench.app.enqueue_all([request, request])
+    bench.start(running)
+    bench.tick(MINUTE)
+    bench.tick(MINUTE)
+    assert bench.app.store.jobs.status(child) == "cancelled"
+    assert bench.app.store.jobs.get(running).stop_request == "cancel"
+
+
 # -- missed ----------------------------------------------------------------------------------------
 
 

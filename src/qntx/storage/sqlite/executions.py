@@ -12,6 +12,7 @@ from qntx.errors import BadInput, NotFound
 from qntx.model.schedule import Execution, ExecutionStatus
 from qntx.model.views import Counts
 from qntx.storage.sqlite.jobs import make_cursor, read_cursor
+from qntx.storage.sqlite.queue import DESCENDANTS
 
 MAX_PAGE = 1_000
 _SELECT = """
@@ -154,21 +155,23 @@ class ExecutionStore:
         )
 
     def replace_job(self, job_id: str, by: str, now_us: int) -> None:
-        """Cancel an active job: at once if it is not running, else its worker is asked to stop."""
+        """Cancel an active job and what it enqueued: at once, or when their workers heed it."""
         reason = f"replaced by {by}: the schedule's next firing came before this one was over"
         self._db.execute(
             "UPDATE pulse_executions SET reason = ? WHERE async_job_id = ? AND status = 'running'",
             (reason, job_id),
         )
-        self._db.execute(
-            "UPDATE async_ix_jobs SET stop_request = 'cancel', updated_at = ?"
-            " WHERE id = ? AND status = 'running'", (iso(now_us), job_id),
-        )  # fmt: skip
-        self._db.execute(
-            "UPDATE async_ix_jobs SET status = 'cancelled', error = ?1, completed_at = ?2,"
-            " updated_at = ?2 WHERE id = ?3 AND status IN ('queued', 'paused')",
-            (reason, iso(now_us), job_id),
-        )
+        below = self._db.execute(DESCENDANTS, (job_id,)).fetchall()
+        for each in (job_id, *(str(child) for child, _ in below)):
+            values = (reason, iso(now_us), each)
+            self._db.execute(
+                "UPDATE async_ix_jobs SET stop_request = 'cancel', updated_at = ?"
+                " WHERE id = ? AND status = 'running'", values[1:],
+            )  # fmt: skip
+            self._db.execute(
+                "UPDATE async_ix_jobs SET status = 'cancelled', error = ?1, completed_at = ?2,"
+                " updated_at = ?2 WHERE id = ?3 AND status IN ('queued', 'paused')", values,
+            )  # fmt: skip
 
     def mark_told(self, ids: Sequence[str]) -> None:
         """The lines of these executions are said."""

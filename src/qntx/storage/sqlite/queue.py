@@ -42,7 +42,8 @@ WHERE id = :id AND status = 'running' AND attempt = :attempt AND EXISTS (
     AND a.ended_at IS NULL AND a.lease_until > :at)
 RETURNING stop_request
 """
-_DESCENDANTS = """
+#: The active descendants of a job: their ids, and their statuses.
+DESCENDANTS = """
 WITH RECURSIVE below(id) AS (
     SELECT id FROM async_ix_jobs WHERE parent_job_id = ?
     UNION SELECT j.id FROM async_ix_jobs j JOIN below ON j.parent_job_id = below.id)
@@ -153,9 +154,7 @@ class JobQueue:
         """
         with transaction(self._db):
             status = self._stop(job_id, JobStatus.CANCELLED, "cancel")
-            for child, _ in (
-                self._db.execute(_DESCENDANTS, (job_id,)).fetchall() if children else ()
-            ):
+            for child, _ in self._db.execute(DESCENDANTS, (job_id,)).fetchall() if children else ():
                 self._stop(str(child), JobStatus.CANCELLED, "cancel")
         self._changed()
         return status
