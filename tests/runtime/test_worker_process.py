@@ -64,7 +64,7 @@ class Driven:
         """Wait until the worker has said of all *job_ids* that they are over."""
         left = set(job_ids)
         while left:
-            left -= set(self.hear(Done).job_ids)
+            left -= {job_id for job_id, _ in self.hear(Done).attempts}
 
     def end(self) -> None:
         """The supervisor is gone."""
@@ -147,3 +147,13 @@ def test_a_delayed_job_that_is_due_and_cannot_run_is_not_looked_for_again_and_ag
     leases.close()
     journal.close()
     store.close()
+
+
+def test_the_end_of_an_attempt_is_not_taken_for_that_of_the_next(driven: Driven) -> None:
+    """A retry without a wait comes back to the worker before the end of the first is told."""
+    second = claimed("JB_retried", "test.noop", 2)
+    driven.worker.sync[second.id] = second
+    assert driven.worker.ended([("JB_retried", 1)], now=0.0) == []
+    assert driven.worker.jobs == {second.id: second}
+    assert driven.worker.ended([("JB_retried", 2)], now=0.0) == ["JB_retried"]
+    assert driven.worker.jobs == {}

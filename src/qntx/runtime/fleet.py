@@ -72,17 +72,25 @@ class WorkerProcess:
         """Whether the job waits behind another one that the worker is at."""
         return job_id in self.sync and next(iter(self.sync)) != job_id
 
-    def ended(self, job_ids: Sequence[str], now: float) -> None:
-        """Jobs are over: the next sync one begins *now* (on the monotonic clock)."""
-        self.executed += len(job_ids)
-        in_turn = sum(self.sync.pop(job_id, None) is not None for job_id in job_ids)
-        for job_id in job_ids:
+    def ended(self, attempts: Sequence[tuple[str, int]], now: float) -> list[str]:
+        """
+        Attempts are over: the next sync one begins *now* (on the monotonic clock).
+
+        Returns their jobs, without those that it was given again meanwhile: word of a retry may
+        be here before word of the end.
+        """
+        self.executed += len(attempts)
+        jobs = self.jobs
+        over = [i for i, attempt in attempts if i in jobs and jobs[i].attempt == attempt]
+        in_turn = sum(self.sync.pop(job_id, None) is not None for job_id in over)
+        for job_id in over:
             self.asynchronous.pop(job_id, None)
             self.began.pop(job_id, None)
         if in_turn:  # an async one says nothing of the sync one that runs beside it
             each_s = (now - self.since) / in_turn
             self.depth = max(1, min(MAX_DEPTH, int(DEPTH_S / max(each_s, 1e-6))))
             self.since = now
+        return over
 
     def send(self, message: Message) -> None:
         """Send to the worker; one that is gone is noticed elsewhere."""

@@ -158,8 +158,7 @@ class Supervisor:
     def _take(self, worker: WorkerProcess, message: object) -> None:
         worker.last_beat = now = time.monotonic()
         if isinstance(message, Done):
-            worker.ended(message.job_ids, now)
-            for job_id in message.job_ids:
+            for job_id in worker.ended(message.attempts, now):
                 self._wishes.forget(job_id)
         elif isinstance(message, Returned):
             worker.recalled = False

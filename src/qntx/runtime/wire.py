@@ -55,9 +55,9 @@ class Ready(msgspec.Struct, tag="ready", frozen=True):
 
 
 class Done(msgspec.Struct, tag="done", frozen=True):
-    """Attempts are over; how, is in the journal."""
+    """Attempts (job id, number) are over; how, is in the journal."""
 
-    job_ids: list[str]
+    attempts: list[tuple[str, int]]
 
 
 class Returned(msgspec.Struct, tag="returned", frozen=True):

@@ -61,7 +61,8 @@ class Worker:
             "registry": registry,
         }
         self._jobs: SimpleQueue[Claimed | None] = SimpleQueue()
-        self._controls: dict[str, Control] = {}
+        #: By job and attempt: the next attempt may come before the last one is cleared away.
+        self._controls: dict[tuple[str, int], Control] = {}
         self._current: Control | None = None
         self._current_id = ""
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -70,7 +71,7 @@ class Worker:
         self._lease_ends = time.monotonic() + self._lease_s
         self._leaving = False
         self._ended = False
-        self._done: list[str] = []
+        self._done: list[tuple[str, int]] = []
         self._done_lock = threading.Lock()
         self._unreported = threading.Event()
         self._reported = 0.0
@@ -103,15 +104,15 @@ class Worker:
     def _run_sync(self, job: Claimed) -> None:
         if time.monotonic() > self._lease_ends:
             os._exit(EXIT_LEASE_LOST)  # another worker may have the job by now
-        control = self._controls[job.id]
+        control = self._controls[job.id, job.attempt]
         self._current, self._current_id = control, job.id
         try:
             execute(self._registry.get(job.handler_name), job, control=control, **self._needs)
         finally:
             self._current = None
-        self._controls.pop(job.id, None)
+        del self._controls[job.id, job.attempt]
         with self._done_lock:
-            self._done.append(job.id)
+            self._done.append((job.id, job.attempt))
         self._report()
 
     def _report(self, *, force: bool = False) -> None:
@@ -173,10 +174,10 @@ class Worker:
 
     async def _run_async(self, job: Claimed) -> None:
         handler = self._registry.get(job.handler_name)
-        control = self._controls[job.id]
+        control = self._controls[job.id, job.attempt]
         await execute_async(handler, job, control=control, **self._needs)
-        self._controls.pop(job.id, None)
-        self._send(Done([job.id]))
+        del self._controls[job.id, job.attempt]
+        self._send(Done([(job.id, job.attempt)]))
 
     def _end_async(self) -> None:
         """Wait for async handlers that are still at work, then end their loop."""
@@ -216,7 +217,7 @@ class Worker:
     def _handle(self, message: ToWorker) -> None:
         if isinstance(message, Assign):
             for job in message.jobs:
-                self._controls[job.id] = Control()
+                self._controls[job.id, job.attempt] = Control()
                 if self._registry.get(job.handler_name).is_async:
                     self._start_async(job)
                 else:
@@ -225,9 +226,9 @@ class Worker:
             self._send(Returned(self._take_back()))
         elif isinstance(message, Stop):
             # One that is over or was given back hears nothing, and its next attempt neither.
-            control = self._controls.get(message.job_id)
-            if control is not None:
-                control.ask(message.request)
+            for (job_id, _), control in list(self._controls.items()):
+                if job_id == message.job_id:
+                    control.ask(message.request)
         elif isinstance(message, Leased):
             self._lease_s = message.lease_s
             self._lease_ends = time.monotonic() + message.lease_s
@@ -239,7 +240,7 @@ class Worker:
         with contextlib.suppress(Empty):
             while (job := self._jobs.get_nowait()) is not None:
                 taken.append(job.id)
-                self._controls.pop(job.id, None)
+                del self._controls[job.id, job.attempt]
             self._jobs.put(None)
         return taken
 
