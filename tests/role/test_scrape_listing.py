@@ -73,6 +73,26 @@ def test_breadcrumbs_and_broken_data_are_no_vacancies() -> None:
     assert listing(json_ld(crumbs) + broken).vacancies == []
 
 
+@pytest.mark.parametrize(
+    "script",
+    [
+        """<script type="application/ld+json">%s</script>""",
+        """<script type="application/ld+json; charset=utf-8">%s</script>""",
+        """<script type="application/ld+json"><!-- %s --></script>""",
+        """<script type="application/ld+json">//<![CDATA[\n%s\n//]]></script>""",
+        """<script type="application/ld+json">/*<![CDATA[*/ %s /*]]>*/</script>""",
+    ],
+)
+@pytest.mark.parametrize("prefix", ["", "https://schema.org/", "http://schema.org/", "schema:"])
+def test_structured_data_as_it_is_written_out_there(script: str, prefix: str) -> None:
+    data = (
+        f'{{"@type": "{prefix}ItemList", "itemListElement": [{{"@type": "{prefix}JobPosting",'
+        ' "title": "Clerk", "url": "/a", "description": "two\nlines"}]}'
+    )
+    (found,) = listing(script % data).vacancies
+    assert (found.title, found.structured) == ("Clerk", True)
+
+
 def test_data_and_links_are_one_list_and_the_date_is_kept() -> None:
     data = json_ld([posting("A", url=f"{HERE}/a?utm_source=feed", datePosted="2026-11-02"),
                     posting("B", url=f"{HERE}/b")])  # fmt: skip

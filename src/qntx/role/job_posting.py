@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import unescape
 
-import msgspec
 from selectolax.lexbor import LexborHTMLParser
 
 from qntx.role.html_text import html_to_text
+from qntx.role.json_ld import is_a, json_ld
 
 _MAX_DEPTH = 20
 _EMPLOYMENT = {
@@ -35,14 +35,9 @@ _PROSE = (
 
 def find_posting(page: LexborHTMLParser) -> dict[str, object] | None:
     """The first JobPosting of the page's JSON-LD, also inside arrays and ``@graph``."""
-    for script in page.css('script[type="application/ld+json"]'):
-        try:
-            data = msgspec.json.decode(script.text(deep=True).strip())
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            continue
+    for data in json_ld(page):
         for node in _nodes(data, 0):
-            kinds = node.get("@type")
-            if "JobPosting" in (kinds if isinstance(kinds, list) else [kinds]):
+            if is_a(node, "JobPosting"):
                 return node
     return None
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import msgspec
 from selectolax.lexbor import LexborHTMLParser
 
+from qntx.role.json_ld import is_a, json_ld
+
 _MAX_DEPTH = 20
 
 
@@ -23,13 +25,9 @@ def listed_in(page: LexborHTMLParser) -> tuple[list[Listed], bool]:
     """The entries that the page's JSON-LD lists, and whether it describes one posting: itself."""
     entries: list[Listed] = []
     own = 0
-    for script in page.css('script[type="application/ld+json"]'):
-        try:
-            data = msgspec.json.decode(script.text(deep=True).strip())
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            continue
+    for data in json_ld(page):
         for node, in_list in _nodes(data, 0, False):
-            if _is(node, "JobPosting"):
+            if is_a(node, "JobPosting"):
                 url = _address(node)
                 if url and in_list:
                     entries.append(_entry(url, node))
@@ -37,7 +35,7 @@ def listed_in(page: LexborHTMLParser) -> tuple[list[Listed], bool]:
                     own += 1
                     if url:
                         entries.append(_entry(url, node))
-            elif in_list and _is(node, "ListItem"):
+            elif in_list and is_a(node, "ListItem"):
                 url, item = _address(node), node.get("item")
                 if url and not (isinstance(item, dict) and "@type" in item):
                     entries.append(_entry(url, node))
@@ -60,18 +58,13 @@ def _nodes(data: object, depth: int, in_list: bool) -> Iterator[tuple[dict[str, 
         return
     if isinstance(data, dict):
         yield data, in_list
-        inside = in_list or _is(data, "ItemList")
+        inside = in_list or is_a(data, "ItemList")
         for value in data.values():
             if isinstance(value, dict | list):
                 yield from _nodes(value, depth + 1, inside)
     elif isinstance(data, list):
         for item in data:
             yield from _nodes(item, depth + 1, in_list)
-
-
-def _is(node: dict[str, object], name: str) -> bool:
-    kinds = node.get("@type")
-    return name in (kinds if isinstance(kinds, list) else [kinds])
 
 
 def _address(node: dict[str, object]) -> str:
