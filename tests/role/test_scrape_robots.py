@@ -40,6 +40,8 @@ def refused(job: FakeContext, server: ScriptedServer, path: str = "/jobs/a") -> 
     [
         (response(b"User-agent: *\nDisallow: /jobs/a", kind="text/plain"), "disallows /jobs/a"),
         (response(b"User-agent: *\nDisallow: /", kind="text/plain"), "disallows /jobs/a"),
+        (response(b"\xef\xbb\xbfUser-agent: *\nDisallow: /", kind="text/plain"),
+         "disallows /jobs/a"),
         (response(b"User-agent: *\nDisallow: /*/a$", kind="text/plain"), "disallows /jobs/a"),
         (response(b"User-agent: QNTX\nDisallow: /\n\nUser-agent: *\nAllow: /", kind="text/plain"),
          "disallows /jobs/a"),

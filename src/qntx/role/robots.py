@@ -94,7 +94,7 @@ class Robots:
             return _Copy("closed", now, str(error))
         except FetchError as error:
             return _Copy("free", now, f"none that can be used ({error}), everything may be read")
-        text = page.body.decode("utf-8", "replace")[:MAX_CHARS]
+        text = page.body.decode("utf-8-sig", "replace")[:MAX_CHARS]
         return _Copy("rules", now, f"{len(text):,} characters of rules", text)
 
     def _keep_pace(self, url: WebUrl, rules: Protego | None) -> None:
