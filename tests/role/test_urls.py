@@ -111,7 +111,15 @@ def test_where_redirects_lead(location: str, target: str) -> None:
 
 @pytest.mark.parametrize(
     "location",
-    ["file:///etc/passwd", "gopher://x/", "http://u:p@x/", "//u@x/", "http://x\\y/", "http://a b/"],
+    [
+        "http://[x",
+        "file:///etc/passwd",
+        "gopher://x/",
+        "http://u:p@x/",
+        "//u@x/",
+        "http://x\\y/",
+        "http://a b/",
+    ],
 )
 def test_redirects_that_are_refused(location: str) -> None:
     with pytest.raises(FetchError):

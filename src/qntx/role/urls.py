@@ -85,7 +85,13 @@ def follow(base: WebUrl, location: str) -> WebUrl:
     """
     _refuse_user_info(location)
     _check_characters(location)
-    target = parse(urljoin(str(base), location))
+    try:
+        joined = urljoin(str(base), location)
+    except ValueError as error:
+        raise FetchError(
+            f"cannot fetch {base}: it redirects to {location!r}, which is no address ({error})"
+        ) from None
+    target = parse(joined)
     if base.scheme == "https" and target.scheme == "http":
         raise FetchError(f"cannot fetch {base}: it redirects from https to plain {target}")
     return target
