@@ -114,6 +114,7 @@ def test_a_single_posting_lists_itself() -> None:
     [
         ("/jobs/data-engineer", "Data Engineer"),
         ("data-engineer", "x"),
+        ("/jobs/data engineer?place=New York", "Data Engineer"),
         ("/en/careers/job/4711/data-engineer", "Data Engineer"),
         ("/stellenangebote/lagerist-4711.html", "Lagerist"),
         ("/karriere/stelle/disponent", "Disponent"),

@@ -23,9 +23,10 @@ def canonical(base: WebUrl, href: str) -> WebUrl:
     Where *href* on the page *base* leads, in one spelling.
 
     Without fragment, dot segments, tracking parameters and needless escapes; the order of the
-    parameters that are left is kept. Raises FetchError when it is no web address.
+    parameters that are left is kept. Raises FetchError or ValueError when it is no web address.
     """
-    url = parse(urljoin(str(base), href.strip()))
+    # A blank within is an escape that its author left to the browser.
+    url = parse(urljoin(str(base), href.strip().replace(" ", "%20")))
     path, _, query = url.target.partition("?")
     path = re.sub(r";jsessionid=[^/;]*", "", path, flags=re.IGNORECASE)
     kept = [part for part in query.split("&") if part and not _TRACKING.fullmatch(part)]
