@@ -418,3 +418,12 @@ def test_control_of_a_job_that_is_over_is_a_conflict(bench: Bench) -> None:
     for move in ("cancel", "pause", "resume", "retry"):
         with pytest.raises(IllegalTransition, match=job_id):
             getattr(bench.queue, move)(job_id)
+
+
+def test_a_delay_goes_on_while_a_job_is_paused(bench: Bench) -> None:
+    later = bench.enqueue(delay_s=3600)
+    due_at = bench.store.jobs.get(later).next_attempt_at
+    bench.queue.pause(later)
+    bench.queue.resume(later)
+    assert bench.claim() == []
+    assert bench.store.jobs.get(later).next_attempt_at == due_at

@@ -302,9 +302,9 @@ class QueueMachine(RuleBasedStateMachine):
             return
         call(job_id)
         if move in ("resume", "retry"):
-            job.status, job.due_us, job.waiting, job.crashes, job.stop = (
-                "queued", self.now, False, 0, None,
-            )  # fmt: skip
+            job.status, job.waiting, job.crashes, job.stop = "queued", False, 0, None
+            if move == "retry":
+                job.due_us = self.now
             return
         self.stop(job_id, move)
         if move == "cancel":

@@ -167,11 +167,15 @@ class JobQueue:
         return status
 
     def resume(self, job_id: str) -> str:
-        """Put a paused job back on the queue. Raises NotFound or IllegalTransition."""
+        """Put a paused job back on the queue, its delay kept. Raises as :meth:`retry`."""
         return self._requeue(job_id, {JobStatus.PAUSED})
 
     def retry(self, job_id: str) -> str:
-        """Put a failed or cancelled job back on the queue; its checkpoint stays."""
+        """
+        Put a failed or cancelled job back on the queue; its checkpoint stays.
+
+        Raises NotFound or IllegalTransition.
+        """
         return self._requeue(job_id, {JobStatus.FAILED, JobStatus.CANCELLED})
 
     def stop_requests(self) -> list[tuple[str, str]]:
@@ -244,7 +248,8 @@ class JobQueue:
                 )
             self._check_door(job_id, "retry")
             self._db.execute(
-                "UPDATE async_ix_jobs SET status = 'queued', next_attempt_at = NULL,"
+                "UPDATE async_ix_jobs SET status = 'queued',"
+                " next_attempt_at = iif(status = 'paused', next_attempt_at, NULL),"
                 " pulse_state = NULL, stop_request = NULL, completed_at = NULL, crash_count = 0,"
                 " updated_at = ? WHERE id = ? AND status = ?",
                 (iso(now_us()), job_id, str(status)),
