@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -324,6 +326,19 @@ def test_a_declared_payload_is_compared_as_it_is_kept(bench: Bench) -> None:
     apply(bench, ("a", "every 1h", {"text": "x", "sizes": (1, 2), "names": {3: "three"}}))
     done = apply(bench, ("a", "every 1h", {"text": "x", "sizes": (1, 2), "names": {3: "three"}}))
     assert (done.created, done.changed, done.withdrawn) == ([], [], [])
+
+
+def test_servers_that_start_at_once_declare_each_schedule_once(bench: Bench) -> None:
+    keys = [f"schedule {number}" for number in range(100)]
+    start = threading.Barrier(2)
+
+    def a_server(_: int) -> declared.Applied:
+        start.wait()
+        return apply(bench, *((key, "@daily", {}) for key in keys))
+
+    with ThreadPoolExecutor(2) as servers:
+        done = list(servers.map(a_server, range(2)))
+    assert sorted(done[0].created + done[1].created) == sorted(keys)
 
 
 def test_writes_are_all_or_nothing(bench: Bench) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from qntx.clock import now_us
-from qntx.errors import BadInput
+from qntx.errors import BadInput, Conflict, NotFound
 from qntx.model.schedule import (
     DeclaredSchedule,
     NewSchedule,
@@ -50,14 +51,16 @@ def apply(service: Schedules, declared: Iterable[DeclaredSchedule]) -> Applied:
     for key, new in wanted.items():
         before = kept.get(key)
         if before is None:
-            service.create(new, by=BY, declared_as=key)
-            done.created.append(key)
+            with suppress(Conflict):  # another server, started at the same time, was faster
+                service.create(new, by=BY, declared_as=key)
+                done.created.append(key)
         elif changes := _changes(service, before, new):
             _change(service, before, new, changes)
             done.changed.append(key)
     for key in kept.keys() - wanted.keys():
-        service.delete(kept[key].id, by=BY)
-        done.withdrawn.append(key)
+        with suppress(NotFound):
+            service.delete(kept[key].id, by=BY)
+            done.withdrawn.append(key)
     return done
 
 

@@ -9,7 +9,7 @@ import apsw
 import msgspec
 
 from qntx.clock import from_iso, iso
-from qntx.errors import BadInput, NotFound
+from qntx.errors import BadInput, Conflict, NotFound
 from qntx.model.firing import ON_TIME_US, SILENCE_US, Downtime
 from qntx.model.schedule import Schedule, ScheduleState, kept_timing
 from qntx.storage.sqlite.jobs import load_json, make_cursor, read_cursor
@@ -90,12 +90,22 @@ class ScheduleStore:
     # -- writing -------------------------------------------------------------------------------
 
     def insert(self, fields: dict[str, Any]) -> None:
-        """Add a schedule; *fields* are columns with their values."""
+        """
+        Add a schedule; *fields* are columns with their values.
+
+        Raises Conflict when the code has declared one of its key already.
+        """
         columns = ", ".join(fields)
         marks = ", ".join(f":{name}" for name in fields)
-        self._db.execute(
-            f"INSERT INTO scheduled_pulse_jobs({columns}) VALUES({marks})", _stored(fields)
-        )
+        try:
+            self._db.execute(
+                f"INSERT INTO scheduled_pulse_jobs({columns}) VALUES({marks})", _stored(fields)
+            )
+        except apsw.ConstraintError as error:
+            raise Conflict(
+                f"schedule {fields['id']} cannot be kept: {error} - another one of the key "
+                f"{fields.get('declared_as')!r} is there already"
+            ) from None
 
     def update(self, schedule_id: str, fields: dict[str, Any], now_us: int) -> None:
         """Change columns of a schedule."""
