@@ -39,6 +39,10 @@ class BadInput(QntxError):
     code = "bad_input"
 
 
+class NeverFires(BadInput):
+    """A schedule that has no instant left."""
+
+
 class FetchError(BadInput):
     """A URL or file could not be read."""
 

@@ -7,7 +7,7 @@ import functools
 import importlib.metadata
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -113,6 +113,33 @@ def test_the_faults_of_a_pydantic_payload_are_named_with_their_places(tmp_path: 
         BadInput, match=r"greater than or equal to 0 \(at number\).*\(at words\.1\)"
     ):
         app.enqueue("test.form", {"number": -1, "words": ["a", 2]})
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "wrong", "where"),
+    [
+        (Model | None, {"number": 1, "words": []}, {"number": -1}, "number"),
+        (Model | None, None, 7, "the top"),
+        (list[Model], [{"number": 1, "words": []}], [{"number": "x"}], "number"),
+    ],
+)
+def test_a_pydantic_model_within_another_type(
+    tmp_path: Path, kind: Any, payload: Any, wrong: Any, where: str
+) -> None:
+    app = App(home=tmp_path / "home", capture={"descriptors": False})
+    seen: list[Any] = []
+
+    def handler(ctx: qntx.JobContext, payload: Any) -> None:
+        seen.extend(payload if isinstance(payload, list) else [payload])
+
+    handler.__annotations__["payload"] = kind
+    app.handler("test.within")(handler)
+    job_id, outcome = app.run("test.within", payload)
+    assert (outcome.status, app.store.jobs.get(job_id).payload) == ("completed", payload)
+    assert all(one is None or isinstance(one, Model) for one in seen)
+    with pytest.raises(BadInput, match=rf"{where}\)") as caught:
+        app.enqueue("test.within", wrong)
+    assert "\n" not in str(caught.value)
 
 
 def for_a_type_checker(ctx: OnlyForTheTypeChecker, payload: Struct) -> int:  # type: ignore[name-defined] # noqa: F821
@@ -234,6 +261,23 @@ def test_a_class_without_run_is_refused_where_it_is_declared(tmp_path: Path) -> 
         @App(home=tmp_path).handler("test.nothing")
         class Nothing:
             pass
+
+
+def test_a_generator_is_refused_where_it_is_declared(tmp_path: Path) -> None:
+    app = App(home=tmp_path)
+
+    def generator(ctx: qntx.JobContext, payload: Any) -> Iterator[int]:
+        yield 1
+
+    async def async_generator(ctx: qntx.JobContext, payload: Any) -> AsyncIterator[int]:
+        yield 1
+
+    class Class:
+        run = generator
+
+    for code in (generator, async_generator, Class):
+        with pytest.raises(BadInput, match=r"'test\.yields' has a yield"):
+            app.handler("test.yields")(code)
 
 
 def test_names_and_aliases_are_unique_and_unknown_ones_are_refused(tmp_path: Path) -> None:

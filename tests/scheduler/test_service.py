@@ -298,6 +298,12 @@ def test_a_declared_instant_that_has_passed_is_left_alone(bench: Bench) -> None:
     assert (done.created, done.changed, done.withdrawn) == ([], [], [])
 
 
+def test_a_declared_instant_that_had_passed_before_it_was_ever_seen(bench: Bench) -> None:
+    done = apply(bench, ("old", iso(bench.clock.at_us - HOUR), {}), ("a", "every 1h", {}))
+    assert (done.over, done.created) == (["old"], ["a"])
+    assert [made.declared_as for made in bench.service.kept.page()[0]] == ["a"]
+
+
 def test_a_key_declared_twice(bench: Bench) -> None:
     with pytest.raises(BadInput, match="'a' is declared twice"):
         apply(bench, ("a", "1h", {}), ("a", "2h", {}))

@@ -88,11 +88,18 @@ def parse_ix(code: str) -> IxCommand:
         raise BadInput(f"ix {kind or ''}".rstrip() + " requires a URL - write ix URL")
     if len(rest) > 1:
         raise BadInput(f"unexpected argument: {rest[1][:80]} - give one URL after ix")
-    try:
-        urlsplit(rest[0])
-    except ValueError as error:
-        raise BadInput(f"{rest[0][:80]!r} is no address: {error} - check its spelling") from None
+    _check_address(rest[0])
     return IxCommand(target=rest[0], kind=kind, **flags)
+
+
+def _check_address(word: str) -> None:
+    """Refuse what can be no address of the web or of a file; raises BadInput."""
+    try:
+        scheme = urlsplit(word).scheme
+    except ValueError as error:
+        raise BadInput(f"{word[:80]!r} is no address: {error} - check its spelling") from None
+    if "://" in word and scheme not in ("http", "https", "file"):
+        raise BadInput(f"{word[:80]!r} is no address of the web - begin it with https://")
 
 
 def handler_of(command: IxCommand, registered: Names) -> str:

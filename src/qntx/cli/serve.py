@@ -41,7 +41,9 @@ def command(
     keeper = Keeper(settings, webhook_of(settings))
     with app.indexing():
         kept = Schedules(settings, app.store, app.request, app.registry)
-        declared.apply(kept, app.registry.schedules)
+        for key in declared.apply(kept, app.registry.schedules).over:
+            click.echo(f"schedule {key!r} is declared for a time that has passed: it will not fire",
+                       err=True)  # fmt: skip
         supervisor.start()
         ticker.start()
         keeper.start()

@@ -50,9 +50,7 @@ class Handler:
         if kind is None or _is_one(data, kind):
             return data
         try:
-            if hasattr(kind, "model_validate"):
-                return kind.model_validate(data)
-            return msgspec.convert(data, kind)
+            return msgspec.convert(data, kind, dec_hook=_validated)
         except (msgspec.ValidationError, ValueError) as error:
             raise BadInput(
                 f"the payload does not fit handler {self.name!r}: {_fault(error)} - "
@@ -67,11 +65,7 @@ class Handler:
         """
         payload = self.payload(data)
         try:
-            if hasattr(payload, "model_dump"):
-                # In the form that is read again: with aliases, without what is computed.
-                plain = payload.model_dump(mode="json", by_alias=True, round_trip=True)
-            else:
-                plain = msgspec.to_builtins(payload)
+            plain = msgspec.to_builtins(payload, enc_hook=_dumped)
             stored = msgspec.json.encode(plain)
         except (TypeError, ValueError, RecursionError) as error:
             raise BadInput(
@@ -200,18 +194,37 @@ def describe(
     kinds = (retry_on,) if isinstance(retry_on, type) else tuple(retry_on)
     policy = RetryPolicy(max_attempts, kinds, backoff or Backoff(), max_crashes)
     function = _method_of(code) if isinstance(code, type) else code
+    body = _code_of(function)
+    if inspect.isgeneratorfunction(body) or inspect.isasyncgenfunction(body):
+        raise BadInput(f"handler {name!r} has a yield: nothing would run it - return a result")
     return Handler(
         name, function, payload_type(function), tuple(aliases), policy, timeout_s, metered
     )
 
 
+def _validated(kind: Any, data: Any) -> Any:
+    """*data* as a pydantic model, wherever in a payload it stands."""
+    if hasattr(kind, "model_validate"):
+        return kind.model_validate(data)
+    raise TypeError(f"Expected `{getattr(kind, '__name__', kind)}`, got `{type(data).__name__}`")
+
+
+def _dumped(model: Any) -> Any:
+    """A pydantic model in the form that is read again: with aliases, without what is computed."""
+    if hasattr(model, "model_dump"):
+        return model.model_dump(mode="json", by_alias=True, round_trip=True)
+    raise TypeError(f"JSON has nothing like {type(model).__name__}")
+
+
 def _fault(error: Exception) -> str:
     """What does not fit, in one line; pydantic tells a story of several."""
-    errors = getattr(error, "errors", None)
+    errors = getattr(error.__cause__, "errors", None)
     if not callable(errors):
         return str(error)
+    _, _, place = str(error).partition(" - at `$.")
+    before = [place.rstrip("`")] if place else []
     return "; ".join(
-        f"{item['msg']} (at {'.'.join(str(part) for part in item['loc']) or 'the top'})"
+        f"{item['msg']} (at {'.'.join([*before, *map(str, item['loc'])]) or 'the top'})"
         for item in errors()[:5]
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from qntx.clock import now_us
-from qntx.errors import BadInput, Conflict, NotFound
+from qntx.errors import BadInput, Conflict, NeverFires, NotFound
 from qntx.model.schedule import (
     DeclaredSchedule,
     NewSchedule,
@@ -32,6 +32,8 @@ class Applied:
     created: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     withdrawn: list[str] = field(default_factory=list)
+    #: Of times that had passed when the schedule was first seen: not kept, they never fire.
+    over: list[str] = field(default_factory=list)
 
 
 def apply(service: Schedules, declared: Iterable[DeclaredSchedule]) -> Applied:
@@ -52,8 +54,7 @@ def apply(service: Schedules, declared: Iterable[DeclaredSchedule]) -> Applied:
         before = kept.get(key)
         if before is None:
             with suppress(Conflict):  # another server, started at the same time, was faster
-                service.create(new, by=BY, declared_as=key)
-                done.created.append(key)
+                _create(service, key, new, done)
         elif changes := _changes(service, before, new):
             _change(service, before, new, changes)
             done.changed.append(key)
@@ -62,6 +63,15 @@ def apply(service: Schedules, declared: Iterable[DeclaredSchedule]) -> Applied:
             service.delete(kept[key].id, by=BY)
             done.withdrawn.append(key)
     return done
+
+
+def _create(service: Schedules, key: str, new: NewSchedule, done: Applied) -> None:
+    try:
+        service.create(new, by=BY, declared_as=key)
+    except NeverFires:  # code that is older than the database is no reason not to start
+        done.over.append(key)
+    else:
+        done.created.append(key)
 
 
 def _changes(service: Schedules, before: Schedule, new: NewSchedule) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from qntx.ats.ix import Names, handler_of, parse_ix, payload_of
 from qntx.capture.session import journal_of
 from qntx.clock import iso, now_us
 from qntx.config import Settings
-from qntx.errors import BadInput, Conflict, NotFound
+from qntx.errors import BadInput, Conflict, NeverFires, NotFound
 from qntx.journal.wake import Waker
 from qntx.model.ids import new_id
 from qntx.model.job import JobRequest
@@ -221,8 +221,8 @@ def _row(schedule_id: str, new: NewSchedule, timing: Timing, at_us: int) -> dict
     nominal_at, run_at = first_run(schedule_id, timing, at_us)
     by_hand = not (timing.every_s or timing.cron or timing.at_us)
     if nominal_at is None and not by_hand:
-        raise BadInput(f"it would never fire: {timing.describe()} has no instant left - give a "
-                       "later time, or end_at a later one")  # fmt: skip
+        raise NeverFires(f"it would never fire: {timing.describe()} has no instant left - give a "
+                         "later time, or end_at a later one")  # fmt: skip
     return {
         "id": schedule_id, "name": new.name, "ats_code": new.ats_code.strip(),
         "source_url": _source_of(new), "interval_seconds": timing.every_s or 0,
