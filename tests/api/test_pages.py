@@ -98,7 +98,9 @@ def test_an_address_that_is_none_shows_people_the_page(fresh: App, built: Path) 
     ("path", "page"),
     [("/", True), ("/jobs", True), ("/jobs/JB_1", True), ("/search", True), ("/x", True),
      ("/api", False), ("/api/pulse/jobs", False), ("/jobs/JB_1/logs", False), ("/healthz", False),
-     ("/readyz", False), ("/openapi.json", False), ("/assets/app.js", False)],
+     ("/readyz", False), ("/openapi.json", False), ("/assets/app.js", False),
+     ("/jobs/JB_1/", True), ("//jobs//JB_1//logs/", False), ("//api/pulse/jobs", False),
+     ("/metrics/", False), ("///openapi.json//", False), ("/executions/PX_1/logs//", False)],
 )  # fmt: skip
 def test_what_is_a_page(path: str, page: bool) -> None:
     assert pages.is_page(path) is page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from typing import Any
 
@@ -201,6 +202,22 @@ def test_always_needs_the_token_for_everything_but_pages(tmp_path: Any) -> None:
             assert client.get(path).status_code == 200
         assert "qntx-token" not in client.get("/").text
         assert client.get("/api/pulse/system", headers=AUTH).json()["auth"] == "always"
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["{}", "/{}", "{}/", "/{}//", "{}%2f", "/%2f{}"],
+    ids=["none", "in front", "behind", "many", "encoded behind", "encoded in front"],
+)
+def test_slashes_lead_around_no_guard(tmp_path: Any, written: str) -> None:
+    app = make_app(tmp_path / "home", auth="always")
+    with serving(app) as (server, client):
+        described = client.get("/openapi.json", headers=AUTH).json()["paths"]
+        for path in ["/openapi.json", *(p for p in described if "get" in described[p])]:
+            address = written.format(re.sub(r"{\w+}", "JB_1", path))
+            answer = raw(server, f"GET {address} HTTP/1.1\r\nHost: localhost:{{port}}\r\n\r\n")
+            expected = (b"200",) if path == "/healthz" else (b"401", b"429")
+            assert answer.split(b" ")[1] in expected, (address, answer)
 
 
 def test_an_address_that_others_reach_needs_the_token_always(fresh: App) -> None:

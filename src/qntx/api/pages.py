@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from litestar import Request, Response, get
 from litestar.params import PathParameter
+from litestar.utils import normalize_path
 
 import qntx
 from qntx.api.security.hosts import AllowedHosts
@@ -44,12 +45,18 @@ _DATA = re.compile(
 
 
 def is_page(path: str) -> bool:
-    """Whether *path* is answered with a page for people, which holds no data of its own."""
-    return _DATA.match(path) is None
+    """
+    Whether *path* is answered with a page for people, which holds no data of its own.
+
+    It is judged as the router reads it, for whom ``//api/`` and ``/jobs/JB_1/logs/`` are the same
+    as without the slashes.
+    """
+    return _DATA.match(normalize_path(path)) is None
 
 
 def is_public(path: str) -> bool:
     """Whether *path* holds nothing that needs a token: pages, their files, the sign of life."""
+    path = normalize_path(path)
     return path == "/healthz" or path.startswith("/assets/") or is_page(path)
 
 
