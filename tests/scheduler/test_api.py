@@ -149,7 +149,9 @@ def test_executions(client: httpx2.Client, bench: Bench) -> None:
     assert client.get("/api/pulse/executions").json()["total"] == 5
     one = client.get(f"/api/pulse/executions/{running[0]['id']}").json()
     assert one == running[0]
-    rows = list(csv.DictReader(io.StringIO(client.get(f"{where}.csv").text)))
+    table = client.get(f"{where}.csv")
+    assert table.headers["content-type"] == "text/csv; charset=utf-8"
+    rows = list(csv.DictReader(io.StringIO(table.text)))
     assert [row["status"] for row in rows] == ["skipped"] * 4 + ["running"]
     exported = client.get(f"{where}.json", params={"status": "skipped"}).json()
     assert len(exported) == 4

@@ -80,7 +80,7 @@ def list_schedule_executions(
      tags=["executions"], summary="Download as CSV", responses=documented(404))  # fmt: skip
 def download_csv(server: Server, schedule_id: ScheduleId, status: Status = None) -> Stream:
     """Every execution as a row; what a spreadsheet would take for a formula is quoted."""
-    return _download(server, schedule_id, status, csv_rows, "text/csv; charset=utf-8", "csv")
+    return _download(server, schedule_id, status, csv_rows, "text/csv", "csv")
 
 
 @get("/api/pulse/schedules/{schedule_id:str}/executions.json", sync_to_thread=True,

@@ -11,7 +11,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from qntx.api.context import Server, ServerContext
@@ -21,6 +21,8 @@ from qntx.maintenance.backlog import backlog
 from qntx.maintenance.size_watch import measure
 
 PLAIN = "text/plain"
+#: The charset is added to it, as to every text: Prometheus takes none that is there twice.
+EXPOSITION = "text/plain; version=0.0.4"
 METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"})
 #: Totals over all attempts are read again after so long, seconds.
 TOTALS_S = 10.0
@@ -126,7 +128,7 @@ def _counter(name: str, about: str, value: float) -> Metric:
                                   description="Prometheus text."), **documented()})  # fmt: skip
 def metrics(server: Server) -> Response[bytes]:
     """Jobs, lines, indexer, sizes, workers and requests; needs the token only with auth=always."""
-    return Response(generate_latest(server.metrics), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+    return Response(generate_latest(server.metrics), media_type=EXPOSITION)
 
 
 def measured(app: ASGIApp, context: ServerContext) -> ASGIApp:
