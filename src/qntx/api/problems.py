@@ -185,7 +185,12 @@ def _framework(
     if status == 404 and (page := fallback(request)) is not None:
         return page
     details = error.extra if isinstance(error.extra, list | dict) and error.extra else None
-    headers = {k: v for k, v in (error.headers or {}).items() if k.lower() == "allow"}
+    # What GET answers, HEAD does, too.
+    headers = {
+        k: v.replace("GET", "GET, HEAD")
+        for k, v in (error.headers or {}).items()
+        if k.lower() == "allow"
+    }
     code = _CODES.get(status, "bad_input")
     return _answer(request, status, code, _sentence(request, status, error), details, headers)
 

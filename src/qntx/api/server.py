@@ -41,6 +41,7 @@ from qntx.api import (
 )
 from qntx.api.context import ServerContext, WorkersInfo
 from qntx.api.filters import log_filter
+from qntx.api.head import Heads
 from qntx.api.listening import listen
 from qntx.api.metrics import measured
 from qntx.api.security.access import Mode
@@ -63,7 +64,8 @@ MAX_HEAD_BYTES = 64 << 10
 _DESCRIPTION = """
 Everything that jobs said, as JSON. Times are RFC 3339 in UTC with microseconds, ids are opaque.
 A request that changes something needs the header `Authorization: Bearer <token>` (`qntx token`
-prints it). Errors have one shape: `{"error": {"code", "message", "details", "request_id"}}`.
+prints it). HEAD is answered wherever GET is. Errors have one shape:
+`{"error": {"code", "message", "details", "request_id"}}`.
 """
 
 
@@ -95,8 +97,7 @@ def create_api(
     api = Litestar(
         route_handlers=[
             *jobs.ROUTES, *actions.ROUTES, *logs.ROUTES, *search.ROUTES, *stream.ROUTES,
-            *events.ROUTES,
-            *recruiting.ROUTES,
+            *events.ROUTES, *recruiting.ROUTES,
             *system.ROUTES, *schedules.ROUTES, *executions.ROUTES, *retention.ROUTES,
             *login.ROUTES, *metrics.ROUTES, *static_pages.ROUTES,
             _openapi, *ui.routes(),
@@ -115,7 +116,8 @@ def create_api(
     # The framework would serve the description below a path of its own, with its own errors.
     api.plugins.get(OpenAPIPlugin)._openapi_config = _openapi_config()
     policy = Policy(allowed, sessions, mode, pages.is_page, pages.is_public)
-    api.asgi_handler = measured(guarded(api.asgi_handler, policy, guards or Guards()), context)
+    answers = guarded(Heads(api.asgi_handler), policy, guards or Guards())
+    api.asgi_handler = measured(answers, context)
     return api
 
 
