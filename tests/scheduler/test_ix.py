@@ -85,6 +85,12 @@ def test_the_handler_is_judged_by_the_address(code: str, handler: str) -> None:
     assert handler_of(parse_ix(code), BOTH) == handler
 
 
+@pytest.mark.parametrize("code", ["ix http://[::1", "ix jd http://a]/jobs"])
+def test_an_address_that_is_none_is_refused(code: str) -> None:
+    with pytest.raises(BadInput, match=r"is no URL: .* - correct it"):
+        handler_of(parse_ix(code), BOTH)
+
+
 def test_without_a_scraper_an_address_is_a_job_description() -> None:
     command = parse_ix("ix https://a.example/jobs --since last_run")
     handler = handler_of(command, {"role.jd-ingestion"})

@@ -107,11 +107,15 @@ def handler_of(command: IxCommand, registered: Names) -> str:
     The handler for *command*.
 
     An address alone is a listing if its path ends in a word such as ``jobs``, and a handler for
-    listings is among those *registered*; otherwise it is one job description.
+    listings is among those *registered*; otherwise it is one job description. Raises BadInput for
+    an address that is none.
     """
+    try:
+        path = urlsplit(command.target).path.rstrip("/").lower()
+    except ValueError as error:  # brackets that hold no IPv6 address
+        raise BadInput(f"{command.target[:80]!r} is no URL: {error} - correct it") from None
     if command.kind is not None:
         return _KINDS[command.kind]
-    path = urlsplit(command.target).path.rstrip("/").lower()
     if path.rpartition("/")[2] in _LISTINGS and VACANCIES_HANDLER in registered:
         return VACANCIES_HANDLER
     return JD_HANDLER
