@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import tomllib
 from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,6 +26,7 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+from pydantic_settings.exceptions import SettingsError
 
 from qntx.errors import BadInput
 
@@ -74,8 +77,8 @@ class ServerSettings(BaseModel):
     """Where the HTTP server listens."""
 
     host: str = "127.0.0.1"
-    port: int = 8820
-    workers: int = 1
+    port: int = Field(default=8820, ge=0, le=65_535)
+    workers: int = Field(default=1, ge=0, le=256)
     #: A worker is replaced after so many jobs, or when it has grown to so many MiB.
     worker_max_jobs: int = Field(default=10_000, ge=1)
     worker_max_mib: int = Field(default=512, ge=16)
@@ -235,7 +238,7 @@ def load(**overrides: Any) -> Settings:
     """
     The settings in force, with *overrides* on top; the data directory is made absolute.
 
-    Raises BadInput with the name of the setting that cannot be used.
+    Raises BadInput with the name of the setting that cannot be used, or what is wrong in qntx.toml.
     """
     try:
         settings = Settings(**{k: v for k, v in overrides.items() if v is not None})
@@ -249,5 +252,22 @@ def load(**overrides: Any) -> Settings:
             f"setting {name!r} cannot be used: {reason} - correct it in qntx.toml or in "
             f"QNTX_{place}"
         ) from None
+    except SettingsError as error:
+        raise BadInput(_no_json(error)) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise BadInput(
+            f"{os.path.abspath('qntx.toml')} cannot be read as TOML: {error} - correct it there"
+        ) from None
     settings.home = Path(os.path.abspath(settings.home.expanduser()))
     return settings
+
+
+def _no_json(error: SettingsError) -> str:
+    """What is said of a setting in the environment that should be JSON, and is none."""
+    field = re.search(r'field "(\w+)"', str(error))
+    prefix = f"QNTX_{field[1] if field else ''}".upper()
+    names = [name for name in sorted(os.environ) if name.upper().startswith(prefix)]
+    return (
+        f"{' or '.join(names)} in the environment cannot be used: it is no JSON"
+        f' ({error.__cause__}) - write lists as ["a", "b"] and groups as {{"name": "value"}}'
+    )

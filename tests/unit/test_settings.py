@@ -1,4 +1,4 @@
-"""Which modules with handlers are loaded, however they are named."""
+"""Which modules with handlers are loaded, and what is said of settings that cannot be used."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from qntx.config import load
+from qntx.errors import BadInput
 
 
 @pytest.mark.parametrize(
@@ -43,3 +44,32 @@ def test_modules_by_the_command_line_lie_where_one_is(tmp_path: Path) -> None:
     assert wrong.returncode == 1
     assert b"'shop_jbos' cannot be imported" in wrong.stderr
     assert b"Traceback" not in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("QNTX_RETENTION__RULES", "7 days", "QNTX_RETENTION__RULES in the environment cannot be"),
+        ("QNTX_SERVER__ALLOWED_HOSTS", "a,b", "it is no JSON (Expecting value: line 1 column 1"),
+        ("QNTX_SERVER", "x", 'write lists as ["a", "b"] and groups as {"name": "value"}'),
+        ("QNTX_SERVER__PORT", "99999", "setting 'server.port' cannot be used"),
+        ("QNTX_SERVER__WORKERS", "-1", "setting 'server.workers' cannot be used"),
+    ],
+)
+def test_what_the_environment_gets_wrong_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(BadInput) as caught:
+        load()
+    assert sentence in caught.value.message
+
+
+@pytest.mark.parametrize("text", [b"x = [", b"\xff\xfe", b"[server]\nport = 1\nport = 2"])
+def test_a_file_that_is_no_toml_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: bytes
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "qntx.toml").write_bytes(text)
+    with pytest.raises(BadInput, match=r"qntx\.toml cannot be read as TOML: .* - correct it there"):
+        load()
