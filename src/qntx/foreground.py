@@ -31,6 +31,7 @@ from qntx.runtime.outcome import Outcome, failure
 
 #: Seconds that a cancelled command gets to end by itself.
 GRACE_S = 10.0
+NOT_FOUND = "command_not_found"
 
 
 class Captured(LogCapturingEmitter):
@@ -78,20 +79,27 @@ def run_command(app: App, command: Sequence[str], *, name: str, on_start: Any = 
     A printed line ``::stage:: name`` or ``::task:: id`` switches the stage or task. Returns the
     command's exit code (128 + signal number when a signal ended it, 127 when there is none).
     """
-    job = Claimed(id=new_id("JB"), handler_name=name, source="", payload=None, attempt=1)
+    job = Claimed(id=new_id("JB"), handler_name=_text(name), source="", payload=None, attempt=1)
     with app.indexing():
         active = _active(app, job)
         if on_start is not None:
             on_start(job.id)
         with capturing(active, app.settings.capture):
-            shown = _masked(command)
+            shown = _masked([_text(word) for word in command])
             source, payload = " ".join(shown), {"command": shown}
             job = msgspec.structs.replace(job, source=source, payload=payload)
             _begin(active, job, "command")
             code, outcome = _child(active, command, app.settings.database)
         end_attempt(active, outcome)
         app.settle(job.id)
+    if outcome.error_type == NOT_FOUND:
+        print(f"qntx: {outcome.error}", file=sys.stderr)
     return code
+
+
+def _text(word: str) -> str:
+    """A word of a command line as it is kept: bytes of it that are not UTF-8 are escaped."""
+    return os.fsencode(word).decode("utf-8", "backslashreplace")
 
 
 def _masked(command: Sequence[str]) -> list[str]:
@@ -118,7 +126,7 @@ def _child(active: ActiveRun, command: Sequence[str], database: Path) -> tuple[i
         children.settle(active, active.root, spools)
         text = f"cannot run {command[0]!r}: {error.strerror} - check the name and the PATH"
         lines.put(active, active.root, ERROR, active.journal.origin("system"), text)
-        return 127, Outcome("failed", error=text, error_type="command_not_found")
+        return 127, Outcome("failed", error=text, error_type=NOT_FOUND)
     wishes: list[str] = []
     with _forwarding(child), heeding(database, active.run.job_id, _ending(child, wishes)):
         code = child.wait()

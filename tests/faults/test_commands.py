@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import random
 import signal
@@ -113,11 +114,26 @@ def test_exit_codes_are_kept(tmp_path: Path) -> None:
     assert run(home, "sh", "-c", "echo a; exit 7").returncode == 7
     assert run(home, "sh", "-c", "kill -9 $$").returncode == 137
     assert run(home, "sh", "-c", "kill -40 $$").returncode == 168
-    assert run(home, "/no/such/command").returncode == 127
+    missing = run(home, "/no/such/command")
+    assert missing.returncode == 127
+    assert b"qntx: cannot run '/no/such/command': No such file or directory" in missing.stderr
     with stored(home) as store:
         statuses = [store.status(job)[0] for job in store.jobs]
         assert statuses == ["completed", "failed", "failed", "failed", "failed"]
         assert all(store.receipt(job).complete for job in store.jobs)
+
+
+def test_file_names_need_not_be_utf8(tmp_path: Path) -> None:
+    """Latin-1 names of old archives and the like: the command gets them byte for byte."""
+    home, name = tmp_path / "home", os.fsdecode(b"caf\xe9")
+    done = run(home, "printf", "%s", name)
+    assert (done.returncode, done.stdout) == (0, b"caf\xe9"), done.stderr
+    shown = subprocess.run(
+        [sys.executable, "-m", "qntx.cli", "--home", str(home), "jobs", "--json"],
+        capture_output=True, check=True,
+    )  # fmt: skip
+    (job,) = json.loads(shown.stdout)["jobs"]
+    assert job["source"] == "printf %s caf\\xe9"
 
 
 def test_lines_switch_stage_and_task(tmp_path: Path) -> None:
