@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import io
 import os
 import sys
 from typing import Any
@@ -70,8 +72,23 @@ class _Lazy(click.Group):
         try:
             return super().invoke(ctx)
         except QntxError as error:
-            click.echo(f"error: {error.message}", err=True)
-            ctx.exit(1)
+            sentence = error.message
+        except UnicodeEncodeError as error:
+            sentence = _no_text(error)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # whoever read has enough: click ends without a word
+            sentence = f"{error} - look at the path, who may use it, and the space on its disk"
+        click.echo(f"error: {sentence}", err=True)
+        raise click.exceptions.Exit(1)
+
+
+def _no_text(error: UnicodeEncodeError) -> str:
+    """What is said of an argument that is not UTF-8, which Python holds as lone surrogates."""
+    if not 0xDC80 <= ord(error.object[error.start]) <= 0xDCFF:
+        raise error
+    shown = os.fsencode(error.object[:80]).decode("utf-8", "backslashreplace")
+    return f"'{shown}' is no UTF-8, as all that is kept or looked for - write it in UTF-8"
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
@@ -89,6 +106,9 @@ def main(ctx: click.Context, home: str | None, app: tuple[str, ...]) -> None:
     """QNTX Pulse: background jobs in which every run explains itself."""
     if sys.platform == "win32":
         raise click.ClickException("qntx does not support Windows yet - use Linux, macOS or WSL")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal or a pipe that knows few characters gets the others as escapes.
+        sys.stdout.reconfigure(errors="backslashreplace")
     if (here := os.getcwd()) not in sys.path:
         sys.path.append(here)  # where people keep the modules that they name
     ctx.obj = {"home": home, "app": list(app) or None}

@@ -23,7 +23,7 @@ FOLLOW_S = 0.05
 @click.argument("job_id")
 @click.option("--stage", help="Only this stage.")
 @click.option("--task", help="Only this task.")
-@click.option("--attempt", type=int, help="Only this attempt.")
+@click.option("--attempt", type=click.IntRange(1, (1 << 31) - 1), help="Only this attempt.")
 @click.option("--text", help="Only lines that hold this text.")
 @line_options
 @click.option("--around", type=click.IntRange(0, (1 << 32) - 1), metavar="N",

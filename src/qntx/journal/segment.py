@@ -25,10 +25,17 @@ def private_folder(folder: Path) -> None:
     # Without pathlib's "exist_ok" and os.makedirs, which take exceptions that a signal handler
     # throws for an answer.
     try:
-        os.mkdir(folder, 0o700)
+        _make_folder(folder)
     except FileNotFoundError:
+        if folder.parent == folder:
+            raise
         private_folder(folder.parent)
-        private_folder(folder)
+        _make_folder(folder)  # not there for another reason: nothing can be made in /proc
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        os.mkdir(folder, 0o700)
     except FileExistsError:
         if not stat.S_ISDIR(os.stat(folder).st_mode):
             raise
