@@ -164,7 +164,8 @@ def test_logs_of_an_execution_are_those_of_its_job(client: httpx2.Client, bench:
     bench.catch_up_with_the_wall()
     bench.tick()
     bench.tick(MINUTE)
-    first, second = bench.executions(bench.service.kept.get(made["id"]))
+    bench.tick(MINUTE)
+    first, second, third = bench.executions(bench.service.kept.get(made["id"]))
     bench.said(made["id"])
     for path in (f"/executions/{first.id}/logs", f"/api/pulse/executions/{first.id}/logs"):
         page = client.get(path).json()
@@ -174,8 +175,16 @@ def test_logs_of_an_execution_are_those_of_its_job(client: httpx2.Client, bench:
     skipped = client.get(f"/executions/{second.id}/logs").json()
     assert [line["level"] for line in skipped["logs"]] == ["warn"]
     assert "overlap with" in skipped["logs"][0]["message"]
+    assert skipped["total_count"] == 1
+    # A filter narrows these lines, and leads to none about another execution.
+    for query, one in (({"q": "OVERLAP"}, third), ({"q": "o.erlap", "regex": "true"}, second)):
+        found = client.get(f"/executions/{one.id}/logs", params=query).json()
+        assert [one.id in line["message"] for line in found["logs"]] == [True]
+        assert found["total_count"] == 1
+    nothing = client.get(f"/executions/{second.id}/logs", params={"q": third.id}).json()
+    assert (nothing["logs"], nothing["total_count"]) == ([], 0)
     decisions = client.get(f"{BASE}/{made['id']}/logs").json()
-    assert decisions["total_count"] == 3
+    assert decisions["total_count"] == 4
 
 
 def test_rerun(client: httpx2.Client, bench: Bench) -> None:

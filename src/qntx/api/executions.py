@@ -121,7 +121,7 @@ def get_execution_logs(
         log = execution.async_job_id
         if log is None:
             log = execution.scheduled_job_id
-            wanted = msgspec.structs.replace(wanted, text=wanted.text or execution.id)
+            wanted = msgspec.structs.replace(wanted, naming=execution.id)
         return lines_of(store, log, wanted, limit, after, before)
 
 

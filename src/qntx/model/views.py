@@ -274,6 +274,8 @@ class LogFilter(msgspec.Struct, frozen=True, kw_only=True):
     case: bool = False
     #: *text* is an RE2 pattern.
     regex: bool = False
+    #: An id that messages name, whatever else they have to hold; of lines that are short texts.
+    naming: str | None = None
 
     @property
     def needle(self) -> Needle | None:

@@ -58,6 +58,9 @@ def lines_where(wanted: LogFilter) -> tuple[str, dict[str, Any]]:
         values["until"] = wanted.until_us
     if wanted.needle is not None:
         where += " AND " + message_holds(wanted.needle, values)
+    if wanted.naming is not None:
+        where += " AND instr(l.message, :naming)"
+        values["naming"] = wanted.naming
     return where, values
 
 
@@ -130,7 +133,8 @@ def contexts_where(wanted: LogFilter) -> str:
 
 def only_contexts(wanted: LogFilter) -> bool:
     """Whether the counters of contexts can say how many lines fit (but for the level)."""
-    about_lines = (wanted.text, wanted.sources, wanted.logger, wanted.since_us, wanted.until_us)
+    about_lines = (wanted.text, wanted.sources, wanted.logger, wanted.since_us, wanted.until_us,
+                   wanted.naming)  # fmt: skip
     return all(value is None for value in about_lines)
 
 
