@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from contextlib import closing
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 import pytest
 
 from qntx.app import App
+from qntx.storage.migrate import open_database
+from tests.storing import Said, store
 
-from .kit import BODY, LEVELS, LONG, Data
+from .kit import BODY, LEVELS, LONG, Data, serving
 
 COUNTS = {"total", *LEVELS}
 RECEIPT = {"accepted", "stored", "lost", "complete", "redactions", "text"}
@@ -204,6 +209,43 @@ def test_lines_of_a_task_over_all_jobs(client: httpx2.Client, data: Data) -> Non
     assert [line["id"] for line in one_job["logs"]] == sorted(numbers)
     none = get(client, "/api/pulse/tasks/CN_1/logs", job_id=data.jobs["many"])
     assert (none["logs"], none["total_count"]) == ([], 0)
+
+
+def test_the_tree_names_what_can_be_asked_for(client: httpx2.Client, data: Data) -> None:
+    """Each task of the tree, also a stage's own, leads to as many lines as it says."""
+    for name in ("rich", "many"):
+        job_id = data.jobs[name]
+        stages = get(client, f"/api/pulse/jobs/{job_id}/stages")["stages"]
+        counts = Counter[str]()
+        for task in (task for stage in stages if stage["stage"] for task in stage["tasks"]):
+            counts[task["task_id"]] += task["log_count"]
+        for task_id, count in counts.items():
+            for query in ({"job_id": job_id}, {}):
+                page = get(client, f"/api/pulse/tasks/{task_id}/logs", **query)
+                assert page["total_count"] == len(page["logs"]) == count, task_id
+            filtered = get(client, f"/jobs/{job_id}/logs", task_id=task_id)
+            mine = get(client, f"/api/pulse/tasks/{task_id}/logs", job_id=job_id)
+            assert mine["logs"] == [{**line, "job_id": job_id} for line in filtered["logs"]]
+
+
+def test_a_task_may_be_called_anything(fresh: App) -> None:
+    names = [
+        "src/app.py",
+        "https://a.example//b?c=d#e",
+        "50%",
+        "a%2Fb",
+        "/",
+        "../..",
+        "é \x00+",
+        ";",
+    ]
+    with closing(open_database(fresh.settings.database)) as db:
+        store(db, "JB_1", [Said(name.encode(), stage="s", task=name) for name in names])
+    with serving(fresh) as (_, client):
+        for name in names:
+            page = get(client, f"/api/pulse/tasks/{quote(name, safe='')}/logs")
+            assert page["task_id"] == name
+            assert [line["message"] for line in page["logs"]] == [name]
 
 
 def test_lines_of_a_task_in_pages(client: httpx2.Client, data: Data) -> None:

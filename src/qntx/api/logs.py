@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
-from litestar import get
+from litestar import Request, get
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import PathParameter, QueryParameter
 from litestar.response import Stream
@@ -16,6 +16,7 @@ from qntx.api.filters import MAX_NAME, MAX_NUMBER, Wanted
 from qntx.api.jobs import Cursor, JobId
 from qntx.api.problems import documented
 from qntx.api.security.headers import SANDBOX
+from qntx.api.segments import named
 from qntx.errors import BadInput, NotFound
 from qntx.model.views import Histogram, LogPage, TaskLogPage
 from qntx.storage.sqlite import export, ndjson
@@ -100,7 +101,15 @@ def get_histogram(
      summary="Lines of a task", responses=documented())  # fmt: skip
 def get_task_logs(
     server: Server,
-    task_id: Annotated[str, PathParameter(max_length=MAX_NAME)],
+    request: Request[Any, Any, Any],
+    task_id: Annotated[
+        str,
+        PathParameter(
+            description="The task, or a stage for its lines that belong to no task; a slash in it "
+            "as %2F.",
+            max_length=MAX_NAME,
+        ),
+    ],
     job_id: Annotated[
         str | None, QueryParameter(description="Only of this job, then in order.", max_length=200)
     ] = None,
@@ -109,7 +118,7 @@ def get_task_logs(
 ) -> TaskLogPage:
     """Lines of a task over all jobs, the newest first; each says which job it belongs to."""
     with server.reading() as store:
-        return store.logs.task(task_id, job_id, limit, cursor)
+        return store.logs.task(named(request, task_id), job_id, limit, cursor)
 
 
 @get("/api/pulse/jobs/{job_id:str}/logs/{attempt:int}/{seq:int}/message", sync_to_thread=True,

@@ -50,6 +50,7 @@ from qntx.api.security.patience import MAX_CONNECTIONS, PatientProtocol
 from qntx.api.security.sessions import Sessions
 from qntx.api.security.stack import Guards, Policy, guarded
 from qntx.api.security.tokens import Token
+from qntx.api.segments import Segments
 from qntx.app import App
 from qntx.maintenance.keeper import Keeper
 
@@ -116,7 +117,7 @@ def create_api(
     # The framework would serve the description below a path of its own, with its own errors.
     api.plugins.get(OpenAPIPlugin)._openapi_config = _openapi_config()
     policy = Policy(allowed, sessions, mode, pages.is_page, pages.is_public)
-    answers = guarded(Heads(api.asgi_handler), policy, guards or Guards())
+    answers = guarded(Heads(Segments(api.asgi_handler)), policy, guards or Guards())
     api.asgi_handler = measured(answers, context)
     return api
 

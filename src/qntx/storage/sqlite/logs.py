@@ -25,7 +25,7 @@ from qntx.storage.sqlite.histogram import histogram
 from qntx.storage.sqlite.jobs import make_cursor, read_cursor
 from qntx.storage.sqlite.lines import SEQ_MASK, line_of, teach
 from qntx.storage.sqlite.outline import SELECT_CONTEXTS, outline
-from qntx.storage.sqlite.selection import Rows, Selection, of_task
+from qntx.storage.sqlite.selection import OF_TASK, Rows, Selection, of_task
 
 MAX_PAGE = 10_000
 
@@ -163,7 +163,7 @@ class LogStore:
             row[0]
             for row in self._db.execute(
                 f"SELECT {KEPT_LINES} FROM log_contexts c JOIN job_attempts a USING (run_key)"
-                " WHERE c.task_id = :task AND (:job IS NULL OR a.job_id = :job)",
+                f" WHERE {OF_TASK} AND (:job IS NULL OR a.job_id = :job)",
                 {"task": task_id, "job": job_id},
             )
         )

@@ -33,6 +33,9 @@ WITH RECURSIVE present(level) AS (
 SELECT level FROM present WHERE level IS NOT NULL
 """
 
+#: Contexts of a task, or of a stage of that name by itself.
+OF_TASK = "(c.task_id = :task OR (c.task_id IS NULL AND c.stage = :task))"
+
 #: (attempt, run key) of a job, in order.
 Runs: TypeAlias = list[tuple[int, int]]
 Rows: TypeAlias = list[tuple[Any, ...]]
@@ -168,7 +171,11 @@ class Selection:
 def of_task(
     db: apsw.Connection, task_id: str, job_id: str | None, after: int | None, limit: int
 ) -> Rows:
-    """Lines of a task after a place: over all jobs the newest first, or of one job in order."""
+    """
+    Lines of a task after a place: over all jobs the newest first, or of one job in order.
+
+    A stage's name stands for its lines that belong to no task, as in the filter.
+    """
     order = _order(job_id is None)
     low, high = 0, END
     if after is not None:
@@ -176,12 +183,12 @@ def of_task(
     runs = (
         "SELECT c.run_key, max(min(c.first_id), :low), min(max(c.last_id), :high)"
         " FROM log_contexts c JOIN job_attempts a USING (run_key)"
-        " WHERE c.task_id = :task AND (:job IS NULL OR a.job_id = :job)"
+        f" WHERE {OF_TASK} AND (:job IS NULL OR a.job_id = :job)"
         f" GROUP BY c.run_key ORDER BY c.run_key {order}"
     )
     sql = (
         f"{SELECT_LINE} WHERE l.id BETWEEN :low AND :high AND l.context_key IN"
-        " (SELECT context_key FROM log_contexts WHERE run_key = :run AND task_id = :task)"
+        f" (SELECT context_key FROM log_contexts c WHERE run_key = :run AND {OF_TASK})"
         f" ORDER BY l.id {order} LIMIT :limit"
     )
     rows: Rows = []
