@@ -82,7 +82,7 @@ def test_a_line_says_whose_it_is(client: httpx2.Client, data: Data) -> None:
 
 
 def test_filters_narrow_it(client: httpx2.Client, data: Data) -> None:
-    lines = found(client, q="stage")
+    lines, every = found(client, q="stage"), found(client, q="s")
     assert len(lines) > 2_000
     at = lines[1000]["timestamp"]
     for query, fits in [
@@ -90,6 +90,14 @@ def test_filters_narrow_it(client: httpx2.Client, data: Data) -> None:
         ({"level": "info,"}, lambda x: x["level"] == "info"),
         ({"source": "emitter,stdout"}, lambda x: x["source"] in ("emitter", "stdout")),
         ({"logger": "many.b"}, lambda x: x["logger"] == "many.b"),
+        ({"stage": "stage-1"}, lambda x: x["stage"] == "stage-1"),
+        ({"q": "s", "stage": ""}, lambda x: x["stage"] is None and "s" in x["message"].lower()),
+        ({"task_id": "task-3"}, lambda x: x["task_id"] == "task-3"),
+        ({"task_id": "stage-2"}, lambda x: x["task_id"] is None and x["stage"] == "stage-2"),
+        ({"q": "s", "task_id": "CN_1", "stage": "score"},
+         lambda x: x["task_id"] == "CN_1" and x["stage"] == "score"),
+        ({"stage": "fetch", "task_id": "task-3"}, lambda x: False),
+        ({"stage": "stage-1", "handler": "rich"}, lambda x: False),
         ({"handler": "rich"}, lambda x: x["job_id"] == data.jobs["rich"]),
         ({"since": at}, lambda x: x["timestamp"] >= at),
         ({"until": at}, lambda x: x["timestamp"] < at),
@@ -98,7 +106,12 @@ def test_filters_narrow_it(client: httpx2.Client, data: Data) -> None:
         ({"q": "of stage [02]$", "regex": "true"}, lambda x: x["message"][-10:] in
          ("of stage 0", "of stage 2")),
     ]:  # fmt: skip
-        assert keys(found(client, **{"q": "stage", **query})) == keys(list(filter(fits, lines)))
+        among = every if query.get("q") == "s" else lines
+        assert keys(found(client, **{"q": "stage", **query})) == keys(list(filter(fits, among)))
+        if not query.keys() & {"handler"}:
+            mine = client.get(f"/jobs/{data.jobs['many']}/logs", params={"q": "stage", **query})
+            many = [x for x in filter(fits, among) if x["job_id"] == data.jobs["many"]]
+            assert mine.json()["total_count"] == len(many), "as in the log of a job"
 
 
 @pytest.mark.parametrize(

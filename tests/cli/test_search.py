@@ -18,7 +18,8 @@ from tests.storing import Said, store
 def home(tmp_path: Path) -> Path:
     with closing(open_database(tmp_path / "qntx.db")) as db:
         for job in ("JB_1", "JB_2"):
-            lines = [Said(f"{job} took {n} ms \x1b]0;title\x07".encode(), 10 * n, logger="x.y")
+            lines = [Said(f"{job} took {n} ms \x1b]0;title\x07".encode(), 10 * n, logger="x.y",
+                          stage="s" if n > 2 else None, task="t" if n > 4 else None)
                      for n in range(1, 6)]  # fmt: skip
             store(db, job, lines)
     return tmp_path
@@ -50,6 +51,10 @@ def test_newest_first_and_by_run(home: Path) -> None:
          [("JB_2", 3), ("JB_1", 3)]),
         (["took", "--handler", "other"], []),
         (["took", "--since", "1h"], []),
+        (["jb_1", "--stage", "s"], [("JB_1", 5), ("JB_1", 4), ("JB_1", 3)]),
+        (["jb_1", "--stage", ""], [("JB_1", 2), ("JB_1", 1)]),
+        (["took", "--task", "t"], [("JB_2", 5), ("JB_1", 5)]),
+        (["jb_2", "--task", "s"], [("JB_2", 4), ("JB_2", 3)]),
     ],
 )  # fmt: skip
 def test_filters(home: Path, options: list[str], expected: list[tuple[str, int]]) -> None:

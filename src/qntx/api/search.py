@@ -11,7 +11,7 @@ from litestar.params import QueryParameter
 from litestar.types import Receive
 
 from qntx.api.context import Server, ServerContext
-from qntx.api.filters import Case, Level, Logger, Regex, Since, Source, Text, Until
+from qntx.api.filters import Case, Level, Logger, Regex, Since, Source, Stage, Task, Text, Until
 from qntx.api.jobs import Cursor
 from qntx.api.problems import documented
 from qntx.clock import monotonic_s
@@ -33,6 +33,8 @@ async def search_lines(
     server: Server,
     request: Request[Any, Any, Any],
     q: Text = None,
+    stage: Stage = None,
+    task_id: Task = None,
     level: Level = None,
     source: Source = None,
     logger: Logger = None,
@@ -58,8 +60,8 @@ async def search_lines(
     if not q:
         raise BadInput("q: the text to look for is missing (at character 1) - add ?q=text")
     wanted = parse_filter(
-        level=level, source=source, logger=logger, since=since, until=until, q=q, case=case,
-        regex=regex,
+        stage=stage, task_id=task_id, level=level, source=source, logger=logger, since=since,
+        until=until, q=q, case=case, regex=regex,
     )  # fmt: skip
     began, found = monotonic_s(), list[FoundLine]()
     gone = asyncio.create_task(_gone(request.receive))

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from qntx.model.views import LogFilter
 
 _OPTIONS = (
+    click.option("--stage", help='Only this stage; "" for what was said outside of any.'),
+    click.option("--task", "task_id", help="Only this task; a stage's name for its own lines."),
     click.option("--level", help="This level and above, or a list: warn,error."),
     click.option("--source", help="Where lines came from, or a list: stdout,stderr."),
     click.option("--logger", help='A logger and its children; "a.b." for the children alone.'),

@@ -21,8 +21,6 @@ FOLLOW_S = 0.05
 
 @click.command("logs")
 @click.argument("job_id")
-@click.option("--stage", help="Only this stage.")
-@click.option("--task", help="Only this task.")
 @click.option("--attempt", type=click.IntRange(1, (1 << 31) - 1), help="Only this attempt.")
 @click.option("--text", help="Only lines that hold this text.")
 @line_options
@@ -35,9 +33,8 @@ FOLLOW_S = 0.05
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.pass_context
 def command(
-    ctx: click.Context, /, job_id: str, stage: str | None, task: str | None, attempt: int | None,
-    text: str | None, around: int | None, limit: int, tree: bool, follow: bool, as_json: bool,
-    **words: Any,
+    ctx: click.Context, /, job_id: str, attempt: int | None, text: str | None, around: int | None,
+    limit: int, tree: bool, follow: bool, as_json: bool, **words: Any,
 ) -> None:  # fmt: skip
     """Show what the job JOB_ID said."""
     from rich.console import Console
@@ -47,7 +44,7 @@ def command(
 
     if around is not None and (tree or follow):
         raise BadInput("--around goes with neither --tree nor --follow - leave those out")
-    shown = filter_of(stage=stage, task_id=task, attempt=attempt, q=text, **words)
+    shown = filter_of(attempt=attempt, q=text, **words)
     app = App(settings_of(ctx))
     out = Console(highlight=False, soft_wrap=True)
     if tree:

@@ -33,11 +33,13 @@ JOIN log_origins o ON o.origin_key = l.origin_key
 """
 
 
-def lines_where(wanted: LogFilter) -> tuple[str, dict[str, Any]]:
-    """The condition on lines of one run between :low and :high."""
+def lines_where(wanted: LogFilter, *, of_run: bool = True) -> tuple[str, dict[str, Any]]:
+    """The condition on lines between :low and :high, of one run or (not *of_run*) of any."""
     where = "WHERE l.id >= :low AND l.id < :high"
     values: dict[str, Any] = {"stage": wanted.stage, "task": wanted.task_id}
-    if context := contexts_where(wanted):
+    if not of_run:
+        where += contexts_where(wanted, "c.")  # the context that each line is joined with
+    elif context := contexts_where(wanted):
         where += (
             " AND l.context_key IN (SELECT context_key FROM log_contexts"
             f" WHERE run_key = :run{context})"
@@ -119,15 +121,17 @@ def _search(text: str, kind: int) -> Any:
     return Needle(text, bool(kind & 1), bool(kind & 2)).pattern.search
 
 
-def contexts_where(wanted: LogFilter) -> str:
-    """The condition on contexts; :stage "" is what was said outside of any stage."""
+def contexts_where(wanted: LogFilter, of: str = "") -> str:
+    """The condition on contexts (table *of*); :stage "" is what was said outside of any stage."""
     where = ""
     if wanted.stage is not None:
-        where += " AND ifnull(stage, '') = :stage"
+        where += f" AND ifnull({of}stage, '') = :stage"
     if wanted.stage_only:
-        where += " AND task_id IS NULL"
+        where += f" AND {of}task_id IS NULL"
     if wanted.task_id is not None:
-        where += " AND (task_id = :task OR (task_id IS NULL AND ifnull(stage, '') = :task))"
+        where += (
+            f" AND ({of}task_id = :task OR ({of}task_id IS NULL AND ifnull({of}stage, '') = :task))"
+        )
     return where
 
 

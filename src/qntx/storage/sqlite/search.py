@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import apsw
@@ -12,7 +13,7 @@ from qntx.model.search import FoundLine, FoundPage, Indexed
 from qntx.model.views import LogFilter
 from qntx.storage.sqlite.candidates import END, Candidates
 from qntx.storage.sqlite.jobs import make_cursor, read_cursor
-from qntx.storage.sqlite.lines import SELECT_LINE, line_of, lines_where, teach
+from qntx.storage.sqlite.lines import SELECT_LINE, contexts_where, line_of, lines_where, teach
 
 MAX_PAGE = 1_000
 #: How long one call may look; its page then says where the next one goes on.
@@ -45,12 +46,11 @@ def search(
     """
     teach(connection)
     limit = max(1, min(limit, MAX_PAGE))
-    where, values = lines_where(wanted)
-    among = None
+    where, values = lines_where(wanted, of_run=False)
     if handler is not None:
         where += " AND j.handler_name = :handler"
         values["handler"] = handler
-        among = cache(partial(_is_of, connection, handler))
+    among = _among(connection, wanted, handler)
     sql = f"{_SELECT} {where} ORDER BY l.id DESC LIMIT :limit"
     high = END if cursor is None else read_cursor(cursor)
     deadline = monotonic_s() + PATIENCE_S
@@ -76,13 +76,23 @@ def search(
     )
 
 
-def _is_of(connection: apsw.Connection, handler: str, run_key: int) -> bool:
-    """Whether an attempt is of a job of *handler*."""
-    sql = (
-        "SELECT 1 FROM job_attempts a JOIN async_ix_jobs j ON j.id = a.job_id"
-        " WHERE a.run_key = ? AND j.handler_name = ?"
-    )
-    return any(connection.execute(sql, (run_key, handler)).fetchall())
+def _among(
+    connection: apsw.Connection, wanted: LogFilter, handler: str | None
+) -> Callable[[int], bool] | None:
+    """Whether the attempt of a key is of *handler* and has what is wanted of stages and tasks."""
+    conditions = []
+    if handler is not None:
+        conditions.append(
+            "EXISTS (SELECT 1 FROM job_attempts a JOIN async_ix_jobs j ON j.id = a.job_id"
+            " WHERE a.run_key = :run AND j.handler_name = :handler)"
+        )
+    if contexts := contexts_where(wanted):
+        conditions.append(f"EXISTS (SELECT 1 FROM log_contexts WHERE run_key = :run{contexts})")
+    if not conditions:
+        return None
+    sql = f"SELECT {' AND '.join(conditions)}"
+    values: dict[str, Any] = {"handler": handler, "stage": wanted.stage, "task": wanted.task_id}
+    return cache(lambda run_key: (1,) in connection.execute(sql, values | {"run": run_key}))
 
 
 def indexed(connection: apsw.Connection) -> Indexed:
