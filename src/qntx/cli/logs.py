@@ -28,13 +28,17 @@ FOLLOW_S = 0.05
               help="The lines around number N (of --attempt, or the newest).")  # fmt: skip
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000),
               help="How many lines around it.")  # fmt: skip
+@click.option("--histogram", is_flag=True, help="How many lines when, by level, as bars.")
+@click.option("--buckets", default=30, show_default=True, type=click.IntRange(1, 300),
+              help="How many bars at most.")  # fmt: skip
 @click.option("--tree", is_flag=True, help="As a tree: stage → task → lines.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until the job ends.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.pass_context
 def command(
     ctx: click.Context, /, job_id: str, attempt: int | None, text: str | None, around: int | None,
-    limit: int, tree: bool, follow: bool, as_json: bool, **words: Any,
+    limit: int, histogram: bool, buckets: int, tree: bool, follow: bool, as_json: bool,
+    **words: Any,
 ) -> None:  # fmt: skip
     """Show what the job JOB_ID said."""
     from rich.console import Console
@@ -42,12 +46,13 @@ def command(
     from qntx.app import App
     from qntx.cli import settings_of
 
-    if around is not None and (tree or follow):
-        raise BadInput("--around goes with neither --tree nor --follow - leave those out")
+    _check(around=around is not None, histogram=histogram, tree=tree, follow=follow, json=as_json)
     shown = filter_of(attempt=attempt, q=text, **words)
     app = App(settings_of(ctx))
     out = Console(highlight=False, soft_wrap=True)
-    if tree:
+    if histogram:
+        _histogram(app, out, job_id, shown, buckets, as_json)
+    elif tree:
         _tree(app, out, job_id, shown)
     elif around is not None:
         page = app.store.logs.page(job_id, shown, limit=limit, around=around)
@@ -56,6 +61,35 @@ def command(
         _lines(app, out, job_id, shown, as_json, follow)
     receipt = app.store.logs.receipt(job_id, attempt)
     click.echo(receipt.text, err=True)
+
+
+def _check(**given: bool) -> None:
+    """Raise BadInput for ways of showing lines that exclude each other."""
+    for one, others in _ALONE.items():
+        for other in others:
+            if given[one] and given[other]:
+                neither = " nor ".join(f"--{name}" for name in others)
+                raise BadInput(f"--{one} goes with neither {neither} - leave those out")
+
+
+_ALONE = {
+    "around": ("tree", "follow", "histogram"), "histogram": ("tree", "follow"),
+    "tree": ("follow", "json"),
+}  # fmt: skip
+
+
+def _histogram(
+    app: App, out: Console, job_id: str, wanted: LogFilter, buckets: int, as_json: bool
+) -> None:
+    import msgspec
+
+    from qntx.cli.histogram import print_histogram
+
+    found = app.store.logs.histogram(job_id, wanted, buckets)
+    if as_json:
+        click.echo(msgspec.json.encode(found).decode())
+    else:
+        print_histogram(out, found)
 
 
 def _lines(

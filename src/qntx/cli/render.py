@@ -58,7 +58,7 @@ def print_tree(
         head = Text()
         head.append(_mark(stage.status))
         head.append(safe(stage.stage or "(outside of any stage)"), style="bold")
-        head.append(f"  {_duration(stage.duration_ms)}, {_lines(stage.log_count)}", style="dim")
+        head.append(f"  {_duration(stage.duration_ms)}, {lines_text(stage.log_count)}", style="dim")
         console.print(head)
         for task in stage.tasks:
             key = (stage.stage, None if task.is_stage else task.task_id)
@@ -66,7 +66,7 @@ def print_tree(
             if not task.is_stage:
                 name = f" {task.name}" if task.name and task.name != task.task_id else ""
                 row = Text("  ").append(_mark(task.status)).append(safe(task.task_id + name))
-                row.append(f"  {_lines(task.log_count)}", style="dim")
+                row.append(f"  {lines_text(task.log_count)}", style="dim")
                 console.print(row)
                 indent = "    "
             for line in lines.get(key, ()):
@@ -151,5 +151,6 @@ def _duration(ms: int | None) -> str:
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {seconds % 60:.0f} s"
 
 
-def _lines(number: int) -> str:
+def lines_text(number: int) -> str:
+    """So many lines, in words."""
     return f"{number:,} line" + ("" if number == 1 else "s")
