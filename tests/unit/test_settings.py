@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from qntx.app import App
 from qntx.config import load
 from qntx.errors import BadInput
+from qntx.model.job import FINAL
+from tests.faults.kit import wait_until
 
 
 @pytest.mark.parametrize(
@@ -44,6 +48,29 @@ def test_modules_by_the_command_line_lie_where_one_is(tmp_path: Path) -> None:
     assert wrong.returncode == 1
     assert b"'shop_jbos' cannot be imported" in wrong.stderr
     assert b"Traceback" not in wrong.stderr
+
+
+@pytest.mark.parametrize("command", [["serve", "--port", "0"], ["worker"]], ids=" ".join)
+def test_workers_have_the_modules_of_the_command_line(tmp_path: Path, command: list[str]) -> None:
+    """As the README says it: qntx -A shop.jobs serve, and then jobs for its handlers."""
+    (tmp_path / "shop_jobs.py").write_text(
+        "import qntx\napp = qntx.App()\n@app.handler('shop.x')\ndef x(ctx, payload): return 7\n"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "QNTX_APP"}
+    home = tmp_path / "home"
+    qntx = [sys.executable, "-P", "-m", "qntx.cli", "--home", str(home), "-A", "shop_jobs"]
+    asked = subprocess.run(
+        [*qntx, "enqueue", "shop.x"], cwd=tmp_path, env=environment, capture_output=True, check=True
+    )
+    job_id = asked.stdout.decode().strip()
+    with subprocess.Popen([*qntx, *command], cwd=tmp_path, env=environment) as server:
+        try:
+            jobs = App(home=home).store.jobs
+            wait_until(lambda: jobs.status(job_id) in FINAL, 30, "the job ends")
+            assert jobs.status(job_id) == "completed"
+        finally:
+            server.terminate()
+        assert server.wait(30) == 0
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import os
 import signal
 import socket
@@ -124,7 +125,8 @@ def spawn(settings: Settings, name: str, lock: int) -> WorkerProcess:
         pass_fds=[theirs.fileno(), lock],
         stdin=subprocess.DEVNULL,
         start_new_session=True,
-        env={**os.environ, "QNTX_HOME": str(settings.home)},
+        # What the command line said of them (--home, -A), a worker cannot know otherwise.
+        env={**os.environ, "QNTX_HOME": str(settings.home), "QNTX_APP": json.dumps(settings.app)},
     )
     theirs.close()
     return WorkerProcess(
