@@ -22,6 +22,7 @@ from qntx.api.server import Server
 from qntx.app import App
 from qntx.capture.session import journal_of
 from qntx.config import CaptureSettings, ServerSettings
+from qntx.model.attestation import Attestation
 from qntx.model.job import Claimed
 from qntx.model.recruiting import (
     Candidate,
@@ -184,7 +185,11 @@ def _recruiting(app: App) -> None:
         extraction=Extraction(extractor="test", requirements=(wanted,)),
     )  # fmt: skip
     with closing(SqliteRecruiting(app.settings.database)) as records:
-        records.save_ingestion(Role(id="RL_1", title="Engineer"), jd, [])
+        claim = Attestation(
+            id="AS_1", subjects=("JD_1",), predicates=("requires",), contexts=("Python",),
+            actors=("test",), timestamp_us=1_000_000, attributes={"kind": "skill"},
+        )  # fmt: skip
+        records.save_ingestion(Role(id="RL_1", title="Engineer"), jd, [claim])
         records.save_candidates([Candidate(id="CN_1", name="Ann"), Candidate(id="CN_2", name="Bo")])
         for candidate, score in (("CN_1", 0.4), ("CN_2", 0.9)):
             records.save_score(

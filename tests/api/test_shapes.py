@@ -283,3 +283,14 @@ def test_recruiting(client: httpx2.Client, data: Data) -> None:
     assert [s["candidate_name"] for s in jd["scores"]] == ["Bo", "Ann"]
     assert jd["scores"][0]["score"]["qualified"] is True
     assert client.get("/api/pulse/jds/JD_none").status_code == 404
+    claimed = get(client, "/api/pulse/attestations", subject="jd_1")
+    assert claimed == {
+        "subject": "jd_1", "count": 1,
+        "attestations": [{
+            "id": "AS_1", "subjects": ["JD_1"], "predicates": ["requires"],
+            "contexts": ["Python"], "actors": ["test"], "timestamp": "1970-01-01T00:00:01.000000Z",
+            "source": "cli", "attributes": {"kind": "skill"},
+        }],
+    }  # fmt: skip
+    assert get(client, "/api/pulse/attestations", subject="nobody")["attestations"] == []
+    assert client.get("/api/pulse/attestations").status_code == 400

@@ -1,4 +1,4 @@
-"""Candidates, job descriptions and how well they fit: reads."""
+"""Candidates, job descriptions, how well they fit, and what is claimed of them: reads."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from litestar import get
 from litestar.params import PathParameter, QueryParameter
 
 from qntx.api.context import Server, ServerContext
+from qntx.api.filters import MAX_NAME
 from qntx.api.problems import documented
+from qntx.clock import iso
 from qntx.errors import NotFound
+from qntx.model.attestation import Attestation
 from qntx.model.ids import is_id
 from qntx.model.recruiting import Candidate, CandidateScore, JobDescription
 from qntx.role.ports import RecruitingStore
@@ -67,6 +70,43 @@ class JDView(msgspec.Struct, frozen=True):
 
     jd: JobDescription
     scores: list[NamedScore]
+
+
+class AttestationView(msgspec.Struct, frozen=True, kw_only=True):
+    """A claim: subjects are predicates of contexts, by actors."""
+
+    id: str
+    subjects: tuple[str, ...]
+    predicates: tuple[str, ...]
+    contexts: tuple[str, ...]
+    actors: tuple[str, ...]
+    timestamp: str
+    source: str
+    attributes: dict[str, object]
+
+
+class AttestationList(msgspec.Struct, frozen=True):
+    """What is claimed about a subject, the oldest first."""
+
+    subject: str
+    attestations: list[AttestationView]
+    count: int
+
+
+@get("/api/pulse/attestations", sync_to_thread=True, tags=["recruiting"],
+     summary="What is claimed about a subject", responses=documented())  # fmt: skip
+def list_attestations(
+    server: Server,
+    subject: Annotated[
+        str,
+        QueryParameter(description="JD_…, RL_…, CN_…, or another name of a subject, in any case.",
+                       min_length=1, max_length=MAX_NAME),
+    ],
+) -> AttestationList:  # fmt: skip
+    """Each claim with who made it, when, and what it rests on (attributes), the oldest first."""
+    with _records(server) as records:
+        claims = [_attestation(claim) for claim in records.attestations_of(subject)]
+    return AttestationList(subject, claims, len(claims))
 
 
 @get("/api/pulse/candidates", sync_to_thread=True, tags=["recruiting"], summary="Candidates",
@@ -131,4 +171,12 @@ def _summary(jd: JobDescription) -> JDSummary:
     )  # fmt: skip
 
 
-ROUTES = [list_candidates, list_jds, get_jd]
+def _attestation(claim: Attestation) -> AttestationView:
+    return AttestationView(
+        id=claim.id, subjects=claim.subjects, predicates=claim.predicates,
+        contexts=claim.contexts, actors=claim.actors, timestamp=iso(claim.timestamp_us),
+        source=claim.source, attributes=claim.attributes,
+    )  # fmt: skip
+
+
+ROUTES = [list_candidates, list_jds, get_jd, list_attestations]
