@@ -9,7 +9,7 @@ import httpcore2
 import msgspec
 
 from qntx.config import FetchSettings, Settings
-from qntx.errors import FetchError
+from qntx.errors import BadInput, FetchError
 from qntx.role.guard import Deadline, Guard, PinnedBackend, Resolver, system_resolver
 from qntx.role.urls import parse
 
@@ -59,8 +59,17 @@ def post(
 
 
 def webhook_of(settings: Settings) -> Callable[[Any], None] | None:
-    """What tells the address of the setting storage.webhook; None when there is none."""
+    """
+    What tells the address of the setting storage.webhook; None when there is none.
+
+    Raises BadInput for an address that nothing could ever be told: better now than on the day on
+    which a limit is crossed.
+    """
     address = settings.storage.webhook
     if address is None:
         return None
+    try:
+        parse(address)
+    except FetchError as error:
+        raise BadInput(f"setting 'storage.webhook' cannot be used: {error.message}") from None
     return lambda told: post(address, msgspec.json.encode(told), settings.fetch)

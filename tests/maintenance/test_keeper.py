@@ -15,7 +15,7 @@ import pytest
 from qntx.app import App
 from qntx.capture.session import close_journals
 from qntx.config import FetchSettings, StorageSettings
-from qntx.errors import FetchError
+from qntx.errors import BadInput, FetchError
 from qntx.maintenance.keeper import Keeper
 from qntx.maintenance.saying import SYSTEM_LOG
 from qntx.maintenance.size_watch import SizeWatch, measure
@@ -156,6 +156,16 @@ def test_a_webhook_that_fails_is_said_and_changes_nothing_else(app: App) -> None
     messages = [message for _, _, message in said(app)]
     assert "webhook was not reached" in messages[1]
     assert "answered 302" in messages[1]
+
+
+@pytest.mark.parametrize(
+    "address", ["", "nope", "hooks.example.com/x", "ftp://a.example/", "http://u:p@a.example/x",
+                "http://[::1", "https:///x"],
+)  # fmt: skip
+def test_an_address_that_is_none_is_refused_at_the_start(app: App, address: str) -> None:
+    app.settings.storage = StorageSettings(webhook=address)
+    with pytest.raises(BadInput, match=r"setting 'storage\.webhook' cannot be used: ."):
+        webhook_of(app.settings)
 
 
 def test_the_webhook_is_guarded(app: App) -> None:
