@@ -86,7 +86,7 @@ def test_force(client: httpx2.Client) -> None:
         ({"handler_name": "gone", "every": "1h"}, "there is no handler 'gone'"),
         ({"handler_name": "said", "payload": {}, "interval_seconds": -1}, "-1 is below 1"),
         ({"ats_code": "ix https://a.example --bad 1", "every": "1h"}, "unknown flag: --bad"),
-        ({"ats_code": "ix http://[::1", "every": "1h"}, "'http://[::1' is no URL"),
+        ({"ats_code": "ix http://[::1", "every": "1h"}, "'http://[::1' is no address"),
         ({"ats_code": "ax is engineer", "every": "1h"}, "unknown command: ax (supported: ix)"),
         ({"handler_name": "said", "payload": {}, "cron": "0 25 * * *"}, "'25' is no hour"),
         ({"handler_name": "said", "payload": {}, "every": "1h", "frequency": 5}, "frequency"),

@@ -38,6 +38,16 @@ class IxCommand(msgspec.Struct, frozen=True, kw_only=True):
     at: str | None = None
     since: str | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse a target that can be no address of the web or of a file; raises BadInput."""
+        word = self.target
+        try:
+            scheme = urlsplit(word).scheme
+        except ValueError as error:  # brackets that hold no IPv6 address
+            raise BadInput(f"{word[:80]!r} is no address: {error} - check its spelling") from None
+        if "://" in word and scheme not in ("http", "https", "file"):
+            raise BadInput(f"{word[:80]!r} is no address of the web - begin it with https://")
+
 
 def tokens(code: str) -> list[str]:
     """
@@ -88,18 +98,7 @@ def parse_ix(code: str) -> IxCommand:
         raise BadInput(f"ix {kind or ''}".rstrip() + " requires a URL - write ix URL")
     if len(rest) > 1:
         raise BadInput(f"unexpected argument: {rest[1][:80]} - give one URL after ix")
-    _check_address(rest[0])
     return IxCommand(target=rest[0], kind=kind, **flags)
-
-
-def _check_address(word: str) -> None:
-    """Refuse what can be no address of the web or of a file; raises BadInput."""
-    try:
-        scheme = urlsplit(word).scheme
-    except ValueError as error:
-        raise BadInput(f"{word[:80]!r} is no address: {error} - check its spelling") from None
-    if "://" in word and scheme not in ("http", "https", "file"):
-        raise BadInput(f"{word[:80]!r} is no address of the web - begin it with https://")
 
 
 def handler_of(command: IxCommand, registered: Names) -> str:
@@ -107,15 +106,11 @@ def handler_of(command: IxCommand, registered: Names) -> str:
     The handler for *command*.
 
     An address alone is a listing if its path ends in a word such as ``jobs``, and a handler for
-    listings is among those *registered*; otherwise it is one job description. Raises BadInput for
-    an address that is none.
+    listings is among those *registered*; otherwise it is one job description.
     """
-    try:
-        path = urlsplit(command.target).path.rstrip("/").lower()
-    except ValueError as error:  # brackets that hold no IPv6 address
-        raise BadInput(f"{command.target[:80]!r} is no URL: {error} - correct it") from None
     if command.kind is not None:
         return _KINDS[command.kind]
+    path = urlsplit(command.target).path.rstrip("/").lower()
     if path.rpartition("/")[2] in _LISTINGS and VACANCIES_HANDLER in registered:
         return VACANCIES_HANDLER
     return JD_HANDLER
