@@ -134,6 +134,17 @@ def parent(ctx: qntx.JobContext, payload: Note) -> dict[str, Any] | Any:
     return {"children": ctx.state["children"], "attempt": ctx.attempt}
 
 
+@app.handler("test.deaf-parent")
+def deaf_parent(ctx: qntx.JobContext, payload: Note) -> Any:
+    """Heeds no wish; waits for a second line, then for a child that works as `test.until`."""
+    if ctx.state is None:
+        note(payload.path, "begun")
+        while len(lines(Path(payload.path))) < 2:
+            time.sleep(0.01)
+        return ctx.after_children(ctx.spawn("test.until", msgspec.to_builtins(payload)))
+    return ctx.state
+
+
 @app.handler("test.polite-group")
 async def polite_group(ctx: qntx.JobContext, payload: Note) -> None:
     async def work() -> None:

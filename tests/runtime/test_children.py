@@ -11,7 +11,9 @@ from qntx.app import App
 from qntx.capture.session import journal_of
 from qntx.errors import BadInput
 from qntx.runtime.execute import execute
+from qntx.scheduler.explain import explain_job
 from tests.runtime.conftest import Running
+from tests.runtime.jobs_for_tests import lines, note, wait_for
 
 
 def test_a_unique_child_has_the_id_of_its_twin(running: Running) -> None:
@@ -63,6 +65,29 @@ def test_options_of_a_child_are_checked(app: App) -> None:
     _, outcome = app.run("parent")
     assert "colour" in str(outcome.error)
     assert outcome.error_type == f"{BadInput.__module__}.{BadInput.__qualname__}"
+
+
+@pytest.mark.parametrize("taken_back", [False, True])
+def test_a_pause_holds_a_parent_also_when_its_children_are_over(
+    running: Running, tmp_path: Path, taken_back: bool
+) -> None:
+    app, out, enough = running.app, tmp_path / "out", tmp_path / "enough"
+    parent = app.enqueue("test.deaf-parent", {"path": str(out), "text": str(enough)})
+    wait_for(lambda: lines(out))
+    app.queue.pause(parent)
+    note(str(out), "go on")
+    wait_for(lambda: len(lines(out)) == 3 and app.store.jobs.status(parent) == "paused")
+    assert "stays paused" in " ".join(explain_job(app.store, app.registry, parent).next)
+    if taken_back:
+        assert app.queue.resume(parent) == "paused"
+    enough.touch()
+    if not taken_back:
+        by_hand = {"pause_reason": "user_requested"}
+        wait_for(lambda: app.store.jobs.get(parent).pulse_state == by_hand)
+        assert app.store.jobs.status(parent) == "paused"
+        assert app.queue.resume(parent) == "queued"
+    over: Any = running.final(parent)
+    assert (over.status, over.attempt) == ("completed", 2)
 
 
 @pytest.fixture

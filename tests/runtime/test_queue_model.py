@@ -118,7 +118,8 @@ class QueueMachine(RuleBasedStateMachine):
             status, waiting = "cancelled", False
         elif status == "queued" and job.stop == "pause":
             status = "paused"
-        job.status, job.stop, job.waiting, job.due_us = status, None, waiting, self.now
+        stop = "pause" if waiting and job.stop == "pause" else None
+        job.status, job.stop, job.waiting, job.due_us = status, stop, waiting, self.now
         if status in FINAL:
             self.wake(job.parent)
         elif waiting:
@@ -130,7 +131,8 @@ class QueueMachine(RuleBasedStateMachine):
         if job is None or job.status != "paused" or not job.waiting:
             return
         if not any(c.status in ACTIVE for c in self.jobs.values() if c.parent == parent):
-            job.status, job.waiting = "queued", False
+            job.status = "queued" if job.stop is None else "paused"
+            job.waiting, job.stop = False, None
 
     def below(self, job_id: str) -> list[str]:
         """The descendants of a job."""
@@ -301,6 +303,9 @@ class QueueMachine(RuleBasedStateMachine):
                 call(job_id)
             return
         call(job_id)
+        if move == "resume" and job.stop == "pause":
+            job.stop = None
+            return
         if move in ("resume", "retry"):
             job.status, job.waiting, job.crashes, job.stop = "queued", False, 0, None
             if move == "retry":
@@ -317,7 +322,7 @@ class QueueMachine(RuleBasedStateMachine):
         if job.status == "running":
             job.stop = move if job.stop != "cancel" else "cancel"
             return
-        job.status = {"cancel": "cancelled", "pause": "paused"}[move]
+        job.status, job.stop = {"cancel": "cancelled", "pause": "paused"}[move], None
         job.waiting = job.waiting and move == "pause"
         if move == "cancel":
             self.wake(job.parent)

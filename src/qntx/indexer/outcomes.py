@@ -52,7 +52,9 @@ _END_JOB = (
     " error_type = :error_type, error_stage = :error_stage, error_details = :error_details,"
     " next_attempt_at = :next_attempt_at, updated_at = :at,"
     " retry_count = retry_count + :retries, crash_count = crash_count + :crashes,"
-    " stop_request = NULL, pulse_state = CASE"
+    # Whoever waits for its children goes on when they are over; a pause holds it even then.
+    " stop_request = CASE WHEN :waits AND stop_request = 'pause' THEN 'pause' END,"
+    " pulse_state = CASE"
     " WHEN :status = 'queued' AND stop_request = 'pause' THEN"
     ' \'{"pause_reason":"user_requested"}\' ELSE :pulse_state END,'
     " checkpoint = ifnull(:checkpoint, checkpoint),"
@@ -109,6 +111,7 @@ def end(db: apsw.Connection, run: RunState, fields: dict[str, Any], at_us: int) 
         "pulse_state": _json(fields.get("pulse_state")),
         "checkpoint": _json(fields.get("checkpoint")),
         "final": status in _FINAL,
+        "waits": (fields.get("pulse_state") or {}).get("waiting_for") == "children",
     }
     if run.begun is not None:
         values |= run.begun
@@ -128,7 +131,7 @@ def end(db: apsw.Connection, run: RunState, fields: dict[str, Any], at_us: int) 
     for after, parent in db.execute(_END_JOB, values):
         if after in _FINAL:
             wake_parent(db, None if parent is None else str(parent), at)
-        elif (fields.get("pulse_state") or {}).get("waiting_for") == "children":
+        elif values["waits"]:
             wake_parent(db, run.job_id, at)
     return True
 

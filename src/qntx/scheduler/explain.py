@@ -125,7 +125,10 @@ def _paused(store: Store, registered: Names, job: Job) -> tuple[list[str], list[
             ["It goes on the queue when that is over."],
         )
     if state.get("waiting_for") == "children":
-        return ["It waits for the jobs that it enqueued."], ["It goes on when they are over."]
+        then = "It goes on when they are over."
+        if job.stop_request == "pause":
+            then = "It stays paused when they are over, until it is resumed (qntx resume)."
+        return ["It waits for the jobs that it enqueued."], [then]
     held = [] if state.get("pause_reason") == "user_requested" else _held(job.pulse_state)
     return held or ["It was paused by hand."], ["It goes on when it is resumed (qntx resume)."]
 

@@ -78,10 +78,16 @@ def parent_of(db: apsw.Connection, job_id: str) -> str | None:
 
 
 def wake_parent(db: apsw.Connection, parent: str | None, at: str) -> None:
-    """Put *parent* back on the queue if it waits for its children and none is active any more."""
+    """
+    Put *parent* back on the queue if it waits for its children and none is active any more.
+
+    If somebody asked for a pause before it waited, it is paused from then on.
+    """
     if parent is not None:
         db.execute(
-            "UPDATE async_ix_jobs SET status = 'queued', pulse_state = NULL, updated_at = ?1"
+            "UPDATE async_ix_jobs SET status = iif(stop_request = 'pause', 'paused', 'queued'),"
+            " pulse_state = iif(stop_request = 'pause', '{\"pause_reason\":\"user_requested\"}',"
+            " NULL), stop_request = NULL, updated_at = ?1"
             " WHERE id = ?2 AND status = 'paused'"
             ' AND pulse_state LIKE \'%"waiting_for":"children"%\''
             " AND NOT EXISTS (SELECT 1 FROM async_ix_jobs c WHERE c.parent_job_id = ?2"

@@ -167,7 +167,19 @@ class JobQueue:
         return status
 
     def resume(self, job_id: str) -> str:
-        """Put a paused job back on the queue, its delay kept. Raises as :meth:`retry`."""
+        """
+        Put a paused job back on the queue, its delay kept. Raises as :meth:`retry`.
+
+        Of one that waits for its children, a pause that was asked for before is taken back.
+        """
+        with transaction(self._db):
+            self._db.execute(
+                "UPDATE async_ix_jobs SET stop_request = NULL, updated_at = ?"
+                " WHERE id = ? AND status = 'paused' AND stop_request = 'pause'",
+                (iso(now_us()), job_id),
+            )
+            if self._db.changes():
+                return str(JobStatus.PAUSED)
         return self._requeue(job_id, {JobStatus.PAUSED})
 
     def retry(self, job_id: str) -> str:
