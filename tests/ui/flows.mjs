@@ -382,6 +382,22 @@ async function looks({ page, check }) {
       if (!(await holds(async () => wanted.test(await time())))) return false;
     }
   });
+  await check("delta is the time since the line above, which is the last one before a fold", async () => {
+    const deltas = () => page.locator("[data-seq]").evaluateAll((rows) => rows.map((row) => [row.dataset.time, row.querySelector(".time").textContent]));
+    const same = async (count) => {
+      const shown = await deltas();
+      const wanted = shown.slice(1).map(([at], index) => Date.parse(at) - Date.parse(shown[index][0]));
+      return shown.length > count && shown.slice(1).every(([, text], index) => /^[+-]\d+\.\d{3} s$/.test(text) && Math.abs(parseFloat(text) * 1000 - wanted[index]) <= 1);
+    };
+    if (!(await holds(() => same(5)))) return false;
+    await page.locator("[data-group-stage]:not([data-group-task]) button").first().click();
+    await until(page, () => document.querySelector(".group.folded"));
+    const folded = await holds(() => same(0));
+    await page.locator(".group.folded button").first().click();
+    await until(page, () => !document.querySelector(".group.folded"));
+    await page.keyboard.press("t");
+    return folded;
+  });
   await check("the theme changes and is remembered", async () => {
     await page.getByRole("button", { name: /^Theme: dark/ }).click();
     await page.reload();

@@ -46,6 +46,13 @@ describe("buildRows", () => {
     expect(shape(true, new Set([groupKey({ stage: "score", task: "A" })]))).toEqual([1, "fetch", 2, "score", 3, "score/A+2", "score/B", 6, 7]);
   });
 
+  it("knows the line that is shown above each, not those that are folded", () => {
+    const before = (folded: ReadonlySet<string>) =>
+      buildRows(WINDOW, { headings: true, dense: true, folded }).flatMap((row) => (row.kind === "line" ? [[row.seq, row.before?.id ?? null]] : []));
+    expect(before(NONE)).toEqual([[1, null], [2, 1], [3, 2], [4, 3], [5, 4], [6, 5], [7, 6]]);
+    expect(before(new Set(["fetch", groupKey({ stage: "score", task: "A" })]))).toEqual([[1, null], [3, 1], [6, 3], [7, 6]]);
+  });
+
   it("has unique ascending keys", () => {
     for (const folded of [NONE, new Set(["fetch"]), new Set(["score"]), new Set(["score\u0000A", "score\u0000B"])]) {
       const keys = buildRows(WINDOW, { headings: true, dense: true, folded }).map((row) => row.key);

@@ -3,7 +3,8 @@ import type { Line, Outline, StageSpan, TaskSpan } from "../api/types";
 import type { LogWindow } from "./log-window";
 
 export type Row =
-  | { kind: "line"; key: number; seq: number; line: Line; depth: number }
+  /** `before`: the line that is shown above it. */
+  | { kind: "line"; key: number; seq: number; line: Line; before: Line | null; depth: number }
   | { kind: "group"; key: number; seq: number; group: Group }
   | { kind: "fold"; key: number; seq: number; group: Group; hidden: number }
   /** Lines that are not there although no filter hides them: lost, or expired. `seq` is the first of them. */
@@ -50,6 +51,7 @@ class RowBuilder {
   readonly rows: Row[] = [];
   #last: number;
   #before: Group | null = null;
+  #shown: Line | null = null;
   /** The fold that the line before went into. */
   #open: Extract<Row, { kind: "fold" }> | null = null;
 
@@ -92,7 +94,8 @@ class RowBuilder {
     if (!sameStage) this.#heading(line, null);
     if (task !== null && !(sameStage && this.#before?.task === task)) this.#heading(line, task);
     const depth = this.grouping.headings && task !== null ? 1 : 0;
-    this.rows.push({ kind: "line", key: lineKey(line.id), seq: line.id, line, depth });
+    this.rows.push({ kind: "line", key: lineKey(line.id), seq: line.id, line, before: this.#shown, depth });
+    this.#shown = line;
   }
 
   #heading(line: Line, task: string | null): void {

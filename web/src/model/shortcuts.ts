@@ -30,7 +30,7 @@ export const SHORTCUTS: { title: string; entries: Shortcut[] }[] = [
     entries: [
       { keys: ["f"], does: "follow new lines" },
       { keys: ["w"], does: "wrap long lines" },
-      { keys: ["t"], does: "local time, UTC, time since start" },
+      { keys: ["t"], does: "time: local, UTC, since the start, delta to the line before" },
       { keys: ["c"], does: "copy the selected lines" },
       { keys: ["l"], does: "copy a link to the selected lines" },
       { keys: ["h"], does: "headings for stages and tasks" },

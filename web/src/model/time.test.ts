@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { ago, allForms, clockTime, duration, nextMode, offset, parseUs, timeLeft } from "./time";
+import { ago, allForms, clockTime, duration, nextMode, offset, parseUs, timeLeft, type TimeMode } from "./time";
 
 const NOON = parseUs("2026-11-24T12:00:00.000000Z");
 
@@ -30,15 +30,21 @@ describe("clockTime", () => {
     expect(clockTime(NOON + 62_500_000, "relative", NOON)).toBe("+1:02.500");
   });
 
+  it("shows the time since the line before, and the time of day where there is none", () => {
+    expect(clockTime(NOON + 12_000, "delta", NOON)).toBe("+0.012 s");
+    expect(clockTime(NOON - 12_000, "delta", NOON)).toBe("-0.012 s");
+    expect(clockTime(NOON, "delta", null)).toBe(clockTime(NOON, "local", null));
+  });
+
   it("is empty for no time", () => {
     expect(clockTime(Number.NaN, "utc", null)).toBe("");
   });
 });
 
 it.each([
-  [0, "+0.000s"],
-  [1_234_567, "+1.234s"],
-  [-250_000, "-0.250s"],
+  [0, "+0.000 s"],
+  [1_234_567, "+1.234 s"],
+  [-250_000, "-0.250 s"],
   [62_500_000, "+1:02.500"],
   [7_384_004_000, "+2:03:04.004"],
 ])("offset(%d) is %s", (us, text) => {
@@ -80,13 +86,14 @@ it("says the date when it is long ago", () => {
 });
 
 it("goes through the modes", () => {
-  expect(nextMode(nextMode(nextMode("local")))).toBe("local");
+  expect(["local", "utc", "relative", "delta"].map((mode) => nextMode(mode as TimeMode))).toEqual(["utc", "relative", "delta", "local"]);
 });
 
 it("shows every form at once", () => {
-  const text = allForms("2026-11-24T12:00:01.500000Z", NOON);
+  const text = allForms("2026-11-24T12:00:01.500000Z", NOON, NOON + 1_000_000);
   expect(text).toContain("2026-11-24T12:00:01.500000Z");
-  expect(text).toContain("+1.500s since the start");
+  expect(text).toContain("+1.500 s since the start");
+  expect(text).toContain("+0.500 s since the line before");
 });
 
 describe("timeLeft", () => {

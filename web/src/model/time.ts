@@ -1,7 +1,8 @@
 /** Times and durations as people read them. Instants are microseconds since 1970, so that nothing of a timestamp is lost. */
 
-export type TimeMode = "local" | "utc" | "relative";
-export const TIME_MODES: readonly TimeMode[] = ["local", "utc", "relative"];
+/** `relative`: since the start of the run; `delta`: since the line before. */
+export type TimeMode = "local" | "utc" | "relative" | "delta";
+export const TIME_MODES: readonly TimeMode[] = ["local", "utc", "relative", "delta"];
 
 const SECOND_US = 1_000_000;
 
@@ -41,10 +42,10 @@ function fraction(us: number, digits: number): string {
   return micros.slice(0, digits);
 }
 
-/** Time of day with milliseconds, as a log column shows it. */
-export function clockTime(us: number, mode: TimeMode, startUs: number | null): string {
+/** Time of day with milliseconds, as a log column shows it; or how long after `zeroUs`, where there is such an instant. */
+export function clockTime(us: number, mode: TimeMode, zeroUs: number | null): string {
   if (Number.isNaN(us)) return "";
-  if (mode === "relative" && startUs !== null) return offset(us - startUs);
+  if ((mode === "relative" || mode === "delta") && zeroUs !== null) return offset(us - zeroUs);
   const date = new Date(us / 1000);
   const parts =
     mode === "utc"
@@ -53,7 +54,7 @@ export function clockTime(us: number, mode: TimeMode, startUs: number | null): s
   return `${parts.map(two).join(":")}.${fraction(us, 3)}${mode === "utc" ? "Z" : ""}`;
 }
 
-/** Signed time since the start of a run: +0.012s, +1:02.500, +2:03:04.000. */
+/** Signed time since an instant: +0.012 s, +1:02.500, +2:03:04.000. */
 export function offset(us: number): string {
   const sign = us < 0 ? "-" : "+";
   const abs = Math.abs(us);
@@ -62,7 +63,7 @@ export function offset(us: number): string {
   const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
   if (h > 0) return `${sign}${h}:${two(m)}:${two(s)}.${rest}`;
   if (m > 0) return `${sign}${m}:${two(s)}.${rest}`;
-  return `${sign}${s}.${rest}s`;
+  return `${sign}${s}.${rest} s`;
 }
 
 /** A duration in the two units that matter: 840 µs, 12 ms, 3.42 s, 2 m 05 s, 3 h 12 m, 2 d 4 h. */
@@ -120,9 +121,10 @@ export function fullLocal(us: number): string {
   return `${isoDay(us)} ${time}.${fraction(us, 6)} ${zone}`;
 }
 
-/** What a pointer resting on a time shows: every form at once. */
-export function allForms(iso: string, startUs: number | null): string {
+/** What a pointer resting on a time shows: every form at once. `beforeUs`: of the line that is shown above it. */
+export function allForms(iso: string, startUs: number | null, beforeUs: number | null = null): string {
   const us = parseUs(iso);
   const since = startUs === null ? "" : `\n${offset(us - startUs)} since the start of the run`;
-  return `${fullLocal(us)}\n${iso}${since}`;
+  const delta = beforeUs === null ? "" : `\n${offset(us - beforeUs)} since the line before`;
+  return `${fullLocal(us)}\n${iso}${since}${delta}`;
 }
