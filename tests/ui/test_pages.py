@@ -35,6 +35,10 @@ def test_a_failed_job_opens_where_it_failed(served: Served, failed: str) -> None
     assert_walked(node("flows.mjs", served.url, failed, *flows), *flows)
 
 
+def test_the_keyboard_alone(served: Served, completed: str) -> None:
+    assert_walked(node("keys.mjs", served.url, completed), "singleKeys")
+
+
 def test_acting_on_jobs(served: Served) -> None:
     result = node("pulse.mjs", served.url, vacancy(served), "actions", "attempts")
     assert_walked(result, "actions", "attempts")

@@ -64,8 +64,8 @@ export function inTextField(target: EventTarget | null): boolean {
   return tag === "TEXTAREA" || tag === "SELECT" || element?.isContentEditable === true;
 }
 
-/** The key when the press may be a shortcut, else null. */
-export function shortcutKey(press: KeyPress): string | null {
+/** The key when the press may be a shortcut, else null. `single`: letters, digits and signs alone may be (WCAG 2.1.4). */
+export function shortcutKey(press: KeyPress, single: boolean): string | null {
   if (press.ctrlKey || press.metaKey || press.altKey || inTextField(press.target)) return null;
-  return press.key;
+  return single || press.key === " " || [...press.key].length > 1 ? press.key : null;
 }

@@ -66,8 +66,8 @@ describe("summary of metadata", () => {
 });
 
 describe("shortcuts", () => {
-  const press = (key: string, target: object | null, more = {}) =>
-    shortcutKey({ key, ctrlKey: false, metaKey: false, altKey: false, target: target as EventTarget | null, ...more });
+  const press = (key: string, target: object | null, more = {}, single = true) =>
+    shortcutKey({ key, ctrlKey: false, metaKey: false, altKey: false, target: target as EventTarget | null, ...more }, single);
 
   it("rest in fields and with modifiers", () => {
     expect(press("e", { tagName: "INPUT", type: "search" })).toBeNull();
@@ -76,6 +76,11 @@ describe("shortcuts", () => {
     expect(press("c", { tagName: "BODY" }, { ctrlKey: true })).toBeNull();
     expect(press("e", { tagName: "BUTTON" })).toBe("e");
     expect(press("e", { tagName: "INPUT", type: "checkbox" })).toBe("e");
+  });
+
+  it("are no letters, digits and signs once those are turned off", () => {
+    const left = ["e", "G", "?", "/", "2", "ß", "Escape", "End", "PageUp", "Enter", " "].filter((key) => press(key, null, {}, false) !== null);
+    expect(left).toEqual(["Escape", "End", "PageUp", "Enter", " "]);
   });
 
   it("share keys with other controls only in the list", () => {

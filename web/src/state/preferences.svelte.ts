@@ -1,4 +1,4 @@
-/** What a person chose, kept in this browser: theme, time column, wrapping, headings, histogram, width of the left pane. */
+/** What a person chose, kept in this browser: theme, time column, wrapping, headings, histogram, single-key shortcuts, width of the left pane. */
 import type { Theme } from "../model/colour";
 import { TIME_MODES, type TimeMode } from "../model/time";
 
@@ -12,6 +12,7 @@ interface Stored {
   wrap?: unknown;
   headings?: unknown;
   histogram?: unknown;
+  singleKeys?: unknown;
   pane?: unknown;
 }
 
@@ -36,6 +37,8 @@ class Preferences {
   wrap = $state(this.#stored.wrap === true);
   headings = $state(this.#stored.headings !== false);
   histogram = $state(this.#stored.histogram !== false);
+  /** A letter, digit or sign alone is a shortcut. */
+  singleKeys = $state(this.#stored.singleKeys !== false);
   /** Share of the width that the left pane takes. */
   pane = $state(typeof this.#stored.pane === "number" ? Math.min(0.7, Math.max(0.2, this.#stored.pane)) : 0.36);
 
@@ -59,9 +62,9 @@ class Preferences {
   }
 
   #save(): void {
-    const { theme, time, wrap, headings, histogram, pane } = this;
+    const { theme, time, wrap, headings, histogram, singleKeys, pane } = this;
     try {
-      localStorage.setItem(KEY, JSON.stringify({ theme, time, wrap, headings, histogram, pane }));
+      localStorage.setItem(KEY, JSON.stringify({ theme, time, wrap, headings, histogram, singleKeys, pane }));
     } catch {
       // Private windows may refuse; the choice then lasts as long as the page.
     }

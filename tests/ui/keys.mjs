@@ -1,0 +1,60 @@
+// Walks through a job's page with the keyboard alone, and says what did not work.
+//
+//   node keys.mjs URL JOB_ID [FLOW…]
+// prints {"flow": {"passed": […], "failed": […], "trouble": […]}} as JSON; ends with 1 when anything failed. JOB_ID is a finished job
+// with at least two stages and 20 lines.
+import { violations } from "./axe.mjs";
+import { run, settled } from "./browser.mjs";
+import { holds, named, report, still, until, walk } from "./walk.mjs";
+
+const helpOpen = (page) => page.locator("dialog[open]").count();
+const timeMode = (page) => page.getByRole("button", { name: /^Time: / }).getAttribute("aria-label");
+
+/** Shortcuts of a single key are turned off and on in the help; what is no letter, digit or sign goes on working. */
+async function singleKeys({ page, check }) {
+  const state = async () => [new URL(page.url()).pathname, await timeMode(page), await helpOpen(page), await page.evaluate(() => document.activeElement.id)];
+  const toggle = () => page.getByRole("checkbox", { name: "Letters, digits and signs alone are shortcuts" });
+  await check("the help turns them off", async () => {
+    await page.getByRole("button", { name: "Keyboard shortcuts" }).click();
+    const faults = await violations(page);
+    await toggle().uncheck();
+    await page.keyboard.press("Escape");
+    await until(page, () => !document.querySelector("dialog[open]"));
+    if (faults.length > 0) throw new Error(`axe: ${JSON.stringify(faults)}`);
+  });
+  await check("then none of them does anything, also after a reload", async () => {
+    await page.reload();
+    await settled(page);
+    const before = await still(state);
+    for (const key of ["t", "2", "u", "/", "?"]) await page.keyboard.press(key);
+    return JSON.stringify(await still(state)) === JSON.stringify(before);
+  });
+  await check("other keys still move in the log", async () => {
+    await page.keyboard.press("End");
+    await until(page, () => {
+      const last = document.querySelector("[data-matching]").dataset.matching;
+      const row = document.querySelector(`[data-seq="${last}"]`);
+      return row && row.getBoundingClientRect().top < document.querySelector(".viewport").getBoundingClientRect().bottom;
+    });
+  });
+  await check("the help is behind its button, and turns them on again", async () => {
+    await page.getByRole("button", { name: "Keyboard shortcuts" }).click();
+    await toggle().check();
+    await page.keyboard.press("Escape");
+    await until(page, () => !document.querySelector("dialog[open]"));
+    const before = await timeMode(page);
+    await page.keyboard.press("t");
+    return holds(async () => (await timeMode(page)) !== before);
+  });
+}
+
+const FLOWS = { singleKeys };
+
+async function main() {
+  const [url, jobId, ...names] = process.argv.slice(2);
+  if (!jobId) throw new Error("usage: node keys.mjs URL JOB_ID [FLOW…]");
+  const flows = Object.fromEntries(Object.entries(FLOWS).map(([name, go]) => [name, { path: `/jobs/${encodeURIComponent(jobId)}`, go }]));
+  report(await walk(url.replace(/\/$/, ""), named(flows, names.length > 0 ? names : Object.keys(FLOWS)), { jobId }));
+}
+
+run(import.meta.url, main);
