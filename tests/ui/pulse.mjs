@@ -185,6 +185,15 @@ async function panel({ page, check, source }) {
     await page.getByRole("link", { name: /jobs? failed$/ }).click();
     await until(page, () => location.pathname + location.search === "/jobs?status=failed");
   });
+  await check("small amounts of money are not rounded away", async () => {
+    await page.route("**/api/pulse/system", async (route) => {
+      const answer = await route.fetch();
+      await route.fulfill({ response: answer, json: { ...(await answer.json()), budget: [{ window: "day", spent_usd: 0.0042, limit_usd: 5 }] } });
+    });
+    await page.goto(new URL("/", page.url()).href);
+    await page.getByText("$0.0042 of $5.00").waitFor();
+    await page.unroute("**/api/pulse/system");
+  });
   await check("nothing is wider than a narrow screen", async () => {
     await page.goto(new URL("/", page.url()).href);
     await page.locator("[data-workers]").waitFor();
