@@ -1,0 +1,22 @@
+"""Pages of jobs that wait, on a real server: what is said of them is so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.acceptance.conftest import Served
+from tests.ui.conftest import node, serving_handlers
+from tests.ui.test_pages import assert_walked
+
+
+@pytest.fixture(scope="module")
+def unlucky(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server whose workers know the handlers that are out of luck."""
+    with serving_handlers(tmp_path_factory.mktemp("unlucky"), "tests.ui.unlucky") as found:
+        yield found
+
+
+def test_a_retried_job_shows_its_new_attempt(unlucky: Served) -> None:
+    assert_walked(node("waiting.mjs", unlucky.url, "soon"), "soon")

@@ -1,0 +1,43 @@
+// Looks at jobs that wait: for another attempt, for their children, for their time; and at those that stop waiting while one looks.
+//
+//   node waiting.mjs URL [FLOW…]
+// prints {"flow": {"passed": […], "failed": […], "trouble": […]}} as JSON; ends with 1 when anything failed. The server's workers
+// know the handlers of unlucky.py.
+import { run } from "./browser.mjs";
+import { ask, holds, named, report, until, walk } from "./walk.mjs";
+
+const statusIs = (page, status) => until(page, (wanted) => document.querySelector("main header [data-status]")?.dataset.status === wanted, status);
+
+async function openNew(page, url, handler, more = {}) {
+  const { id } = await ask(page, "POST", "/api/pulse/jobs", { handler_name: handler, payload: 1, ...more });
+  await page.goto(`${url}/jobs/${id}`);
+  return id;
+}
+
+/** A job that is retried by itself while its page is open: the log is that of the attempt that the head is about. */
+async function soon({ page, url, check }) {
+  await openNew(page, url, "tests.soon");
+  await check("its first attempt is shown", () => page.locator('[data-seq][data-attempt="1"]').first().waitFor());
+  await check("its second attempt is shown as soon as there is one, and nothing of the first", async () => {
+    await until(page, () => document.querySelectorAll("main header select option").length === 2);
+    await statusIs(page, "failed");
+    await page.locator('[data-seq][data-attempt="2"]', { hasText: "attempt 2, try 29" }).waitFor();
+    return (await page.locator('[data-seq][data-attempt="1"]').count()) === 0;
+  });
+  await check("an old attempt is a choice away", async () => {
+    await page.locator("main header select").selectOption("1");
+    await page.locator('[data-seq][data-attempt="1"]').first().waitFor();
+    return holds(async () => (await page.locator('[data-seq][data-attempt="2"]').count()) === 0);
+  });
+}
+
+const FLOWS = { soon };
+
+async function main() {
+  const [url, ...names] = process.argv.slice(2);
+  if (!url) throw new Error("usage: node waiting.mjs URL [FLOW…]");
+  const flows = Object.fromEntries(Object.entries(FLOWS).map(([name, go]) => [name, { path: "/jobs", go }]));
+  report(await walk(url.replace(/\/$/, ""), named(flows, names.length > 0 ? names : Object.keys(FLOWS))));
+}
+
+run(import.meta.url, main);
