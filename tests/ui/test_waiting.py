@@ -18,5 +18,9 @@ def unlucky(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield found
 
 
+def test_what_holds_a_job_is_said(unlucky: Served) -> None:
+    assert_walked(node("waiting.mjs", unlucky.url, "held"), "held")
+
+
 def test_a_retried_job_shows_its_new_attempt(unlucky: Served) -> None:
     assert_walked(node("waiting.mjs", unlucky.url, "soon"), "soon")

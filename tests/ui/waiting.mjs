@@ -31,7 +31,39 @@ async function soon({ page, url, check }) {
   });
 }
 
-const FLOWS = { soon };
+const why = (page) => page.locator("main header [data-why]");
+
+/** What holds a job is said for what it is, also beside the error of the last attempt. */
+async function held({ page, url, check }) {
+  await check("a job that waits to be retried says when, besides what went wrong", async () => {
+    await openNew(page, url, "tests.late");
+    await page.locator("main header [role=alert]", { hasText: "no route in attempt 1" }).waitFor();
+    await why(page).getByText(/Attempt 2 may start in \d+ min/).waitFor();
+  });
+  await check("a job that waits for its children is not said to be paused by hand", async () => {
+    await openNew(page, url, "tests.parent");
+    await why(page).getByText("Waiting for the jobs that it enqueued").waitFor();
+  });
+  await check("a job that was cancelled did not fail", async () => {
+    await page.locator("#tab-children").click();
+    await page.locator("[data-job] a").click();
+    await statusIs(page, "running");
+    await page.locator("main header").getByRole("button", { name: "Cancel", exact: true }).click();
+    await page.locator("main header").getByRole("button", { name: "Cancel it?", exact: true }).click();
+    await why(page).getByText("Cancelled before it was done").waitFor();
+    return holds(async () => (await page.locator("main header div[role=alert]").count()) === 0);
+  });
+  await check("a job that has not begun has no receipt, on its page and in the list", async () => {
+    const id = await openNew(page, url, "tests.sleepy", { delay_s: 7200 });
+    await why(page).getByText("Attempt 1 may start in 2 h").waitFor();
+    await page.locator("main header .receipt", { hasText: "no receipt yet" }).waitFor();
+    await page.goto(`${url}/jobs`);
+    await page.locator(`[data-job="${id}"]`).waitFor();
+    return holds(async () => (await page.locator(`[data-job="${id}"] .receipt`).count()) === 0);
+  });
+}
+
+const FLOWS = { soon, held };
 
 async function main() {
   const [url, ...names] = process.argv.slice(2);

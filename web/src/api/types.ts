@@ -40,6 +40,8 @@ export interface Job {
   /** "cancel" or "pause" while a running job was asked for that but has not heeded it yet. */
   stop_request: string | null;
   next_attempt_at: string | null;
+  /** What holds it while it is queued or paused. */
+  pulse_state: Json;
   created_at: string;
   updated_at: string;
   started_at: string | null;

@@ -55,7 +55,7 @@ describe("headOf", () => {
   });
 
   it("is the job's own before its first attempt", () => {
-    expect(headOf(job("a", 1, { status: "queued", attempt: 0 }), [], 1)).toMatchObject({ status: "queued", old: false });
+    expect(headOf(job("a", 1, { status: "queued", attempt: 0, receipt }), [], 1)).toMatchObject({ status: "queued", old: false, receipt: null });
   });
 
   it("is the attempt's own for an older one", () => {

@@ -15,6 +15,11 @@ export interface Head {
   old: boolean;
 }
 
+/** The receipt of a job that has begun: before that, "0 of 0" is no promise that was kept. */
+export function receiptOf(job: Pick<Job, "attempt" | "receipt">): Receipt | null {
+  return job.attempt === 0 ? null : job.receipt;
+}
+
 export function headOf(job: Job, attempts: readonly Attempt[], shown: number): Head {
   // A job that has not begun yet is at attempt 0.
   const old = shown < job.attempt;
@@ -27,7 +32,7 @@ export function headOf(job: Job, attempts: readonly Attempt[], shown: number): H
     error: job.status === "running" ? null : job.error,
     errorStage: job.error_stage,
     counts: job.counts,
-    receipt: job.receipt,
+    receipt: receiptOf(job),
     old,
   };
   if (job.attempt <= 1 && !old) return ofJob;

@@ -32,6 +32,7 @@ export function job(id: string, created: number, more: Partial<Job> = {}): Job {
     result: null,
     stop_request: null,
     next_attempt_at: null,
+    pulse_state: null,
     created_at: time,
     updated_at: time,
     started_at: null,
