@@ -22,5 +22,9 @@ def test_what_holds_a_job_is_said(unlucky: Served) -> None:
     assert_walked(node("waiting.mjs", unlucky.url, "held"), "held")
 
 
+def test_a_skipped_firing_stays_open(unlucky: Served) -> None:
+    assert_walked(node("waiting.mjs", unlucky.url, "skipped"), "skipped")
+
+
 def test_a_retried_job_shows_its_new_attempt(unlucky: Served) -> None:
     assert_walked(node("waiting.mjs", unlucky.url, "soon"), "soon")

@@ -63,7 +63,30 @@ async function held({ page, url, check }) {
   });
 }
 
-const FLOWS = { soon, held };
+/** A firing that was skipped, opened while its schedule goes on: it stays as it is. */
+async function skipped({ page, url, check }) {
+  const schedule = await ask(page, "POST", "/api/pulse/schedules", { handler_name: "tests.sleepy", payload: 1, every: "1s" });
+  await page.goto(`${url}/schedules/${schedule.id}`);
+  const card = page.locator('[data-execution][data-status="skipped"]').last();
+  await check("a skipped firing says which run was in its way, and leads there", () => card.locator('a[href^="/jobs/JB_"]').first().waitFor());
+  await check("what the scheduler said of it stays on the screen while the list is read anew", async () => {
+    const id = await card.getAttribute("data-execution");
+    await page.locator(`[data-execution="${id}"] button.head`).click();
+    await page.locator(`[data-execution="${id}"] [data-line]`).first().waitFor();
+    const line = await page.$(`[data-execution="${id}"] [data-line]`);
+    const newest = () => page.locator("[data-execution]").first().getAttribute("data-execution");
+    for (let before = await newest(), time = 0; time < 2; time += 1) {
+      if (!(await holds(async () => (await newest()) !== before))) return false;
+      before = await newest();
+    }
+    return line.evaluate((one) => one.isConnected);
+  });
+  const [{ async_job_id }] = (await ask(page, "GET", `/api/pulse/schedules/${schedule.id}/executions`)).executions.filter((one) => one.async_job_id);
+  await ask(page, "DELETE", `/api/pulse/schedules/${schedule.id}`);
+  await ask(page, "POST", `/api/pulse/jobs/${async_job_id}/cancel`);
+}
+
+const FLOWS = { soon, held, skipped };
 
 async function main() {
   const [url, ...names] = process.argv.slice(2);
