@@ -26,5 +26,9 @@ def test_a_skipped_firing_stays_open(unlucky: Served) -> None:
     assert_walked(node("waiting.mjs", unlucky.url, "skipped"), "skipped")
 
 
+def test_live_is_the_page_that_is_open(unlucky: Served) -> None:
+    assert_walked(node("waiting.mjs", unlucky.url, "live"), "live")
+
+
 def test_a_retried_job_shows_its_new_attempt(unlucky: Served) -> None:
     assert_walked(node("waiting.mjs", unlucky.url, "soon"), "soon")

@@ -86,7 +86,18 @@ async function skipped({ page, url, check }) {
   await ask(page, "POST", `/api/pulse/jobs/${async_job_id}/cancel`);
 }
 
-const FLOWS = { soon, held, skipped };
+/** The state of the connection is that of the page that is open, not of the one before. */
+async function live({ page, url, check }) {
+  const id = await openNew(page, url, "tests.sleepy");
+  await check("the page of a running job is live", () => page.locator("[data-connection=live]").waitFor());
+  await check("a page on which nothing is active is not", async () => {
+    await page.getByRole("link", { name: "Candidates", exact: true }).click();
+    await page.locator("[data-connection=connected]").waitFor();
+  });
+  await ask(page, "POST", `/api/pulse/jobs/${id}/cancel`);
+}
+
+const FLOWS = { soon, held, skipped, live };
 
 async function main() {
   const [url, ...names] = process.argv.slice(2);
