@@ -26,6 +26,10 @@ def test_a_skipped_firing_stays_open(unlucky: Served) -> None:
     assert_walked(node("waiting.mjs", unlucky.url, "skipped"), "skipped")
 
 
+def test_a_list_is_left_and_come_back_to(unlucky: Served) -> None:
+    assert_walked(node("waiting.mjs", unlucky.url, "back"), "back")
+
+
 def test_live_is_the_page_that_is_open(unlucky: Served) -> None:
     assert_walked(node("waiting.mjs", unlucky.url, "live"), "live")
 

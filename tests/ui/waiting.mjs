@@ -4,7 +4,7 @@
 // prints {"flow": {"passed": […], "failed": […], "trouble": […]}} as JSON; ends with 1 when anything failed. The server's workers
 // know the handlers of unlucky.py.
 import { run } from "./browser.mjs";
-import { ask, holds, named, report, until, walk } from "./walk.mjs";
+import { ask, holds, named, report, still, until, walk } from "./walk.mjs";
 
 const statusIs = (page, status) => until(page, (wanted) => document.querySelector("main header [data-status]")?.dataset.status === wanted, status);
 
@@ -97,7 +97,38 @@ async function live({ page, url, check }) {
   await ask(page, "POST", `/api/pulse/jobs/${id}/cancel`);
 }
 
-const FLOWS = { soon, held, skipped, live };
+/** Back in a list, one is where one was; a link to where one is leaves no trace. */
+async function back({ page, url, check }) {
+  for (let number = 0; number < 70; number += 1) await ask(page, "POST", "/api/pulse/jobs", { handler_name: "tests.sleepy", payload: number, delay_s: 7200 });
+  await page.goto(`${url}/jobs`);
+  const rows = () => page.locator("tr[data-job]").count();
+  const top = () => page.evaluate(() => document.querySelector("main .scroll").scrollTop);
+  await check("a link to the page that is open leaves no entry in the history", async () => {
+    const before = await page.evaluate(() => history.length);
+    await page.getByRole("link", { name: "Jobs", exact: true }).click();
+    return (await page.evaluate(() => history.length)) === before;
+  });
+  await check("back from a job that was far down, the list is as long and at the same place", async () => {
+    await page.getByRole("button", { name: "Show older jobs" }).click();
+    if (!(await holds(async () => (await rows()) > 60))) return false;
+    const row = page.locator("tr[data-job]").nth(60);
+    await row.scrollIntoViewIfNeeded();
+    const was = await still(top);
+    await row.locator("a.open").click();
+    await page.locator("main header h1").waitFor();
+    await page.goBack();
+    return was > 500 && (await holds(async () => (await rows()) > 60 && (await top()) === was));
+  });
+  await check("another filter begins at the top, and back from it one is where one was", async () => {
+    const was = await top();
+    await page.getByRole("button", { name: "queued", exact: true }).click();
+    if (!(await holds(async () => (await top()) === 0))) return false;
+    await page.goBack();
+    return holds(async () => (await top()) === was);
+  });
+}
+
+const FLOWS = { soon, held, skipped, live, back };
 
 async function main() {
   const [url, ...names] = process.argv.slice(2);

@@ -9,9 +9,11 @@ import { PagedList } from "./paged-list.svelte";
 const ACTIVE_MS = 2000;
 const IDLE_MS = 5000;
 
-export function jobList(status: readonly string[]): PagedList<Job> {
+/** `atFirst`: as many as were shown when the list was left. */
+export function jobList(status: readonly string[], atFirst = 0): PagedList<Job> {
   return new PagedList<Job>({
     pageSize: 50,
+    atFirst,
     wanted: status,
     load: async (limit, cursor, signal) => {
       const { jobs, next_cursor } = await listJobs({ limit, cursor, status }, signal);

@@ -1,8 +1,17 @@
 /** The address bar: the current route, moves with and without a new history entry, and links of our own. */
 import { formatRoute, parseRoute, type Route } from "../model/route";
 
+/** How far a view was scrolled, and how long its list was, when it was left by a link. */
+export interface Place {
+  top: number;
+  items: number;
+}
+
 class Navigation {
   route = $state.raw<Route>(parseRoute(new URL(window.location.href)));
+  /** Where one was at this entry of the history; null: one has not been there. */
+  place = history.state as Place | null;
+  #left: (() => Place) | null = null;
 
   #href = window.location.href;
 
@@ -16,21 +25,37 @@ class Navigation {
   go(route: Route, replace = false): void {
     const target = formatRoute(route);
     if (target === location.pathname + location.search + location.hash) return;
-    if (replace) history.replaceState(null, "", target);
-    else history.pushState(null, "", target);
+    if (replace) history.replaceState(history.state, "", target);
+    else this.#push(target);
     this.#href = location.href;
+    this.place = history.state as Place | null;
     this.route = route;
   }
 
   open(path: string): void {
-    history.pushState(null, "", path);
+    if (path === location.pathname + location.search + location.hash) return;
+    this.#push(path);
     this.#read();
+  }
+
+  /** What tells the place when the view is left; gives what takes it back. */
+  keep(left: () => Place): () => void {
+    this.#left = left;
+    return () => {
+      if (this.#left === left) this.#left = null;
+    };
+  }
+
+  #push(target: string): void {
+    if (this.#left) history.replaceState(this.#left(), "");
+    history.pushState(null, "", target);
   }
 
   /** A changed hash is told twice, as `popstate` and as `hashchange`. */
   #read(): void {
     if (location.href === this.#href) return;
     this.#href = location.href;
+    this.place = history.state as Place | null;
     this.route = parseRoute(new URL(window.location.href));
   }
 

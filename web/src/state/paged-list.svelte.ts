@@ -16,6 +16,8 @@ interface Source<T> {
   /** Milliseconds until the next refresh. */
   every: (items: readonly T[]) => number;
   pageSize: number;
+  /** Items of the first page, when they are more than `pageSize`. */
+  atFirst?: number;
   /** Statuses that the list is of; none: all. */
   wanted?: readonly string[];
 }
@@ -49,8 +51,8 @@ export class PagedList<T extends Listed> {
   }
 
   async #refresh(): Promise<number | null> {
-    const { load, every, pageSize, wanted = [] } = this.source;
-    const limit = Math.min(MOST_REFRESHED, Math.max(pageSize, this.items.length));
+    const { load, every, pageSize, atFirst = 0, wanted = [] } = this.source;
+    const limit = Math.min(MOST_REFRESHED, Math.max(pageSize, this.loaded ? this.items.length : atFirst));
     try {
       const page = await load(limit, null, this.#abort.signal);
       this.items = page.next_cursor === null ? page.items : refreshed(this.items, page.items, wanted);
