@@ -48,7 +48,36 @@ async function singleKeys({ page, check }) {
   });
 }
 
-const FLOWS = { singleKeys };
+/** Tab leads through the page in a few steps, however many rows the timeline has; arrows walk over those. */
+async function tabbing({ page, check }) {
+  const inTimeline = () => page.evaluate(() => Number(document.activeElement.closest("[data-index]")?.dataset.index ?? -1));
+  await page.locator("[data-index]").nth(3).waitFor();
+  await check("the link to the content leads past the header", async () => {
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await until(page, () => document.activeElement.id === "main" && location.hash === "");
+  });
+  await check("Tab stops once in the timeline, and reaches the log", async () => {
+    const stops = [];
+    for (let step = 0; step < 40 && !(await page.evaluate(() => document.activeElement.id === "log-find")); step += 1) {
+      await page.keyboard.press("Tab");
+      stops.push(await inTimeline());
+    }
+    return stops.length < 40 && stops.filter((index) => index >= 0).length === 1;
+  });
+  await check("arrows walk over its rows, and Tab comes back to the last of them", async () => {
+    await page.locator("[data-index='0'] button.name").focus();
+    for (const wanted of [1, 2]) {
+      await page.keyboard.press("ArrowDown");
+      if (!(await holds(async () => (await inTimeline()) === wanted))) return false;
+    }
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Shift+Tab");
+    return (await inTimeline()) === 2;
+  });
+}
+
+const FLOWS = { singleKeys, tabbing };
 
 async function main() {
   const [url, jobId, ...names] = process.argv.slice(2);

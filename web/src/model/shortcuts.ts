@@ -23,6 +23,7 @@ export const SHORTCUTS: { title: string; entries: Shortcut[] }[] = [
       { keys: ["g", "G"], does: "first, last line" },
       { keys: ["PgUp", "PgDn"], does: "a screen up, down" },
       { keys: ["Enter"], does: "open or close the details of the line" },
+      { keys: ["↑", "↓", "←", "→"], does: "in the timeline: rows, closed and open" },
     ],
   },
   {
