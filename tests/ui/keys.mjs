@@ -77,7 +77,31 @@ async function tabbing({ page, check }) {
   });
 }
 
-const FLOWS = { singleKeys, tabbing };
+/** Ctrl+F finds in all lines, and once there is left to the browser; Enter belongs to the line that the keys walked to. */
+async function finding({ page, check }) {
+  await page.locator("[data-seq]").first().waitFor();
+  await check("Ctrl+F leads to the field, a second one is the browser's", async () => {
+    await page.evaluate(() => {
+      window.taken = [];
+      window.addEventListener("keydown", (event) => event.key === "f" && window.taken.push(event.defaultPrevented));
+    });
+    await page.keyboard.press("Control+f");
+    await until(page, () => document.activeElement.id === "log-find");
+    await page.keyboard.press("Control+f");
+    return holds(() => page.evaluate(() => window.taken.join() === "true,false"));
+  });
+  await check("Enter opens the line that was walked to, whatever was pressed before", async () => {
+    const wrap = page.getByRole("button", { name: "Wrap long lines" });
+    await wrap.click();
+    await page.keyboard.press("j");
+    await until(page, () => document.querySelector("[data-seq].selected"));
+    await page.keyboard.press("Enter");
+    await page.locator("[data-seq].selected .details").waitFor();
+    return (await wrap.getAttribute("aria-pressed")) === "true";
+  });
+}
+
+const FLOWS = { singleKeys, tabbing, finding };
 
 async function main() {
   const [url, jobId, ...names] = process.argv.slice(2);

@@ -36,7 +36,7 @@ def test_a_failed_job_opens_where_it_failed(served: Served, failed: str) -> None
 
 
 def test_the_keyboard_alone(served: Served, completed: str) -> None:
-    assert_walked(node("keys.mjs", served.url, completed), "singleKeys", "tabbing")
+    assert_walked(node("keys.mjs", served.url, completed), "singleKeys", "tabbing", "finding")
 
 
 def test_acting_on_jobs(served: Served) -> None:

@@ -11,7 +11,7 @@ export const SHORTCUTS: { title: string; entries: Shortcut[] }[] = [
   {
     title: "Find",
     entries: [
-      { keys: ["/"], does: "find in the log" },
+      { keys: ["/", "Ctrl+F"], does: "find in the log; Ctrl+F in the field is the browser's" },
       { keys: ["n", "N"], does: "next, previous hit" },
       { keys: ["e", "E"], does: "next, previous error" },
     ],
@@ -63,6 +63,11 @@ export function inTextField(target: EventTarget | null): boolean {
   const tag = element?.tagName?.toUpperCase();
   if (tag === "INPUT") return !["checkbox", "radio", "button", "range"].includes(element?.type ?? "text");
   return tag === "TEXTAREA" || tag === "SELECT" || element?.isContentEditable === true;
+}
+
+/** Ctrl+F: the browser's own search sees only the lines on the screen, so the first press is ours and one in the field is the browser's. */
+export function isFind({ key, ctrlKey, metaKey, altKey, target }: KeyPress): boolean {
+  return key === "f" && ctrlKey !== metaKey && !altKey && (target as { id?: string } | null)?.id !== "log-find";
 }
 
 /** The key when the press may be a shortcut, else null. `single`: letters, digits and signs alone may be (WCAG 2.1.4). */

@@ -4,7 +4,7 @@ import { linesAsText } from "./copying";
 import { logAction } from "./log-keys";
 import { line } from "./samples";
 import { bytes, compact, dollars, grouped, plural } from "./numbers";
-import { shortcutKey } from "./shortcuts";
+import { isFind, shortcutKey } from "./shortcuts";
 import { resultSummary, summary } from "./summary";
 
 describe("numbers", () => {
@@ -81,6 +81,12 @@ describe("shortcuts", () => {
   it("are no letters, digits and signs once those are turned off", () => {
     const left = ["e", "G", "?", "/", "2", "ß", "Escape", "End", "PageUp", "Enter", " "].filter((key) => press(key, null, {}, false) !== null);
     expect(left).toEqual(["Escape", "End", "PageUp", "Enter", " "]);
+  });
+
+  it("take Ctrl+F once", () => {
+    const find = (id: string, more: object) => isFind({ key: "f", ctrlKey: false, metaKey: false, altKey: false, target: { id } as unknown as EventTarget, ...more });
+    expect([find("", { ctrlKey: true }), find("", { metaKey: true })]).toEqual([true, true]);
+    expect([find("log-find", { ctrlKey: true }), find("", {}), find("", { ctrlKey: true, altKey: true })]).toEqual([false, false, false]);
   });
 
   it("share keys with other controls only in the list", () => {
