@@ -532,6 +532,16 @@ async function unplugged({ page, jobId, check }) {
     await page.locator(".offline[role=alert]").waitFor({ state: "detached", timeout: WAIT_MS });
     await until(page, (seq) => Number([...document.querySelectorAll("[data-seq]")].at(-1).dataset.seq) > seq, before);
   });
+  await check("what was asked for while the server was away is there as soon as it is back", async () => {
+    await page.context().setOffline(true);
+    const stage = await page.getByLabel("Stage", { exact: true }).locator("option").last().getAttribute("value");
+    await page.getByLabel("Stage", { exact: true }).selectOption(stage);
+    await page.locator(".log [role=alert]").waitFor();
+    await page.context().setOffline(false);
+    await page.locator(".log [role=alert]").waitFor({ state: "detached" });
+    await until(page, (name) => [...document.querySelectorAll("[data-seq]")].some((row) => row.dataset.stage === name), stage);
+    await page.getByLabel("Stage", { exact: true }).selectOption("*");
+  });
   await check("no line is missing at the end", async () => {
     enough();
     await page.waitForFunction(() => !["running", "queued"].includes(document.querySelector("header [data-status]").dataset.status), null, { timeout: 60_000 });

@@ -44,6 +44,8 @@ export class LogSession {
   /** The ranges of folded groups are being asked for. */
   learning = $state(false);
   #abort = new AbortController();
+  /** Goes where one wanted to go last. */
+  #again = () => this.goTo(1, "top");
   #ranges: FoldRanges;
   #live: LineSource;
   #built: { window: LogWindow; headings: boolean; folded: ReadonlySet<string>; rows: Row[] } | null = null;
@@ -161,11 +163,13 @@ export class LogSession {
   }
 
   async goTo(seq: number, align: Align): Promise<void> {
+    this.#again = () => this.goTo(seq, align);
     this.pin(false);
     if (await this.feed.jump(Math.max(1, seq))) this.target = { seq, align };
   }
 
   async toEnd(): Promise<void> {
+    this.#again = () => this.toEnd();
     if (await this.feed.toEnd()) this.pinned = true;
   }
 
@@ -174,9 +178,13 @@ export class LogSession {
     void (way === "forward" ? this.feed.forward() : this.feed.backward()).catch(() => null);
   }
 
+  /** After reading failed: to the place that was asked for, or on from where one is. */
   retry(): void {
     this.feed.error = null;
-    void this.goTo(this.visible.top || 1, "top");
+    if (this.hits?.error) void this.hits.load();
+    if (!this.feed.loaded) void this.#again();
+    else if (this.pinned) void this.toEnd();
+    else void this.goTo(this.visible.top || 1, "top");
   }
 
   toggleFold(group: Group): void {
