@@ -413,6 +413,10 @@ async function looks({ page, check }) {
     await page.locator("#panel-result").waitFor({ timeout: WAIT_MS });
     await page.locator("#tab-timeline").click();
   });
+  await check("at twice the size there is still a log to read", async () => {
+    await page.setViewportSize({ width: 720, height: 450 });
+    return (await holds(async () => (await page.locator(".viewport").count()) === 1)) && holds(async () => (await onScreen(page)).length >= 6);
+  });
   await check("nothing is wider than a narrow screen", async () => {
     await page.setViewportSize({ width: 360, height: 740 });
     const narrow = await holds(() => page.evaluate(() => document.documentElement.scrollWidth === 360));
