@@ -2,7 +2,7 @@
 //
 //   node flows.mjs URL JOB_ID [FLOW…]
 // prints {"flow": {"passed": […], "failed": […], "trouble": […]}} as JSON; ends with 1 when anything failed. JOB_ID is a finished job
-// with at least two stages and 20 lines; for the flow "failure" a failed one, for "live" and "unplugged" one that says something until the file
+// with at least two stages and 20 lines; for "longLine" one with a line of 20,000 characters, for the flow "failure" a failed one, for "live" and "unplugged" one that says something until the file
 // named by QNTX_TICKS_UNTIL is there.
 import { readFileSync, writeFileSync } from "node:fs";
 
@@ -425,6 +425,21 @@ async function looks({ page, check }) {
   });
 }
 
+/** A line of 20,000 characters: that there is more of it is said where one can see it, without wrapping, too. */
+async function longLine({ page, check }) {
+  const more = page.locator("[data-all]").first();
+  await check("the button that shows all of it is on the screen", () =>
+    holds(async () => {
+      const [button, view] = [await more.boundingBox(), await page.locator(".viewport").boundingBox()];
+      return button !== null && button.x > view.x && button.x + button.width <= view.x + view.width;
+    }),
+  );
+  await check("it shows all of it", async () => {
+    await more.click();
+    await until(page, () => [...document.querySelectorAll("[data-message]")].some((one) => one.textContent.length === 20_000));
+  });
+}
+
 /** Addresses that lead nowhere. */
 async function missing({ page, url, check }) {
   await check("an unknown job says so and leads on", async () => {
@@ -563,7 +578,7 @@ async function unplugged({ page, jobId, check }) {
   });
 }
 
-const JOB_FLOWS = { narrowing, origins, overTime, choosing, moving, searching, asking, taking, looks, missing, failure, live, unplugged };
+const JOB_FLOWS = { narrowing, origins, overTime, choosing, moving, searching, asking, taking, looks, longLine, missing, failure, live, unplugged };
 const USUAL = ["list", "narrowing", "choosing", "moving", "searching", "asking", "taking", "looks", "missing"];
 const EXPECTED = { missing: [404], asking: [400], unplugged: ["ERR_INTERNET_DISCONNECTED", "ERR_NETWORK_CHANGED"] };
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from tests.acceptance.conftest import Served
@@ -28,6 +29,13 @@ def test_reading_a_job(served: Served, completed: str) -> None:
         result, "list", "narrowing", "choosing", "moving", "searching", "asking", "taking", "looks",
         "missing",
     )  # fmt: skip
+
+
+def test_a_line_longer_than_the_screen(served: Served) -> None:
+    payload = json.dumps({"command": ["printf", "%020000d", "7"]})
+    job_id = served.qntx("enqueue", "shell.command", "--payload", payload).stdout.strip()
+    assert served.finished(job_id)["status"] == "completed"
+    assert_walked(node("flows.mjs", served.url, job_id, "longLine"), "longLine")
 
 
 def test_a_failed_job_opens_where_it_failed(served: Served, failed: str) -> None:
