@@ -89,11 +89,22 @@ async function schedules({ page, check, source }) {
     await until(page, () => document.activeElement?.localName === "input");
     await page.keyboard.type("fly to the moon");
     await page.keyboard.press("Enter");
-    await page.locator("#schedule-wrong", { hasText: "unknown command: fly" }).waitFor();
+    await page.locator("form [data-wrong]", { hasText: "unknown command: fly" }).waitFor();
     await page.getByLabel("ATS code").fill(`ix ${source}`);
     await page.getByLabel("Every", { exact: true }).fill("now and then");
     await page.getByRole("button", { name: "Add schedule", exact: true }).click();
-    await page.locator("#schedule-wrong", { hasText: "now and then" }).waitFor();
+    await page.locator("form [data-wrong]", { hasText: "now and then" }).waitFor();
+  });
+  await check("an interval that is missing is asked for in words of this page", async () => {
+    await page.getByLabel("Every", { exact: true }).fill("");
+    await page.getByRole("button", { name: "Add schedule", exact: true }).click();
+    await page.locator("form [data-wrong]", { hasText: "Say how often" }).waitFor();
+  });
+  await check("Escape closes the form, and what was typed is there when it is opened again", async () => {
+    await page.getByLabel("ATS code").press("Escape");
+    await until(page, () => document.activeElement.textContent === "Add a schedule");
+    await page.keyboard.press("Enter");
+    return holds(async () => (await page.getByLabel("ATS code").inputValue()) === `ix ${source}`);
   });
   await check("a preset makes a schedule of it", async () => {
     await page.getByRole("button", { name: "12h", exact: true }).click();
@@ -112,7 +123,7 @@ async function schedules({ page, check, source }) {
     const form = page.getByRole("form", { name: "Change the schedule" });
     await form.getByLabel("Every", { exact: true }).fill("never ever");
     await form.getByRole("button", { name: "Save" }).click();
-    await page.locator("#edit-wrong", { hasText: "never ever" }).waitFor();
+    await page.locator("form [data-wrong]", { hasText: "never ever" }).waitFor();
     const faults = await violations(page);
     if (faults.length > 0) throw new Error(`axe: ${JSON.stringify(faults)}`);
     await form.getByLabel("Every", { exact: true }).fill("30 7 * * 1-5");

@@ -1,6 +1,12 @@
 import { describe, expect, it } from "vitest";
 
-import { causeOf, changes, listed, newSchedule, percent, scheduleTitle, whenOf } from "./schedules";
+import { causeOf, changes, listed, missingTiming, newSchedule, percent, scheduleTitle, whenOf } from "./schedules";
+
+it("asks when, unless it is said", () => {
+  expect(missingTiming("ix https://x", " ")).toMatch(/how often/);
+  expect(missingTiming("ix https://x --every 6h", "")).toBeNull();
+  expect(missingTiming("ix https://x", "6h")).toBeNull();
+});
 
 describe("newSchedule", () => {
   it.each([

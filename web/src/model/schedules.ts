@@ -3,6 +3,14 @@ import type { Execution, NewSchedule, Schedule, ScheduleChange } from "../api/ty
 
 export const PRESETS = ["15m", "30m", "1h", "6h", "12h", "24h"] as const;
 
+/** Code that says itself when it runs. */
+const TIMED = /(^|\s)--(every|cron|at)(\s|=|$)/;
+
+/** What is missing before the server can be asked; null: nothing. */
+export function missingTiming(code: string, when: string): string | null {
+  return when.trim() === "" && !TIMED.test(code) ? "Say how often: 6h, or five fields of cron such as 0 9 * * 1-5." : null;
+}
+
 /**
  * What the server is asked for, from ATS code and the text that says when: "6h", "every 6h", or five fields of cron, which are meant
  * in the reader's time zone. Code that says when itself (`--every 6h`) goes as it is. What cannot be used is the server's to say.
@@ -10,7 +18,7 @@ export const PRESETS = ["15m", "30m", "1h", "6h", "12h", "24h"] as const;
 export function newSchedule(code: string, when: string, zone: string): NewSchedule {
   const ats_code = code.trim();
   const text = when.trim();
-  if (text === "" || /(^|\s)--(every|cron|at)(\s|=|$)/.test(ats_code)) return { ats_code };
+  if (text === "" || TIMED.test(ats_code)) return { ats_code };
   if (text.split(/\s+/).length >= 5) return { ats_code, cron: text, time_zone: zone };
   return { ats_code, every: text.replace(/^every\s+/, "") };
 }
