@@ -37,6 +37,15 @@ async function jds({ page, check }) {
     await page.locator("[data-candidate] details[open] b").first().waitFor();
     return holds(async () => (await page.locator("[data-candidate] details[open] summary b").allInnerTexts()).includes(score));
   });
+  await check("scores that could not be read are asked for again with the next candidate", async () => {
+    await page.goto(new URL("/candidates", page.url()).href);
+    await page.route("**/api/pulse/jds?*", (route) => route.fulfill({ status: 503, json: { error: { code: "busy", message: "not just now" } } }));
+    await page.locator("[data-candidate] summary").nth(0).click();
+    await page.locator("[data-candidate] [role=alert]", { hasText: "not just now" }).waitFor();
+    await page.unroute("**/api/pulse/jds?*");
+    await page.locator("[data-candidate] > details > summary").nth(1).click();
+    await page.locator("[data-candidate] details[open] b").first().waitFor();
+  });
   await check("nothing is wider than a narrow screen", async () => {
     await page.setViewportSize({ width: 360, height: 740 });
     const narrow = () => page.evaluate(() => document.documentElement.scrollWidth === 360);
@@ -111,7 +120,7 @@ async function search({ page, check }) {
   });
 }
 
-const FLOWS = { jds: { path: "/jds", go: jds }, search: { path: "/", go: search, expected: [400] } };
+const FLOWS = { jds: { path: "/jds", go: jds, expected: [503] }, search: { path: "/", go: search, expected: [400] } };
 
 async function main() {
   const [url, ...names] = process.argv.slice(2);
