@@ -37,6 +37,16 @@ async function singleKeys({ page, check }) {
       return row && row.getBoundingClientRect().top < document.querySelector(".viewport").getBoundingClientRect().bottom;
     });
   });
+  await check("the page behind the help stays", async () => {
+    await page.getByRole("button", { name: "Keyboard shortcuts" }).click();
+    await toggle().check();
+    const before = await still(state);
+    for (const key of ["2", "u", "t"]) await page.keyboard.press(key);
+    const after = await still(state);
+    await toggle().uncheck();
+    await page.keyboard.press("Escape");
+    return JSON.stringify(after) === JSON.stringify(before);
+  });
   await check("the help is behind its button, and turns them on again", async () => {
     await page.getByRole("button", { name: "Keyboard shortcuts" }).click();
     await toggle().check();
