@@ -76,7 +76,7 @@ async function attempts({ page, url, check }) {
   await check("why says what happened and what happens next", async () => {
     await page.getByRole("tab", { name: "why" }).click();
     await page.locator("#panel-why").getByText("It failed").waitFor({ timeout: WAIT_MS });
-    await page.locator("#panel-why time").first().waitFor();
+    await page.locator("#panel-why p", { hasText: /at \d\d:\d\d:\d\d \(just now\)|at \d\d:\d\d:\d\d \(\d+ s ago\)/ }).first().waitFor();
   });
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { ago, allForms, clockTime, duration, nextMode, offset, parseUs, timeLeft, type TimeMode } from "./time";
+import { ago, allForms, clockTime, dayTime, duration, nextMode, offset, parseUs, timeLeft, type TimeMode } from "./time";
 
 const NOON = parseUs("2026-11-24T12:00:00.000000Z");
 
@@ -83,6 +83,11 @@ it.each([
 
 it("says the date when it is long ago", () => {
   expect(ago(NOON - 86_400 * 40 * 1_000_000, NOON)).toMatch(/^2026-10-1\d$/);
+});
+
+it("has the date in a sentence unless it is today", () => {
+  expect(dayTime(NOON, NOON)).toMatch(/^\d\d:\d\d:\d\d$/);
+  expect(dayTime(NOON, NOON + 2 * 86_400_000_000)).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/);
 });
 
 it("goes through the modes", () => {

@@ -111,6 +111,12 @@ function isoDay(us: number): string {
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
 }
 
+/** Local time to the second, with the date unless it is today: after "at", "until" and "since" in a sentence. */
+export function dayTime(us: number, nowUs: number): string {
+  const day = isoDay(us) === isoDay(nowUs) ? "" : `${isoDay(us)} `;
+  return day + clockTime(us, "local", null).slice(0, 8);
+}
+
 /** Date and time in full with microseconds, in local time with its offset. */
 export function fullLocal(us: number): string {
   if (Number.isNaN(us)) return "";
