@@ -58,7 +58,7 @@ async function held({ page, url, check }) {
     await why(page).getByText("Attempt 1 may start in 2 h").waitFor();
     await page.locator("main header .receipt", { hasText: "no receipt yet" }).waitFor();
     await page.goto(`${url}/jobs`);
-    await page.locator(`[data-job="${id}"]`).waitFor();
+    await page.locator(`[data-job="${id}"] .started`, { hasText: /^queued/ }).waitFor();
     return holds(async () => (await page.locator(`[data-job="${id}"] .receipt`).count()) === 0);
   });
 }
