@@ -14,6 +14,11 @@ describe("whyNotRunning", () => {
     expect(why("paused", { waits_for: ["JB_1", "JB_2"] })).toBe("Waiting for JB_1, JB_2, fired before it by the same schedule.");
   });
 
+  it("tells of a pause that was not heeded before", () => {
+    const waiting = { status: "paused" as const, pulse_state: { waiting_for: "children" }, stop_request: "pause" };
+    expect(whyNotRunning(job("a", 1, waiting))).toMatch(/stays paused when they are over/);
+  });
+
   it("tells what holds a queued job", () => {
     expect(why("queued")).toBe("Waiting for a worker.");
     expect(why("queued", { pause_reason: "concurrency", message: "waits: 2 of 2 run" })).toBe("Held: 2 of 2 run.");

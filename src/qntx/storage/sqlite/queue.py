@@ -9,9 +9,10 @@ import apsw
 import msgspec
 
 from qntx.clock import from_iso, iso, now_us
-from qntx.errors import Conflict, IllegalTransition, NotFound
+from qntx.errors import IllegalTransition, NotFound
 from qntx.model.job import Claimed, JobRequest, JobStatus, check_move
 from qntx.storage.sqlite.connection import transaction
+from qntx.storage.sqlite.doors import check_door
 from qntx.storage.sqlite.inserts import insert_job, parent_of, values_of, wake_parent
 from qntx.storage.sqlite.jobs import load_json
 
@@ -231,7 +232,7 @@ class JobQueue:
     def _stop(self, job_id: str, target: JobStatus, request: str) -> str:
         status = self._status(job_id)
         check_move(job_id, status, target)
-        self._check_door(job_id, request)
+        check_door(self._db, job_id, request)
         at = iso(now_us())
         if status is JobStatus.RUNNING:
             self._db.execute(
@@ -258,7 +259,7 @@ class JobQueue:
                     f"job {job_id} is {status}; this works for one that is "
                     f"{' or '.join(sorted(allowed))}"
                 )
-            self._check_door(job_id, "retry")
+            check_door(self._db, job_id, "retry")
             self._db.execute(
                 "UPDATE async_ix_jobs SET status = 'queued',"
                 " next_attempt_at = iif(status = 'paused', next_attempt_at, NULL),"
@@ -268,25 +269,6 @@ class JobQueue:
             )
         self._changed()
         return str(JobStatus.QUEUED)
-
-    def _check_door(self, job_id: str, wish: str) -> None:
-        """Raises Conflict where no handler stands behind the job, so that *wish* has no sense."""
-        door = self._value("SELECT door FROM async_ix_jobs WHERE id = ?", job_id)
-        if door == "command" and wish != "cancel":
-            raise Conflict(
-                f"job {job_id} is a command, not a handler - run it again with qntx run"
-                if wish == "retry"
-                else f"job {job_id} is a command, which can only be cancelled (qntx cancel)"
-            )
-        if door == "block":
-            pid = self._value(
-                "SELECT pid FROM job_attempts WHERE job_id = ? ORDER BY attempt DESC", job_id
-            )
-            raise Conflict(
-                f"job {job_id} is a block of a program (qntx.capture) - run that again"
-                if wish == "retry"
-                else f"job {job_id} is a block of the program with process id {pid} - stop that"
-            )
 
     def _status(self, job_id: str) -> JobStatus:
         found = self._value("SELECT status FROM async_ix_jobs WHERE id = ?", job_id)
