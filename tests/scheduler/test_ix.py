@@ -77,6 +77,7 @@ def test_errors_name_the_word(code: str, message: str) -> None:
         ("ix https://a.example/jobs/42", "role.jd-ingestion"),
         ("ix https://a.example/jobs?page=2", "role.vacancies-scraper"),
         ("ix https://a.example", "role.jd-ingestion"), ("ix file:///jobs.txt", "role.jd-ingestion"),
+        ("ix /there/a://b.txt", "role.jd-ingestion"),
         ("ix jd https://a.example/jobs", "role.jd-ingestion"),
         ("ix role https://a.example/jobs", "role.jd-ingestion"),
         ("ix vacancies https://a.example/x", "role.vacancies-scraper"),

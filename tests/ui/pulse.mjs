@@ -24,10 +24,12 @@ async function actions({ page, url, check }) {
     await statusIs(page, "paused");
     return holds(async () => (await button(page, "Retry").count()) === 0 && (await button(page, "Pause").count()) === 0);
   });
-  await check("a paused job can be resumed, and runs", async () => {
+  await check("a paused job can be resumed, and waits for its time again", async () => {
     await button(page, "Resume").click();
-    await statusIs(page, "running");
+    await statusIs(page, "queued");
   });
+  await openNew(page, url, { command: ["sleep", "600"] });
+  await statusIs(page, "running");
   await check("the first click on cancel only asks, Escape takes it back", async () => {
     await button(page, "Cancel").click();
     await button(page, "Cancel it?").waitFor({ timeout: WAIT_MS });

@@ -45,7 +45,7 @@ class IxCommand(msgspec.Struct, frozen=True, kw_only=True):
             scheme = urlsplit(word).scheme
         except ValueError as error:  # brackets that hold no IPv6 address
             raise BadInput(f"{word[:80]!r} is no address: {error} - check its spelling") from None
-        if "://" in word and scheme not in ("http", "https", "file"):
+        if word.lower().startswith(f"{scheme}://") and scheme not in ("http", "https", "file"):
             raise BadInput(f"{word[:80]!r} is no address of the web - begin it with https://")
 
 
