@@ -6,6 +6,7 @@ import json
 import os
 import re
 import tomllib
+from difflib import get_close_matches
 from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -31,7 +32,13 @@ from pydantic_settings.exceptions import SettingsError
 from qntx.errors import BadInput
 
 
-class LlmSettings(BaseModel):
+class Section(BaseModel):
+    """Settings that belong together; a name that there is not is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class LlmSettings(Section):
     """Where the language model answers (OpenAI-compatible wire)."""
 
     enabled: bool = True
@@ -41,7 +48,7 @@ class LlmSettings(BaseModel):
     api_key: str | None = None
 
 
-class FetchSettings(BaseModel):
+class FetchSettings(Section):
     """Limits of everything that is fetched by URL."""
 
     #: Hosts ("host" or "host:port") that may be fetched although their address is not public.
@@ -61,19 +68,19 @@ class FetchSettings(BaseModel):
     contact: str = ""
 
 
-class FileSettings(BaseModel):
+class FileSettings(Section):
     """Folders below which remote callers may have files read."""
 
     roots: list[Path] = Field(default_factory=list)
 
 
-class ScoringSettings(BaseModel):
+class ScoringSettings(Section):
     """When a candidate counts as qualified."""
 
     threshold: float = 0.6
 
 
-class ServerSettings(BaseModel):
+class ServerSettings(Section):
     """Where the HTTP server listens."""
 
     host: str = "127.0.0.1"
@@ -91,7 +98,7 @@ class ServerSettings(BaseModel):
     allow_remote: bool = False
 
 
-class PulseSettings(BaseModel):
+class PulseSettings(Section):
     """Limits for handlers that are metered; None: no limit, 0: nothing runs."""
 
     max_calls_per_minute: int | None = None
@@ -113,7 +120,7 @@ class PulseSettings(BaseModel):
         )
 
 
-class CaptureSettings(BaseModel):
+class CaptureSettings(Section):
     """What is captured of a run, and how."""
 
     redact: bool = True
@@ -142,10 +149,8 @@ def _days(value: object) -> float | str:
 Days = Annotated[float | Literal["forever"], PlainValidator(_days)]
 
 
-class RetentionRule(BaseModel):
+class RetentionRule(Section):
     """How long some lines are kept; the first rule that fits a line decides about it."""
-
-    model_config = ConfigDict(extra="forbid")
 
     #: Days since the job ended.
     days: Days
@@ -155,10 +160,8 @@ class RetentionRule(BaseModel):
     status: Literal["completed", "failed", "cancelled"] | None = None
 
 
-class RetentionSettings(BaseModel):
+class RetentionSettings(Section):
     """How long what jobs said is kept."""
-
-    model_config = ConfigDict(extra="forbid")
 
     #: Days since the job ended, for lines that no rule is about.
     days: Days = 90
@@ -167,10 +170,8 @@ class RetentionSettings(BaseModel):
     jobs_days: Days = "forever"
 
 
-class StorageSettings(BaseModel):
+class StorageSettings(Section):
     """When the data directory counts as too large; it is a warning, nothing is deleted by it."""
-
-    model_config = ConfigDict(extra="forbid")
 
     #: Database and journals together ("10GB", "500MB"); 0: no limit.
     limit: ByteSize = ByteSize(10_000_000_000)
@@ -184,7 +185,7 @@ class Settings(BaseSettings):
     """All settings of one data directory."""
 
     model_config = SettingsConfigDict(
-        env_prefix="QNTX_", env_nested_delimiter="__", extra="ignore", toml_file="qntx.toml"
+        env_prefix="QNTX_", env_nested_delimiter="__", extra="forbid", toml_file="qntx.toml"
     )
 
     home: Path = Field(default_factory=lambda: Path(".qntx"))
@@ -243,15 +244,7 @@ def load(**overrides: Any) -> Settings:
     try:
         settings = Settings(**{k: v for k, v in overrides.items() if v is not None})
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        named = takewhile(lambda part: isinstance(part, str), first["loc"])
-        place = "__".join(map(str, named)).upper()
-        reason = first["msg"].removeprefix("Value error, ")
-        raise BadInput(
-            f"setting {name!r} cannot be used: {reason} - correct it in qntx.toml or in "
-            f"QNTX_{place}"
-        ) from None
+        raise BadInput(_wrong(error.errors()[0])) from None
     except SettingsError as error:
         raise BadInput(_no_json(error)) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
@@ -260,6 +253,29 @@ def load(**overrides: Any) -> Settings:
         ) from None
     settings.home = Path(os.path.abspath(settings.home.expanduser()))
     return settings
+
+
+def _wrong(fault: Any) -> str:
+    """What is said of a setting that cannot be used, or that there is not."""
+    name = ".".join(str(part) for part in fault["loc"])
+    place = "__".join(takewhile(lambda part: isinstance(part, str), fault["loc"])).upper()
+    where = f"correct it in qntx.toml or in QNTX_{place}"
+    if fault["type"] == "extra_forbidden":
+        *sections, last = fault["loc"]
+        near = get_close_matches(str(last), _names_in(sections), 1)
+        meant = f", did you mean {'.'.join([*sections, *near])!r}?" if near else ""
+        return f"there is no setting {name!r}{meant} - {where}"
+    reason = fault["msg"].removeprefix("Value error, ")
+    return f"setting {name!r} cannot be used: {reason} - {where}"
+
+
+def _names_in(sections: list[Any]) -> list[str]:
+    """The names of the settings that stand in *sections*, each within the one before."""
+    kind: Any = Settings
+    for section in sections:
+        about = getattr(kind, "model_fields", {}).get(section)
+        kind = about.annotation if about is not None else None
+    return list(getattr(kind, "model_fields", ()))
 
 
 def _no_json(error: SettingsError) -> str:

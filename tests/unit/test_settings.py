@@ -100,3 +100,25 @@ def test_a_file_that_is_no_toml_is_named(
     (tmp_path / "qntx.toml").write_bytes(text)
     with pytest.raises(BadInput, match=r"qntx\.toml cannot be read as TOML: .* - correct it there"):
         load()
+
+
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [
+        ("[servr]\nport = 1", r"no setting 'servr', did you mean 'server'\?"),
+        ("[capture]\nredcat = false", r"no setting 'capture\.redcat', did you mean 'capture\.red"),
+        ("[storage]\nzzzz = 1", r"no setting 'storage\.zzzz' - correct it in .*QNTX_STORAGE__ZZZZ"),
+    ],
+)
+def test_a_setting_that_there_is_not_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, toml: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "qntx.toml").write_text(toml)
+    with pytest.raises(BadInput, match=said):
+        load()
+
+
+def test_variables_of_other_programs_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QNTX_OF_SOMEBODY_ELSE", "1")
+    load()
