@@ -44,6 +44,7 @@ from qntx.api.filters import log_filter
 from qntx.api.head import Heads
 from qntx.api.listening import listen
 from qntx.api.metrics import measured
+from qntx.api.parameters import Parameters
 from qntx.api.security.access import Mode
 from qntx.api.security.hosts import AllowedHosts, is_loopback
 from qntx.api.security.patience import MAX_CONNECTIONS, PatientProtocol
@@ -94,6 +95,7 @@ def create_api(
     allowed = AllowedHosts(port, server.allowed_hosts, host)
     sessions = Sessions(app.settings.home, Token(app.settings.home, token), port)
     context = ServerContext.of(app, mode, sessions, workers, keeper)
+    parameters = Parameters()
     ui = pages.Pages(pages.WebFiles(), allowed, sessions.token if mode == "local" else None)
     api = Litestar(
         route_handlers=[
@@ -107,6 +109,7 @@ def create_api(
             "server": Provide(lambda: context, sync_to_thread=False),
             "wanted": Provide(log_filter, sync_to_thread=False),
         },
+        before_request=parameters.check,
         exception_handlers=problems.handlers(ui.fallback),
         state=State({"server": context}),
         lifespan=[_readers],
@@ -114,6 +117,7 @@ def create_api(
         logging_config=None,
         debug=False,
     )  # fmt: skip
+    parameters.learn(api)
     # The framework would serve the description below a path of its own, with its own errors.
     api.plugins.get(OpenAPIPlugin)._openapi_config = _openapi_config()
     policy = Policy(allowed, sessions, mode, pages.is_page, pages.is_public)
