@@ -87,7 +87,8 @@ def _no_text(error: UnicodeEncodeError) -> str:
     """What is said of an argument that is not UTF-8, which Python holds as lone surrogates."""
     if not 0xDC80 <= ord(error.object[error.start]) <= 0xDCFF:
         raise error
-    shown = os.fsencode(error.object[:80]).decode("utf-8", "backslashreplace")
+    part = error.object[max(0, error.start - 60) : error.start + 60]  # it may be all of a file
+    shown = os.fsencode(part).decode("utf-8", "backslashreplace")
     return f"'{shown}' is no UTF-8, as all that is kept or looked for - write it in UTF-8"
 
 
