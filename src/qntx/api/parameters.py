@@ -55,4 +55,3 @@ def _unknown(name: str, known: set[str]) -> str:
     meant = f", did you mean {near[0]!r}?" if near else ""
     takes = f"it takes {', '.join(sorted(known))}" if known else "it takes none"
     return f"there is no parameter {name[:80]!r} at this address{meant} - {takes}"
-
