@@ -118,11 +118,16 @@ def create_api(
         debug=False,
     )  # fmt: skip
     parameters.learn(api)
+    policy = Policy(allowed, sessions, mode, pages.is_page, pages.is_public)
+    return _surrounded(api, policy, guards or Guards(), context)
+
+
+def _surrounded(api: Litestar, policy: Policy, guards: Guards, context: ServerContext) -> Litestar:
+    """*api*, with what every request passes before it comes to the routes."""
+    answers = guarded(Heads(Segments(api.asgi_handler)), policy, guards)
+    api.asgi_handler = measured(answers, context)
     # The framework would serve the description below a path of its own, with its own errors.
     api.plugins.get(OpenAPIPlugin)._openapi_config = _openapi_config()
-    policy = Policy(allowed, sessions, mode, pages.is_page, pages.is_public)
-    answers = guarded(Heads(Segments(api.asgi_handler)), policy, guards or Guards())
-    api.asgi_handler = measured(answers, context)
     return api
 
 
