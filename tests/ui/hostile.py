@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +15,14 @@ import qntx
 from qntx import App, JobContext
 from qntx.builtin import built_in_app
 
-PAYLOADS: list[dict[str, str]] = json.loads(
+_EVERYTHING: list[dict[str, str]] = json.loads(
     (Path(__file__).resolve().parent / "payloads.json").read_text()
+)
+#: All of them where there is time, else others each time.
+PAYLOADS = (
+    _EVERYTHING
+    if os.environ.get("QNTX_FAULTS") == "full"
+    else random.Random(os.environ["QNTX_SEED"]).sample(_EVERYTHING, 110)
 )
 NAME_CHARACTERS = 180
 FOREGROUND = range(0, len(PAYLOADS), 20)

@@ -26,16 +26,20 @@ RANKS = ("debug", "info", "warn", "error", "critical")
 
 
 @contextmanager
-def varied(served: Served, seed: int, lines: int, rest_ms: int) -> Iterator[str]:
-    """A varied job that runs meanwhile; gives its id."""
+def varied(
+    served: Served, seed: int, lines: int, rest_ms: int
+) -> Iterator[tuple[str, Callable[[], None]]]:
+    """A varied job that runs meanwhile; gives its id, and what to call when it is long enough."""
     process = subprocess.Popen(
         [sys.executable, str(HERE / "varied.py"), str(seed), str(lines), str(rest_ms)],
-        env=served.env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        env=served.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        text=True,
     )  # fmt: skip
-    assert process.stdout is not None
-    yield process.stdout.readline().strip()
-    assert process.wait(90) == 0
-    process.stdout.close()
+    with process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        yield process.stdout.readline().strip(), process.stdin.close
+        assert process.wait(90) == 0
 
 
 def stored(served: Served, job_id: str) -> list[Row]:
@@ -150,7 +154,7 @@ def assert_shown(
 
 @pytest.mark.timeout(300)
 def test_two_hundred_windows(served: Served, tmp_path: Path, chance: random.Random) -> None:
-    with varied(served, chance.randrange(1 << 30), 20_000, 0) as job_id:
+    with varied(served, chance.randrange(1 << 30), 20_000, 0) as (job_id, _):
         pass
     rows = stored(served, job_id)
     assert [row["seq"] for row in rows] == [*range(1, len(rows) + 1)]
@@ -162,11 +166,12 @@ def test_two_hundred_windows(served: Served, tmp_path: Path, chance: random.Rand
 
 @pytest.mark.timeout(300)
 def test_windows_while_lines_arrive(served: Served, tmp_path: Path, chance: random.Random) -> None:
-    with varied(served, chance.randrange(1 << 30), 12_000, 60) as job_id:
+    with varied(served, chance.randrange(1 << 30), 30_000, 60) as (job_id, enough):
         while len(stored(served, job_id)) < 3_000:
             time.sleep(0.02)
         looks = looked_at(served, job_id, tmp_path, chance, filters=8, jumps=5, growing=True)
         assert served.get(f"/api/pulse/jobs/{job_id}")["status"] == "running"
+        enough()
     rows = stored(served, job_id)
     for query, fits, window in looks:
         assert_shown(served, job_id, rows, query, fits, window, growing=True)

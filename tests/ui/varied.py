@@ -1,9 +1,14 @@
-"""A job whose lines differ in all that a log can be narrowed by; prints its id when it has one."""
+"""
+A job whose lines differ in all that a log can be narrowed by; prints its id when it has one.
+
+It ends early when its standard input is closed.
+"""
 
 from __future__ import annotations
 
 import logging
 import random
+import select
 import sys
 import time
 
@@ -34,7 +39,7 @@ def vary(ctx: JobContext, payload: dict[str, int]) -> None:
     logger = logging.getLogger("varied.sub")
     logger.setLevel("DEBUG")
     left = payload["lines"]
-    while left > 0:
+    while left > 0 and not select.select([sys.stdin], [], [], 0)[0]:
         stage = chance.choice(STAGES)
         with ctx.emit.stage(stage):
             for _ in range(chance.randint(1, 4)):

@@ -31,6 +31,8 @@ KEPT_EVENTS = 4_000
 KEPT_BYTES = 4 << 20
 #: Looks are at least this far apart, seconds.
 PAUSE_S = 0.1
+#: How long it goes on looking after the last listener has left, seconds.
+IDLE_S = 10.0
 #: Tokens taken at once; more than that wait in the socket, and then are not sent.
 TOKENS = 500
 #: Who was away longer than this is not told one by one what changed, microseconds.
@@ -149,7 +151,7 @@ class Feed:
                         idle_since = None
                     elif idle_since is None:
                         idle_since = monotonic_s()
-                    elif monotonic_s() - idle_since > 10:
+                    elif monotonic_s() - idle_since > IDLE_S:
                         return
         finally:
             # What comes meanwhile would be missing: ids of before lead to the store.
