@@ -6,7 +6,6 @@ import json
 import os
 import re
 import tomllib
-from difflib import get_close_matches
 from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -29,7 +28,7 @@ from pydantic_settings import (
 )
 from pydantic_settings.exceptions import SettingsError
 
-from qntx.errors import BadInput
+from qntx.errors import BadInput, did_you_mean
 
 
 class Section(BaseModel):
@@ -262,8 +261,8 @@ def _wrong(fault: Any) -> str:
     where = f"correct it in qntx.toml or in QNTX_{place}"
     if fault["type"] == "extra_forbidden":
         *sections, last = fault["loc"]
-        near = get_close_matches(str(last), _names_in(sections), 1)
-        meant = f", did you mean {'.'.join([*sections, *near])!r}?" if near else ""
+        within = "".join(f"{section}." for section in sections)
+        meant = did_you_mean(str(last), _names_in(sections), within)
         return f"there is no setting {name!r}{meant} - {where}"
     reason = fault["msg"].removeprefix("Value error, ")
     return f"setting {name!r} cannot be used: {reason} - {where}"

@@ -3,6 +3,7 @@ Every exception that qntx raises, as one tree.
 
     QntxError
     ├── BadInput                 the caller gave something unusable (HTTP 400, exit code 1)
+    │   ├── NeverFires           a schedule has no instant left
     │   ├── FetchError           a URL or file could not be read
     │   └── UnknownHandler       no handler of that name is registered
     ├── ExtractionError          a text could be read but not understood
@@ -20,6 +21,8 @@ The text of each is one sentence for a person: what happened, to which object, a
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 
 class QntxError(Exception):
@@ -115,3 +118,11 @@ class JobTimedOut(JobStopped):
     """The job ran longer than it may."""
 
     code = "timeout"
+
+
+def did_you_mean(word: str, known: Iterable[str], within: str = "") -> str:
+    """What goes behind "there is no …": which of *known* is nearest to *word*, if any is."""
+    from difflib import get_close_matches  # only where something is wrong anyway
+
+    near = get_close_matches(word, list(known), 1)
+    return f", did you mean {within + near[0]!r}?" if near else ""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from difflib import get_close_matches
 from typing import Any
 
 from litestar import Litestar, Request
 from litestar.routes import HTTPRoute
 
-from qntx.errors import BadInput
+from qntx.errors import BadInput, did_you_mean
 
 
 class Parameters:
@@ -51,7 +50,6 @@ class Parameters:
 
 
 def _unknown(name: str, known: set[str]) -> str:
-    near = get_close_matches(name, known, 1)
-    meant = f", did you mean {near[0]!r}?" if near else ""
+    meant = did_you_mean(name, known)
     takes = f"it takes {', '.join(sorted(known))}" if known else "it takes none"
     return f"there is no parameter {name[:80]!r} at this address{meant} - {takes}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from qntx.capture import lines
@@ -36,10 +36,15 @@ def learn(environment: Mapping[Any, Any], journal: Journal) -> None:
     fresh = [value for kind, value in from_environment(named) if guard.register(value, kind)]
     if fresh:
         with contextlib.suppress(OSError):  # it is full: what the children say is masked by format
-            folder = spool_folder(journal.folder.parent)
-            if is_in_memory(folder):  # secrets do not go to a disk to be masked
-                for value in fresh:
-                    share_secret(folder, journal.producer, value)
+            share(fresh, journal)
+
+
+def share(values: Iterable[str], journal: Journal) -> None:
+    """Tell the indexer of secrets: it masks what goes past Python. Raises OSError."""
+    folder = spool_folder(journal.folder.parent)
+    if is_in_memory(folder):  # secrets do not go to a disk to be masked
+        for value in values:
+            share_secret(folder, journal.producer, value)
 
 
 def _set(self: Any, key: Any, value: Any) -> None:

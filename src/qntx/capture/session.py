@@ -31,7 +31,7 @@ from qntx.capture.redaction import Redactor, from_environment
 from qntx.config import CaptureSettings
 from qntx.journal.interrupts import let_through
 from qntx.journal.marks import Run, Scope
-from qntx.journal.spool import is_in_memory, share_secret, shared_secrets, spool_folder
+from qntx.journal.spool import share_secret, shared_secrets, spool_folder
 from qntx.journal.wake import Waker
 from qntx.journal.writer import Journal
 
@@ -208,10 +208,7 @@ def _share_environment(journal: Journal) -> None:
     if journal.producer in _shared or lines.redactor() is None:
         return
     _shared.add(journal.producer)
-    folder = spool_folder(journal.folder.parent)
-    if is_in_memory(folder):  # secrets do not go to a disk to be masked
-        for _, value in from_environment():
-            share_secret(folder, journal.producer, value)
+    environment.share([value for _, value in from_environment()], journal)
 
 
 def _leave(active: ActiveRun) -> None:
