@@ -44,11 +44,10 @@ class Shown(threading.local):
         if self.text is None:
             return False
         piece = written.strip()
-        return any(
-            piece in text or _is_shown(text, written)
-            for text in (self.text(), self.formatted)
-            if text is not None
-        )
+        for text in (self.text(), self.formatted):
+            if text is not None and (piece in text or _is_shown(text, written)):
+                return True
+        return False
 
 
 def _is_shown(text: str, written: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextvars import ContextVar, Token
 
 from qntx.journal.format import UNATTRIBUTED
+from qntx.journal.interrupts import let_through
 from qntx.journal.marks import Run, Scope
 from qntx.journal.writer import Journal
 
@@ -31,8 +32,8 @@ def reset_scope(token: Token[Scope | None]) -> None:
     """Put the scope back; in another context than it was set in there is nothing to put back."""
     try:
         SCOPE.reset(token)
-    except ValueError:
-        pass  # a generator or task that was closed from outside
+    except ValueError as error:
+        let_through(error)  # else: a generator or task that was closed from outside
 
 
 def only_run() -> ActiveRun | None:

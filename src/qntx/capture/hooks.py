@@ -14,6 +14,7 @@ from qntx.capture.captured_stream import SHOWN
 from qntx.capture.context import place
 from qntx.capture.exceptions import exception_metadata, readable
 from qntx.capture.lines import put
+from qntx.journal.interrupts import let_through
 from qntx.model.log import CRITICAL, ERROR, WARN
 
 _previous: dict[str, Any] = {}
@@ -114,7 +115,7 @@ def _silently(show: Callable[[], None], text: str) -> None:
     SHOWN.text = lambda: text
     try:
         show()
-    except Exception:  # noqa: BLE001 - there may be no console; the log has it
-        pass
+    except Exception as error:  # noqa: BLE001 - there may be no console; the log has it
+        let_through(error)
     finally:
         SHOWN.text = before

@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from qntx.journal.interrupts import let_through
+
 if TYPE_CHECKING:
     from qntx.journal.writer import Journal
 
@@ -17,7 +19,8 @@ def _name(value: object) -> str:
     """A name as text that can be stored, whatever was given as one."""
     try:
         text = value if type(value) is str else str(value)
-    except Exception:  # noqa: BLE001 - __str__ of user code
+    except Exception as error:  # noqa: BLE001 - __str__ of user code
+        let_through(error)
         text = f"<{type(value).__name__}>"
     try:
         text.encode()

@@ -81,13 +81,8 @@ class Segment:
         self.head[MAGIC_WORD] = MAGIC
         os.rename(unborn, path)
 
-    def seal(self, state: int) -> None:
-        """Say how the journal goes on after this segment, and let go of the file."""
-        self.head[STATE_WORD] = state
-        self.release()
-
     def release(self) -> None:
-        """Unmap and unlock without saying anything (in a forked child, the parent's segment)."""
+        """Unmap and unlock; what it is to say of how the journal goes on stands in ``head``."""
         self.head.release()
         self.view.release()
         self._map.close()

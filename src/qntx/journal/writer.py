@@ -28,6 +28,7 @@ from qntx.journal.format import (
     RECORD_SIZE,
     RUN,
     SCOPE,
+    STATE_WORD,
     segment_name,
 )
 from qntx.journal.format import record as format_record
@@ -203,16 +204,13 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
                     break
             time.sleep(0.05)
         with self._exclusively():
-            left = sum(self._waiting.values())
-            if not self._closed and self._segment is not None:
-                if left:
-                    # Not in good order: the header tells the indexer how many are lost.
-                    self._segment.release()
-                else:
-                    self._segment.seal(ENDED)
-            self._closed = True
-            self._segment = self._view = self._head = None
-            self._pos, self._end, self._epoch = 0, 0, object()
+            left, last = sum(self._waiting.values()), self._segment
+            # Where lines are left it is not in good order: the header says how many are lost.
+            if last is not None and not self._closed and not left:
+                last.head[STATE_WORD] = ENDED
+            self._let_go()
+            if last is not None:
+                last.release()
             return left
 
     @property
@@ -231,8 +229,13 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
 
     def forget(self) -> None:
         """In a forked child: let go of the parent's segment without touching what is in it."""
-        if self._segment is not None and not self._closed:
-            self._segment.release()
+        segment = self._segment
+        self._let_go()
+        if segment is not None:
+            segment.release()
+
+    def _let_go(self) -> None:
+        """Have no segment, and no room for anything, from now on."""
         self._closed = True
         self._segment = self._view = self._head = None
         self._pos = self._end = 0
@@ -262,7 +265,6 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
         """The rest of :meth:`line` where something has to be defined, opened or remembered."""
         try:
             self._append(scope, origin, record, is_line)
-            scope.run.accepted += is_line
         finally:
             self._busy = False
             self._release()
@@ -273,12 +275,11 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
             while ours and self._interrupted:
                 scope, origin, record, is_line = self._interrupted[0]
                 self._append(scope, origin, record, is_line)
-                scope.run.accepted += is_line
                 self._interrupted.popleft()
 
     def _append(self, scope: Scope, origin: Origin | None, record: bytes, droppable: bool) -> None:
         """Append *record* wherever there is room: the segment, the next one, memory."""
-        if not self._memory and self._write(scope, origin, record):
+        if not self._memory and self._write(scope, origin, record, counts=droppable):
             return
         # Nothing may overtake what waits: the rest of the segment stays empty.
         self._end = self._pos
@@ -290,13 +291,20 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
         else:
             self._memory.append((scope, origin, record, droppable))
             self._memory_bytes += len(record)
+        scope.run.accepted += droppable
         self._tell_memory()
         if not self._retrying:
             self._retrying = True
             threading.Thread(target=self._retry, name="qntx-journal-retry", daemon=True).start()
 
-    def _write(self, scope: Scope, origin: Origin | None, record: bytes) -> bool:
-        """Publish *record*, with the definitions it needs; False when there is no room on disk."""
+    def _write(
+        self, scope: Scope, origin: Origin | None, record: bytes, *, counts: bool = False
+    ) -> bool:
+        """
+        Publish *record*, with the definitions it needs; False when there is no room on disk.
+
+        *counts* says whether it is a line that has not been counted as accepted yet.
+        """
         definitions = self._definitions(scope, origin)
         if self._pos + sum(map(len, definitions)) + len(record) > self._end:
             everything = self._definitions(scope, origin, again=True)
@@ -308,6 +316,7 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
         self._view[self._pos : end] = data
         self._pos = end
         self._head[COMMITTED_WORD] = end
+        scope.run.accepted += counts
         scope.run.epoch = scope.epoch = self._epoch
         if origin is not None:
             origin.epoch = self._epoch
@@ -344,13 +353,17 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
             let_through(error)
             # Whatever it is (full, read-only, too many files): the records wait in memory.
             return False
-        if self._segment is not None:
-            self._segment.seal(CONTINUED)
+        epoch, full = object(), self._segment
+        # No call until all is changed: an exception thrown by a signal handler finds the journal
+        # in the full segment or in the fresh one, never between the two.
+        if full is not None:
+            full.head[STATE_WORD] = CONTINUED
         self._segment, self._pos, self._end = fresh, FIRST_RECORD, size
-        self._view, self._head = fresh.view, fresh.head
+        self._view, self._head, self._epoch = fresh.view, fresh.head, epoch
         self._index += 1
         self._next_size = self._segment_bytes
-        self._epoch = object()
+        if full is not None:
+            full.release()
         if self._index == 1 and self._on_first_segment is not None:
             self._on_first_segment()
         return True

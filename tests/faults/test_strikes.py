@@ -1,0 +1,186 @@
+"""The journal, struck by an exception at every place where a signal handler can throw one."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from qntx.journal.format import CONTINUED, ENDED, FIRST_RECORD, LINE
+from qntx.journal.marks import Run, Scope
+from qntx.journal.reader import SegmentReader
+from qntx.journal.writer import Journal
+from tests.faults.kit import run_program, stored
+from tests.faults.strikes import Striker, Struck
+
+SEGMENT_BYTES = 4096
+
+
+def read(folder: Path) -> tuple[list[bytes], list[int]]:
+    """All lines of all segments, and how each segment ended."""
+    lines, states = [], []
+    for path in sorted(folder.glob("*.seg")):
+        reader = SegmentReader(path)
+        for _, record in reader.records(FIRST_RECORD, reader.committed):
+            assert record.intact
+            if record.kind == LINE:
+                lines.append(record.message)
+        # One that was made, but not yet known of, is empty and says nothing.
+        if reader.committed > FIRST_RECORD:
+            states.append(reader.state)
+        reader.close()
+    return lines, states
+
+
+def in_a_thread(work: Callable[[], None]) -> None:
+    """Do *work* in another thread, which finds no lock held."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive(), "a lock was left held"
+
+
+def struck_at(folder: Path, n: int) -> str | None:
+    """Lines over the end of a segment, struck at place *n*, and what became of them."""
+    journal = Journal(folder, segment_bytes=SEGMENT_BYTES)
+    run = Run("JB_1", 1)
+    scope, origin = Scope(run), journal.origin("emitter")
+    said: list[bytes] = []
+
+    def say(text: bytes) -> None:
+        journal.line(scope, 20, origin, text * 700)
+        said.append(text * 700)
+
+    say(b"a1 ")
+    with Striker(n) as striker:
+        try:
+            say(b"b1 ")
+            say(b"b2 ")
+        except Struck:
+            pass
+    in_a_thread(lambda: say(b"c1 "))
+    say(b"c2 ")
+    in_a_thread(lambda: say(b"c3 "))
+    assert journal.close() == 0
+    found, states = read(folder)
+    assert [line for line in found if line in said] == said, "lost, twice, or out of order"
+    assert len(found) == run.accepted, "the receipt counts what is there"
+    assert states == [CONTINUED] * (len(states) - 1) + [ENDED]
+    return striker.struck
+
+
+def test_a_line_is_struck_anywhere(tmp_path: Path) -> None:
+    places = set()
+    for n in range(10_000):
+        place = struck_at(tmp_path / str(n), n)
+        if place is None:
+            break
+        places.add(place.partition(":")[0])
+    assert n > 50
+    assert {"Journal.line", "Journal._open", "Segment.__init__", "Segment.release"} <= places
+
+
+def test_a_close_is_struck_anywhere(tmp_path: Path) -> None:
+    for n in range(10_000):
+        folder = tmp_path / str(n)
+        journal = Journal(folder, segment_bytes=SEGMENT_BYTES)
+        run = Run("JB_1", 1)
+        journal.line(Scope(run), 20, journal.origin("emitter"), b"one")
+        with Striker(n) as striker:
+            try:
+                journal.close()
+            except Struck:
+                pass
+        in_a_thread(journal.close)
+        assert read(folder) == ([b"one"], [ENDED])
+        if striker.struck is None:
+            break
+    assert n > 5
+
+
+#: Says something with each place of our code struck in turn, until there are no more places.
+SWEEP = """
+from tests.faults.kit import run_program, stored
+import json
+import warnings
+from tests.faults.strikes import Striker
+warnings.simplefilter("always")
+class Timeout(BASE): pass
+def on_signal(*ignored): raise Timeout
+signal.signal(signal.SIGUSR1, on_signal)
+done, thrown, swallowed = [], 0, []
+@app.handler("x")
+def x(ctx, payload):
+    global thrown
+    def say(n):
+        SAY
+    say(0)
+    for n in range(1, 100_000):
+        with Striker(n - 1, on_signal) as striker:
+            try:
+                say(n)
+                if striker.struck:
+                    swallowed.append(striker.struck)
+                done.append(n)
+            except Timeout:
+                thrown += 1
+        if striker.struck is None:
+            break
+    def other():
+        log.info("other log")
+        print("other print")
+    thread = threading.Thread(target=other, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive(), "a lock was left held"
+    print()  # ends what an exception may have left without a newline
+    print("last print")
+    log.info("last log")
+_, outcome = app.run("x")
+Path(sys.argv[2]).write_text(json.dumps([done, thrown, swallowed]))
+print("OUTCOME", outcome.status, outcome.error)
+"""
+SAY = {
+    "logging": 'log.info(f"log <{n}>")',
+    "logging to the console": 'log.warning(f"log <{n}>")',
+    "print": 'print(f"print <{n}>")',
+    "write": 'sys.stdout.write(f"write <{n}>\\n")',
+    "emitter": 'ctx.emit.info(f"emit <{n}>")',
+    "emitter with metadata": 'ctx.emit.info(f"emit <{n}>", n=n, more=[{"a": n}])',
+    "logging with extra": 'log.info("log <%d>", n, extra={"more": Path("/")})',
+    "emit_error": 'ctx.emit.emit_error("s", ValueError(f"error <{n}>"))',
+    "print to stderr": 'print(f"print <{n}>", file=sys.stderr)',
+    "warning": 'warnings.warn(f"warning <{n}>")',
+    "progress": 'ctx.emit.progress(n, 100_000)\n        print(f"<{n}>")',
+    "exception": (
+        '\n        try: raise KeyError(n)\n        except KeyError: log.exception(f"error <{n}>")'
+    ),
+    "stage": '\n        with ctx.emit.stage(f"stage <{n}>"): ctx.emit.info(f"<{n}>")',
+    "task": '\n        with ctx.emit.task(f"task <{n}>"): ctx.emit.info(f"<{n}>")',
+}
+TO_THE_CONSOLE = ("logging to the console", "exception")
+
+
+@pytest.mark.parametrize("base", ["ValueError", "BaseException"])
+@pytest.mark.parametrize("way", SAY)
+def test_a_call_is_struck_anywhere(tmp_path: Path, way: str, base: str) -> None:
+    home, told = tmp_path / "home", tmp_path / "told"
+    done = run_program(
+        home, SWEEP.replace("SAY", SAY[way]).replace("BASE", base), str(told), timeout_s=100
+    )
+    assert b"OUTCOME completed None" in done.stdout, (done.stdout[-500:], done.stderr[-3000:])
+    returned, thrown, swallowed = json.loads(told.read_text())
+    with stored(home) as store:
+        texts = store.texts()
+        for text in ("other log", "other print", "last print", "last log"):
+            assert text in texts
+        assert store.receipt().complete
+    found = {int(number) for text in texts for number in re.findall(r"<(\d+)>", text)}
+    assert set(returned) <= found, f"{len(set(returned) - found)} calls left no line"
+    assert thrown > 10
+    # The standard library's own handlers take what is thrown while they write.
+    assert not swallowed or (way in TO_THE_CONSOLE and base != "BaseException")
