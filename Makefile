@@ -41,6 +41,8 @@ demo: $(STAMP) $(WEB_STAMP) ## Ingest three job descriptions and print what the 
 serve: $(STAMP) $(WEB_STAMP) ## Run the server on http://127.0.0.1:8820
 	@$(BIN)/qntx serve
 
+# The same examples for every change: what fails was broken by it. `pytest` alone draws new ones.
+test: export QNTX_SEED ?= 8820
 test: $(STAMP) $(WEB_STAMP) ## Run every test (long fault runs in their short form)
 	@$(BIN)/python tools/node.py run test
 	@$(BIN)/python tools/chromium.py >/dev/null

@@ -1,5 +1,5 @@
 """
-Exceptions at every place where a signal handler can throw one.
+Exceptions at every place of our code where a signal handler can throw one.
 
 CPython runs signal handlers when a function begins, after a call, and at a jump back. A test by
 chance (a timer) hits some of these places; this hits each of them, in turn.
@@ -7,6 +7,7 @@ chance (a timer) hits some of these places; this hits each of them, in turn.
 
 from __future__ import annotations
 
+import contextlib
 import dis
 import sys
 from collections.abc import Callable
@@ -16,7 +17,8 @@ from typing import Any
 
 import qntx
 
-OURS = str(Path(qntx.__file__).parent)
+#: What it uses of contextlib is a part of it.
+OURS = (str(Path(qntx.__file__).parent), contextlib.__file__)
 _BEFORE = ("CALL", "JUMP_BACKWARD")
 
 
@@ -33,15 +35,21 @@ class Striker:
     """
     ``with Striker(n) as striker:`` calls *handler* at the *n*-th place in our code (from 0).
 
-    ``striker.struck`` tells where that was, None when there are not that many.
+    *more* says what strikes after that: (how many places later, handler). ``striker.struck``
+    tells where it struck; nothing where there are not that many places.
     """
 
-    def __init__(self, n: int, handler: Callable[[], None] = strike) -> None:
+    def __init__(
+        self,
+        n: int,
+        handler: Callable[[], None] = strike,
+        more: tuple[tuple[int, Callable[[], None]], ...] = (),
+    ) -> None:
+        self._strikes = [(n, handler), *more]
         self._left = n
-        self._handler = handler
         self._previous: dict[FrameType, str] = {}
         self._names: dict[CodeType, dict[int, str]] = {}
-        self.struck: str | None = None
+        self.struck: list[str] = []
 
     def __enter__(self) -> Striker:
         sys.settrace(self._trace)
@@ -72,9 +80,12 @@ class Striker:
         return self._names[code].get(frame.f_lasti, "")
 
     def _place(self, frame: FrameType) -> None:
-        if self._left == 0:
-            self.struck = f"{frame.f_code.co_qualname}:{frame.f_lineno}"
-            self._left -= 1
-            sys.settrace(None)
-            self._handler()
         self._left -= 1
+        if self._left >= 0 or not self._strikes:
+            return
+        _, handler = self._strikes.pop(0)
+        self._left = self._strikes[0][0] if self._strikes else 0
+        self.struck.append(f"{frame.f_code.co_qualname}:{frame.f_lineno}")
+        sys.settrace(None)
+        handler()
+        sys.settrace(self._trace)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import threading
 from collections.abc import Callable
@@ -14,8 +15,8 @@ from qntx.journal.format import CONTINUED, ENDED, FIRST_RECORD, LINE
 from qntx.journal.marks import Run, Scope
 from qntx.journal.reader import SegmentReader
 from qntx.journal.writer import Journal
-from tests.faults.kit import run_program, stored
-from tests.faults.strikes import Striker, Struck
+from tests.faults.kit import run_program, stored, times
+from tests.faults.strikes import Striker, Struck, strike
 
 SEGMENT_BYTES = 4096
 
@@ -44,31 +45,43 @@ def in_a_thread(work: Callable[[], None]) -> None:
     assert not thread.is_alive(), "a lock was left held"
 
 
-def struck_at(folder: Path, n: int) -> str | None:
-    """Lines over the end of a segment, struck at place *n*, and what became of them."""
+def struck_at(folder: Path, n: int, then: int | None = None) -> list[str]:
+    """
+    Lines over the end of a segment, struck at place *n*, and what became of them.
+
+    With *then*, a handler that logs strikes first, and what throws that many places later.
+    """
     journal = Journal(folder, segment_bytes=SEGMENT_BYTES)
     run = Run("JB_1", 1)
     scope, origin = Scope(run), journal.origin("emitter")
     said: list[bytes] = []
+    kept: list[Struck] = []
 
     def say(text: bytes) -> None:
         journal.line(scope, 20, origin, text * 700)
         said.append(text * 700)
 
+    def log() -> None:
+        say(b"s1 ")
+        say(b"s2 ")
+
     say(b"a1 ")
-    with Striker(n) as striker:
+    with Striker(n) if then is None else Striker(n, log, ((then, strike),)) as striker:
         try:
             say(b"b1 ")
             say(b"b2 ")
-        except Struck:
-            pass
+        except Struck as error:
+            # A program may keep what was thrown, and with it all the frames it went through.
+            kept.append(error)
     in_a_thread(lambda: say(b"c1 "))
     say(b"c2 ")
     in_a_thread(lambda: say(b"c3 "))
     assert journal.close() == 0
     found, states = read(folder)
-    assert [line for line in found if line in said] == said, "lost, twice, or out of order"
-    assert len(found) == run.accepted, "the receipt counts what is there"
+    assert len(set(found)) == len(found), f"twice: {striker.struck}"
+    assert set(said) <= set(found), f"lost: {striker.struck}"
+    assert then is not None or [line for line in found if line in said] == said
+    assert len(found) == run.accepted, f"the receipt counts something else: {striker.struck}"
     assert states == [CONTINUED] * (len(states) - 1) + [ENDED]
     return striker.struck
 
@@ -76,35 +89,46 @@ def struck_at(folder: Path, n: int) -> str | None:
 def test_a_line_is_struck_anywhere(tmp_path: Path) -> None:
     places = set()
     for n in range(10_000):
-        place = struck_at(tmp_path / str(n), n)
-        if place is None:
+        struck = struck_at(tmp_path / str(n), n)
+        if not struck:
             break
-        places.add(place.partition(":")[0])
+        places.add(struck[0].partition(":")[0])
     assert n > 50
     assert {"Journal.line", "Journal._open", "Segment.__init__", "Segment.release"} <= places
 
 
+def test_a_line_is_struck_anywhere_after_a_handler_that_logs(
+    tmp_path: Path, chance: random.Random
+) -> None:
+    places = set()
+    for step in range(times(1_000, 30_000)):
+        n, then = chance.randrange(150), chance.randrange(130)
+        struck = struck_at(tmp_path / str(step), n, then)
+        if len(struck) == 2:
+            places.add(struck[1].partition(":")[0])
+    assert "Journal._resume_interrupted" in places
+
+
 def test_a_close_is_struck_anywhere(tmp_path: Path) -> None:
     for n in range(10_000):
-        folder = tmp_path / str(n)
+        folder, kept = tmp_path / str(n), []
         journal = Journal(folder, segment_bytes=SEGMENT_BYTES)
         run = Run("JB_1", 1)
         journal.line(Scope(run), 20, journal.origin("emitter"), b"one")
         with Striker(n) as striker:
             try:
                 journal.close()
-            except Struck:
-                pass
+            except Struck as error:
+                kept.append(error)
         in_a_thread(journal.close)
         assert read(folder) == ([b"one"], [ENDED])
-        if striker.struck is None:
+        if not striker.struck:
             break
     assert n > 5
 
 
 #: Says something with each place of our code struck in turn, until there are no more places.
 SWEEP = """
-from tests.faults.kit import run_program, stored
 import json
 import warnings
 from tests.faults.strikes import Striker
@@ -124,11 +148,11 @@ def x(ctx, payload):
             try:
                 say(n)
                 if striker.struck:
-                    swallowed.append(striker.struck)
+                    swallowed += striker.struck
                 done.append(n)
             except Timeout:
                 thrown += 1
-        if striker.struck is None:
+        if not striker.struck:
             break
     def other():
         log.info("other log")

@@ -5,10 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zlib import adler32
 
 import msgspec
@@ -35,6 +34,8 @@ from qntx.journal.format import record as format_record
 from qntx.journal.interrupts import let_through
 from qntx.journal.marks import Origin, Run, Scope
 from qntx.journal.segment import Segment, private_folder
+
+T = TypeVar("T")
 
 FIRST_SEGMENT_BYTES = 256 << 10
 #: While the disk is full: how often to look whether there is room again.
@@ -92,6 +93,9 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
         #: Appends by code that interrupted an append of its own thread (a signal handler, a
         #: finaliser): done as soon as that one is.
         self._interrupted: deque[tuple[Scope, Origin | None, bytes, bool]] = deque()
+        #: What was published last by a cold path: an exception thrown by a signal handler may come
+        #: before it is taken off the queue in which it waited.
+        self._appended: bytes | None = None
         self._origins: dict[tuple[str, str | None], Origin] = {}
         self._memory: deque[tuple[Scope, Origin | None, bytes, bool]] = deque()
         self._memory_bytes = 0
@@ -180,11 +184,14 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
         self._event(scope, _record(EVENT, scope.number, _json({"type": kind, **fields})))
 
     def _event(self, scope: Scope, record: bytes) -> None:
-        with self._exclusively() as ours:
+
+        def append(ours: bool) -> None:
             if ours and not self._interrupted:
                 self._append(scope, None, record, False)
             else:
                 self._interrupted.append((scope, None, record, False))
+
+        self._exclusively(append)
 
     def origin(self, source: str, logger: str | None = None) -> Origin:
         """The interned origin of lines of *source* and *logger*."""
@@ -199,19 +206,21 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
         """
         deadline = time.monotonic() + wait_s
         while self._memory and time.monotonic() < deadline:
-            with self._exclusively():
-                if self._flush_memory():
-                    break
+            if self._exclusively(lambda _: self._flush_memory()):
+                break
             time.sleep(0.05)
-        with self._exclusively():
-            left, last = sum(self._waiting.values()), self._segment
-            # Where lines are left it is not in good order: the header says how many are lost.
-            if last is not None and not self._closed and not left:
-                last.head[STATE_WORD] = ENDED
-            self._let_go()
-            if last is not None:
-                last.release()
-            return left
+        return self._exclusively(lambda _: self._end_segment())
+
+    def _end_segment(self) -> int:
+        """Let go of the last segment; returns how many lines are in none."""
+        left, last = sum(self._waiting.values()), self._segment
+        # Where lines are left it is not in good order: the header says how many are lost.
+        if last is not None and not self._closed and not left:
+            last.head[STATE_WORD] = ENDED
+        self._let_go()
+        if last is not None:
+            last.release()
+        return left
 
     @property
     def closed(self) -> bool:
@@ -242,24 +251,21 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
 
     # -- below: cold paths, all with the lock held ------------------------------------------
 
-    @contextmanager
-    def _exclusively(self, *, resume: bool = True) -> Iterator[bool]:
-        """Hold the lock; False when this interrupts an append of the same thread."""
-        ours = False
-        try:
-            # `with` leaves no moment at which a signal handler's exception finds the lock held
-            # and nobody to release it; a call of acquire() does.
-            with self._lock:
-                ours = not self._busy
-                self._busy = True
-                try:
-                    yield ours
-                finally:
-                    if ours:
-                        self._busy = False
-        finally:
-            if resume and ours and self._interrupted:
-                self._resume_interrupted()
+    def _exclusively(self, work: Callable[[bool], T]) -> T:
+        """Do *work* with the lock held; it is told False if it interrupts this thread's append."""
+        # `with` leaves no moment at which a signal handler's exception finds the lock held and
+        # nobody to release it; a call of acquire() does, and so does a context manager of ours.
+        with self._lock:
+            ours = not self._busy
+            self._busy = True
+            try:
+                result = work(ours)
+            finally:
+                if ours:
+                    self._busy = False
+        if ours and self._interrupted:
+            self._resume_interrupted()
+        return result
 
     def _append_slowly(self, scope: Scope, origin: Origin, record: bytes, is_line: bool) -> None:
         """The rest of :meth:`line` where something has to be defined, opened or remembered."""
@@ -271,11 +277,15 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
 
     def _resume_interrupted(self) -> None:
         """Do the appends that had to wait for the one they interrupted, in their order."""
-        with self._exclusively(resume=False) as ours:
+
+        def resume(ours: bool) -> None:
             while ours and self._interrupted:
                 scope, origin, record, is_line = self._interrupted[0]
-                self._append(scope, origin, record, is_line)
+                if self._appended is not record:
+                    self._append(scope, origin, record, is_line)
                 self._interrupted.popleft()
+
+        self._exclusively(resume)
 
     def _append(self, scope: Scope, origin: Origin | None, record: bytes, droppable: bool) -> None:
         """Append *record* wherever there is room: the segment, the next one, memory."""
@@ -316,6 +326,7 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
         self._view[self._pos : end] = data
         self._pos = end
         self._head[COMMITTED_WORD] = end
+        self._appended = record if self._interrupted or self._memory else None
         scope.run.accepted += counts
         scope.run.epoch = scope.epoch = self._epoch
         if origin is not None:
@@ -374,18 +385,20 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
             self._head[MEMORY_WORD] = sum(self._waiting.values())
 
     def _retry(self) -> None:
+        def retry(_: bool) -> bool:
+            self._retrying = not (self._closed or self._flush_memory())
+            return not self._retrying
+
         while True:
             time.sleep(RETRY_S)
-            with self._exclusively():
-                if self._closed or self._flush_memory():
-                    self._retrying = False
-                    return
+            if self._exclusively(retry):
+                return
 
     def _flush_memory(self) -> bool:
         """Write what waits in memory, and what was lost meanwhile; True when all is written."""
         while self._memory:
             scope, origin, record, is_line = self._memory[0]
-            if not self._write(scope, origin, record):
+            if self._appended is not record and not self._write(scope, origin, record):
                 return False
             self._memory.popleft()
             self._memory_bytes -= len(record)
