@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import shutil
+from pathlib import Path
 from typing import Any
 
 import apsw
@@ -174,3 +176,29 @@ def test_a_damaged_database_is_not_ready(fresh: App) -> None:
     with serving(fresh) as (_, client):
         assert client.get("/healthz").status_code == 200
         problem(client.get("/readyz"), 503, "store_unavailable")
+
+
+def test_a_database_that_is_removed_is_missed_and_one_put_back_is_used(
+    fresh: App, tmp_path: Path
+) -> None:
+    """A server would otherwise go on in a file that nobody else sees, and that ends with it."""
+    job, path = fresh.enqueue("many"), fresh.settings.database
+    backup = tmp_path / "backup.db"
+    copy = apsw.Connection(str(backup))
+    with copy.backup("main", fresh.store.connection, "main") as copying:
+        copying.step()
+    copy.close()
+    with serving(fresh) as (_, client):
+        assert client.get("/readyz").status_code == 200
+        for name in ("", "-wal", "-shm"):
+            Path(f"{path}{name}").unlink()
+        for url in ("/readyz", "/api/pulse/jobs", f"/jobs/{job}/logs"):
+            error = problem(client.get(url), 503, "store_unavailable")
+            assert f"{path} was removed while it was in use - put it back" in error["message"]
+        assert not path.exists(), "an empty one would hide that all is gone"
+        with pytest.raises(StoreUnavailable, match="was removed"):
+            fresh.enqueue("many")
+        shutil.copy(backup, path)
+        assert [found["id"] for found in client.get("/api/pulse/jobs").json()["jobs"]] == [job]
+        assert fresh.enqueue("many") != job
+        assert len(client.get("/api/pulse/jobs").json()["jobs"]) == 2

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from qntx.errors import StoreUnavailable
 from qntx.storage.migrate import open_database
+from qntx.storage.sqlite.connection import is_moved, removed
 from qntx.storage.sqlite.store import UNAVAILABLE
 
 POLL_S = 0.007
@@ -100,10 +101,14 @@ class Watch:
                 self._idle.wait(RETRY_S)
 
     def _watch(self) -> None:
+        if not self._path.exists():
+            raise removed(self._path)
         connection = open_database(self._path)
         try:
             seen = None
             while not self._idle.wait(self._poll_s):
+                if is_moved(connection):
+                    return  # for the file that is there now
                 ((version,),) = connection.execute("PRAGMA data_version").fetchall()
                 if version != seen:
                     seen = version

@@ -30,7 +30,7 @@ from qntx.journal.format import (
 from qntx.journal.reader import Record, remove_unborn
 from qntx.journal.spool import spool_folder, sweep
 from qntx.journal.wake import Waker
-from qntx.storage.sqlite.connection import committing
+from qntx.storage.sqlite.connection import committing, is_moved, removed
 from qntx.storage.sqlite.turns import let_others_pass
 
 #: How long a dead writer's journal may go unnoticed, seconds.
@@ -90,6 +90,10 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
         except BaseException:
             self._reset()
             raise
+        if is_moved(self._connection):
+            # What was stored just now may be in a file that is gone: the journals stay, and are
+            # read again for the one that is there.
+            raise removed(Path(self._connection.filename))
         self._clean_up()
         if self._events.queue_changed:
             self._events.queue_changed = False

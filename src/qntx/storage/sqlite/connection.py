@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import time
 from collections.abc import Iterator
@@ -60,6 +61,26 @@ def _set_up(connection: apsw.Connection, patience_s: float) -> None:
         "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY;"
         "PRAGMA cache_size=-16000"
     ).fetchall()
+
+
+def is_moved(connection: apsw.Connection) -> bool:
+    """
+    Whether the file of *connection* is no longer the one that its path names.
+
+    Somebody has removed or replaced it: what is written from now on is seen by nobody else, and
+    gone with the last connection. SQLite itself looks only where there is no write-ahead log.
+    """
+    moved = ctypes.c_int(0)
+    connection.file_control("main", apsw.SQLITE_FCNTL_HAS_MOVED, ctypes.addressof(moved))
+    return moved.value != 0
+
+
+def removed(path: Path) -> StoreUnavailable:
+    """The clear error for a database at *path* that went away while it was in use."""
+    return StoreUnavailable(
+        f"the database {path} was removed while it was in use - put it back, or restart qntx to "
+        "begin with an empty one; what runs report is kept meanwhile"
+    )
 
 
 @contextmanager

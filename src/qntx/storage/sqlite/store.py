@@ -10,6 +10,7 @@ import apsw
 from qntx.errors import StoreUnavailable
 from qntx.journal.wake import Waker
 from qntx.storage.migrate import open_database
+from qntx.storage.sqlite.connection import is_moved, removed
 from qntx.storage.sqlite.jobs import JobStore
 from qntx.storage.sqlite.logs import LogStore
 from qntx.storage.sqlite.queue import JobQueue
@@ -19,23 +20,37 @@ UNAVAILABLE: tuple[type[Exception], ...] = (apsw.Error, StoreUnavailable)
 
 
 class Store:
-    """Opens the database at *path* on first use, once per thread, up to date."""
+    """
+    Opens the database at *path* on first use, once per thread, up to date.
+
+    One that was replaced meanwhile is opened anew; one that was removed is StoreUnavailable.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._waker = Waker(path.parent, "jobs")
         self._local = threading.local()
+        self._was_open = False
 
     @property
     def connection(self) -> apsw.Connection:
         """This thread's connection; raises StoreUnavailable."""
         found: apsw.Connection | None = getattr(self._local, "connection", None)
+        if found is not None and not found.in_transaction and is_moved(found):
+            self.close()
+            found = None
         if found is None:
+            if self._was_open and not self.path.exists():
+                # Making it anew would hide that all is gone, and be in the way of a backup.
+                raise removed(self.path)
             found = open_database(self.path)
+            self._was_open = True
             self._local.connection = found
             self._local.jobs = JobStore(found)
             self._local.queue = JobQueue(found, self._waker.poke)
             self._local.logs = LogStore(found)
+            if getattr(self._local, "may_lose", False):
+                self.expect_losses()
         return found
 
     @property
@@ -70,6 +85,7 @@ class Store:
         For claims and leases: a claim that is lost is a job that waits again, as it must. It saves
         the wait for the disk between enqueueing a job and its start.
         """
+        self._local.may_lose = True
         self.connection.execute("PRAGMA synchronous=NORMAL")
 
     def close(self) -> None:
