@@ -48,6 +48,11 @@ def numbers(result: Result) -> list[int]:
         (["--text", "^line .5 ", "--regex", "--since", "50m30s"], range(55, 101, 10)),
         (["--source", "stdout,stderr"], []),
         (["--around", "50", "--limit", "5"], range(48, 53)),
+        (["--limit", "5"], range(1, 6)),
+        (["--limit", "1000"], range(1, 101)),
+        (["-n", "5"], range(96, 101)),
+        (["--tail", "2", "--level", "critical"], [94, 99]),
+        (["--tail", "200", "-f"], range(1, 101)),
         (["--around", "50", "--limit", "4", "--level", "critical"], [44, 49, 54, 59]),
     ],
 )
@@ -90,6 +95,9 @@ def test_what_is_shown_cannot_steer_the_terminal(home: Path) -> None:
         (["--since", "noon"], "error: since: 'noon' is no time"),
         (["--level", "loud"], "error: 'loud' is no level"),
         (["--around", "5", "-f"], "error: --around goes with neither"),
+        (["--limit", "5", "-f"], "error: --limit goes with neither --follow nor --histogram"),
+        (["--tail", "5", "--limit", "5"], "error: --tail goes with neither --around nor --limit"),
+        (["--tree", "--limit", "5"], "error: --tree goes with neither"),
     ],
 )
 def test_what_cannot_be_used_is_named(home: Path, options: list[str], sentence: str) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from qntx.model.views import Line, LogFilter
 
 FOLLOW_S = 0.05
+#: No line has a number as high.
+_LAST = (1 << 32) - 1
 
 
 @click.command("logs")
@@ -26,8 +28,10 @@ FOLLOW_S = 0.05
 @line_options
 @click.option("--around", type=click.IntRange(0, (1 << 32) - 1), metavar="N",
               help="The lines around number N (of --attempt, or the newest).")  # fmt: skip
-@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000),
-              help="How many lines around it.")  # fmt: skip
+@click.option("--limit", type=click.IntRange(1, 10_000), metavar="N",
+              help="The first N lines; how many around one (100 unless told).")  # fmt: skip
+@click.option("-n", "--tail", type=click.IntRange(1, 10_000), metavar="N",
+              help="The last N lines, and with -f what comes after them.")  # fmt: skip
 @click.option("--histogram", is_flag=True, help="How many lines when, by level, as bars.")
 @click.option("--buckets", default=30, show_default=True, type=click.IntRange(1, 300),
               help="How many bars at most.")  # fmt: skip
@@ -37,7 +41,7 @@ FOLLOW_S = 0.05
 @click.pass_context
 def command(
     ctx: click.Context, /, job_id: str, attempt: int | None, text: str | None, around: int | None,
-    limit: int, histogram: bool, buckets: int, tree: bool, follow: bool, as_json: bool,
+    limit: int | None, tail: int | None, histogram: bool, buckets: int, tree: bool, follow: bool, as_json: bool,
     **words: Any,
 ) -> None:  # fmt: skip
     """Show what the job JOB_ID said."""
@@ -46,7 +50,8 @@ def command(
     from qntx.app import App
     from qntx.cli import settings_of
 
-    _check(around=around is not None, histogram=histogram, tree=tree, follow=follow, json=as_json)
+    _check(around=around is not None, histogram=histogram, tree=tree, follow=follow, json=as_json,
+           limit=limit is not None, tail=tail is not None)  # fmt: skip
     shown = filter_of(attempt=attempt, q=text, **words)
     app = App(settings_of(ctx))
     out = Console(highlight=False, soft_wrap=True)
@@ -55,10 +60,10 @@ def command(
     elif tree:
         _tree(app, out, job_id, shown)
     elif around is not None:
-        page = app.store.logs.page(job_id, shown, limit=limit, around=around)
+        page = app.store.logs.page(job_id, shown, limit=limit or 100, around=around)
         _show(app, out, job_id, page.logs, as_json)
     else:
-        _lines(app, out, job_id, shown, as_json, follow)
+        _lines(app, out, job_id, shown, as_json, follow, limit, tail)
     receipt = app.store.logs.receipt(job_id, attempt)
     click.echo(receipt.text, err=True)
 
@@ -74,7 +79,8 @@ def _check(**given: bool) -> None:
 
 _ALONE = {
     "around": ("tree", "follow", "histogram"), "histogram": ("tree", "follow"),
-    "tree": ("follow", "json"),
+    "tree": ("follow", "json", "limit"), "tail": ("around", "limit", "tree", "histogram"),
+    "limit": ("follow", "histogram"),
 }  # fmt: skip
 
 
@@ -93,15 +99,22 @@ def _histogram(
 
 
 def _lines(
-    app: App, out: Console, job_id: str, wanted: LogFilter, as_json: bool, follow: bool
-) -> None:
+    app: App, out: Console, job_id: str, wanted: LogFilter, as_json: bool, follow: bool,
+    limit: int | None, tail: int | None,
+) -> None:  # fmt: skip
     from qntx.model.job import FINAL
 
     after: str | None = None
-    while True:
+    before = _LAST if tail is not None else None
+    size, left = tail or 1000, limit or _LAST
+    while left > 0:
         over = app.store.jobs.status(job_id) in FINAL
-        page = app.store.logs.page(job_id, wanted, limit=1000, after=after)
+        page = app.store.logs.page(
+            job_id, wanted, limit=min(size, left), after=after, before=before and str(before)
+        )
+        before, size = None, 1000
         _show(app, out, job_id, page.logs, as_json)
+        left -= len(page.logs)
         if page.logs:
             after = app.store.logs.cursor(job_id, page.logs[-1])
         if page.next_cursor is None:
