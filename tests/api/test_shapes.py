@@ -191,7 +191,9 @@ def test_attempts(client: httpx2.Client, data: Data) -> None:
 def test_children(client: httpx2.Client, data: Data) -> None:
     path = f"/api/pulse/jobs/{data.jobs['rich']}/children"
     found = get(client, path)
-    assert set(found) == {"parent_job_id", "children", "count", "next_cursor"}
+    assert set(found) == {"parent_job_id", "children", "count", "counts", "next_cursor"}
+    assert sum(found["counts"].values()) == 3
+    assert get(client, path, limit=2)["counts"] == found["counts"]
     newest_first = [data.jobs[f"child{number}"] for number in (2, 1, 0)]
     assert [job["id"] for job in found["children"]] == newest_first
     assert get(client, path, limit=2)["next_cursor"] is not None

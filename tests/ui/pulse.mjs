@@ -198,6 +198,18 @@ async function panel({ page, check, source }) {
     await page.getByRole("link", { name: /jobs? failed$/ }).click();
     await until(page, () => location.pathname + location.search === "/jobs?status=failed");
   });
+  await check("the list is narrowed to a handler, and what is not there is said", async () => {
+    const of = page.getByLabel("Only jobs of");
+    await of.selectOption("role.jd-ingestion");
+    await until(page, () => location.pathname + location.search === "/jobs?status=failed&handler=role.jd-ingestion");
+    await page.locator("tr[data-job] a.open").first().waitFor();
+    const names = await page.locator("tr[data-job] a.open").allTextContents();
+    await of.selectOption("role.vacancies-scraper");
+    await page.getByText("No job of role.vacancies-scraper is failed").waitFor();
+    await page.getByRole("button", { name: "Show all jobs" }).click();
+    await until(page, () => location.pathname + location.search === "/jobs");
+    return names.every((name) => name === "role.jd-ingestion");
+  });
   await check("small amounts of money are not rounded away", async () => {
     await page.route("**/api/pulse/system", async (route) => {
       const answer = await route.fetch();

@@ -40,6 +40,8 @@ class ChildPage(msgspec.Struct, frozen=True):
     parent_job_id: str
     children: list[Job]
     count: int
+    #: How many children there are of each status, on all pages.
+    counts: dict[str, int]
     next_cursor: str | None
 
 
@@ -154,7 +156,8 @@ def get_children(
     with server.reading() as store:
         job = store.jobs.get(checked_job_id(job_id))
         page = store.jobs.page(limit=limit, cursor=cursor, parent_job_id=job.id)
-    return ChildPage(job.id, page.jobs, page.count, page.next_cursor)
+        counts = store.jobs.child_counts(job.id)
+    return ChildPage(job.id, page.jobs, page.count, counts, page.next_cursor)
 
 
 @get("/api/pulse/jobs/{job_id:str}/tree", sync_to_thread=True, tags=["jobs"],

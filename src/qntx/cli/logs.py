@@ -41,8 +41,8 @@ _LAST = (1 << 32) - 1
 @click.pass_context
 def command(
     ctx: click.Context, /, job_id: str, attempt: int | None, text: str | None, around: int | None,
-    limit: int | None, tail: int | None, histogram: bool, buckets: int, tree: bool, follow: bool, as_json: bool,
-    **words: Any,
+    limit: int | None, tail: int | None, histogram: bool, buckets: int, tree: bool, follow: bool,
+    as_json: bool, **words: Any,
 ) -> None:  # fmt: skip
     """Show what the job JOB_ID said."""
     from rich.console import Console

@@ -6,9 +6,9 @@ import type { Attempt, ChildPage, Explanation, Histogram, Job, JobPage, LinePage
 
 const base = (id: string) => `/api/pulse/jobs/${encodeURIComponent(id)}`;
 
-export function listJobs(query: { limit: number; cursor?: string | null; status: readonly string[] }, signal: AbortSignal | null) {
+export function listJobs(query: { limit: number; cursor?: string | null; status: readonly string[]; handler?: string | null }, signal: AbortSignal | null) {
   const status = query.status.length > 0 ? query.status.join(",") : null;
-  return getJson<JobPage>("/api/pulse/jobs", { limit: query.limit, cursor: query.cursor, status }, signal);
+  return getJson<JobPage>("/api/pulse/jobs", { limit: query.limit, cursor: query.cursor, status, handler: query.handler }, signal);
 }
 
 export function getJob(id: string, signal: AbortSignal | null = null): Promise<Job> {

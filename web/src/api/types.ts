@@ -76,6 +76,8 @@ export interface Explanation {
 export interface ChildPage {
   children: Job[];
   count: number;
+  /** Children on all pages, by status. */
+  counts: Record<string, number>;
   next_cursor: string | null;
 }
 
@@ -174,6 +176,8 @@ export interface Storage {
 }
 
 export interface System {
+  /** Names of the handlers that can be enqueued. */
+  handlers: string[];
   version: string;
   uptime_s: number;
   jobs: Record<JobStatus, number>;

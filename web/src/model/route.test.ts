@@ -13,8 +13,9 @@ const at = (path: string) => parseRoute(new URL(path, "http://localhost:8820"));
 
 describe("parseRoute", () => {
   it("reads the list of jobs with its filter", () => {
-    expect(at("/jobs")).toEqual({ view: "jobs", status: [] });
-    expect(at("/jobs/?status=failed,running")).toEqual({ view: "jobs", status: ["failed", "running"] });
+    expect(at("/jobs")).toEqual({ view: "jobs", status: [], handler: null });
+    expect(at("/jobs/?status=failed,running")).toEqual({ view: "jobs", status: ["failed", "running"], handler: null });
+    expect(at("/jobs?handler=a.b%20c")).toEqual({ view: "jobs", status: [], handler: "a.b c" });
   });
 
   it("reads a job with filters and selected lines", () => {
@@ -54,7 +55,8 @@ describe("parseRoute", () => {
 describe("formatRoute", () => {
   const routes: Route[] = [
     { view: "panel" },
-    { view: "jobs", status: ["failed"] },
+    { view: "jobs", status: ["failed"], handler: null },
+    { view: "jobs", status: ["failed"], handler: "a.b & c" },
     { view: "schedule", id: "SP_1" },
     { view: "execution", id: "PX/1" },
     { view: "search", q: "100% & more", level: "error", matchCase: true, regex: true, ...NARROWING },

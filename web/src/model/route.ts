@@ -27,7 +27,7 @@ export interface LineRange {
 
 export type Route =
   | { view: "panel" }
-  | { view: "jobs"; status: string[] }
+  | { view: "jobs"; status: string[]; handler: string | null }
   | { view: "job"; id: string; attempt: number | null; filter: LogFilter; lines: LineRange | null }
   | { view: "schedule"; id: string }
   | { view: "execution"; id: string }
@@ -70,7 +70,7 @@ function parseList(path: string, query: URLSearchParams): Route {
     case "/schedules":
       return { view: "panel" };
     case "/jobs":
-      return { view: "jobs", status: (query.get("status") ?? "").split(",").filter(Boolean) };
+      return { view: "jobs", status: (query.get("status") ?? "").split(",").filter(Boolean), handler: query.get("handler") || null };
     case "/search": {
       const level = query.get("level");
       return { view: "search", q: query.get("q") ?? "", level: level !== null && isLevel(level) ? level : null, ...parseHow(query), ...parseNarrowing(query) };
@@ -140,7 +140,7 @@ export function formatRoute(route: Route): string {
     case "panel":
       return "/";
     case "jobs":
-      return withQuery("/jobs", new URLSearchParams(route.status.length > 0 ? { status: route.status.join(",") } : {}));
+      return withQuery("/jobs", new URLSearchParams({ ...(route.status.length > 0 ? { status: route.status.join(",") } : {}), ...(route.handler ? { handler: route.handler } : {}) }));
     case "job":
       return formatJob(route);
     case "schedule":

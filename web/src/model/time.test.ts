@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { ago, allForms, clockTime, dayTime, duration, nextMode, offset, parseUs, timeLeft, type TimeMode } from "./time";
+import { ago, allForms, clockTime, dayBefore, dayTime, duration, nextMode, offset, parseUs, timeLeft, type TimeMode } from "./time";
 
 const NOON = parseUs("2026-11-24T12:00:00.000000Z");
 
@@ -86,6 +86,10 @@ it("says the date when it is long ago", () => {
 });
 
 it("has the date in a sentence unless it is today", () => {
+  expect(dayBefore(NOON, NOON, "local")).toBe("");
+  expect(dayBefore(NOON - 2 * 86_400_000_000, NOON, "utc")).toMatch(/^\d\d-\d\d $/);
+  expect(dayBefore(NOON - 800 * 86_400_000_000, NOON, "local")).toMatch(/^\d{4}-\d\d-\d\d $/);
+  expect(dayBefore(Number.NaN, NOON, "local")).toBe("");
   expect(dayTime(NOON, NOON)).toMatch(/^\d\d:\d\d:\d\d$/);
   expect(dayTime(NOON, NOON + 2 * 86_400_000_000)).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/);
 });

@@ -111,6 +111,14 @@ function isoDay(us: number): string {
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
 }
 
+/** The date, month and day (with the year unless it is this one), that a time of day needs; "" today. */
+export function dayBefore(us: number, nowUs: number, mode: TimeMode): string {
+  if (Number.isNaN(us)) return "";
+  const of = (at: number) => (mode === "utc" ? isoOf(at).slice(0, 10) : isoDay(at));
+  const [day, today] = [of(us), of(nowUs)];
+  return day === today ? "" : `${day.slice(0, 4) === today.slice(0, 4) ? day.slice(5) : day} `;
+}
+
 /** Local time to the second, with the date unless it is today: after "at", "until" and "since" in a sentence. */
 export function dayTime(us: number, nowUs: number): string {
   const day = isoDay(us) === isoDay(nowUs) ? "" : `${isoDay(us)} `;

@@ -10,13 +10,13 @@ const ACTIVE_MS = 2000;
 const IDLE_MS = 5000;
 
 /** `atFirst`: as many as were shown when the list was left. */
-export function jobList(status: readonly string[], atFirst = 0): PagedList<Job> {
+export function jobList(status: readonly string[], handler: string | null, atFirst = 0): PagedList<Job> {
   return new PagedList<Job>({
     pageSize: 50,
     atFirst,
     wanted: status,
     load: async (limit, cursor, signal) => {
-      const { jobs, next_cursor } = await listJobs({ limit, cursor, status }, signal);
+      const { jobs, next_cursor } = await listJobs({ limit, cursor, status, handler }, signal);
       return { items: jobs, next_cursor };
     },
     every: (jobs) => {

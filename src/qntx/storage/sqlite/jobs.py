@@ -116,6 +116,11 @@ class JobStore:
         sql = _JOB + "WHERE j.parent_job_id = ? GROUP BY j.rowid ORDER BY j.rowid"
         return [_job(row) for row in self._db.execute(sql, (job_id,))]
 
+    def child_counts(self, job_id: str) -> dict[str, int]:
+        """How many children a job has of each status; only those that occur."""
+        sql = "SELECT status, count(*) FROM async_ix_jobs WHERE parent_job_id = ? GROUP BY status"
+        return {str(status): int(number) for status, number in self._db.execute(sql, (job_id,))}
+
     def attempts(self, job_id: str) -> list[AttemptView]:
         """The attempts of a job, first to last."""
         return [_attempt(row) for row in self._db.execute(_ATTEMPT, (job_id,))]
