@@ -105,12 +105,12 @@ def _lines(
     from qntx.model.job import FINAL
 
     after: str | None = None
-    before = _LAST if tail is not None else None
+    before = str(_LAST) if tail is not None else None
     size, left = tail or 1000, limit or _LAST
     while left > 0:
         over = app.store.jobs.status(job_id) in FINAL
         page = app.store.logs.page(
-            job_id, wanted, limit=min(size, left), after=after, before=before and str(before)
+            job_id, wanted, limit=min(size, left), after=after, before=before
         )
         before, size = None, 1000
         _show(app, out, job_id, page.logs, as_json)
