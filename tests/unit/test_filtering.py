@@ -331,3 +331,14 @@ def test_lines_over_time_of_a_long_log(db: apsw.Connection, shuffled: bool) -> N
     at_once = [Said(level=10, at_us=5)] * BLOCK_LINES
     store(db, "JB_2", at_once)
     check_histogram(logs.histogram("JB_2", LogFilter(), 7), at_once, 7)
+
+
+def test_a_byte_that_is_no_text_is_one_character_to_a_pattern(db: apsw.Connection) -> None:
+    """What a program wrote in Latin-1 is read with a sign in its place, and found as it is read."""
+    messages = [b"caf\xe9 timeout", b"caf\xc3\xa9 timeout", b"caf timeout"]
+    store(db, "JB_1", [Said(m, 20, None, None, "stdout", None, 0, b"", 0) for m in messages])
+    for pattern, numbers in {
+        "caf. timeout": [1, 2], "^caf.* t": [1, 2, 3], "caf[^a-z] t": [1, 2], "f\\W t": [1, 2],
+    }.items():  # fmt: skip
+        page = LogStore(db).page("JB_1", LogFilter(text=pattern, regex=True))
+        assert [line.id for line in page.logs] == numbers, pattern

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +19,8 @@ from qntx.storage.sqlite.jobs import load_json
 SHOWN_CHARACTERS = 4096
 SEQ_MASK = (1 << 32) - 1
 SECONDS_KEPT = 10_000
+#: What a byte that is no text decodes to (surrogateescape).
+_STRAY = re.compile("[\udc80-\udcff]")
 
 # substr() of a text ends at a NUL, of a blob it does not: a long one's beginning comes as bytes.
 SELECT_LINE = """
@@ -112,8 +115,18 @@ def teach(connection: apsw.Connection) -> None:
 
 
 def _holds(text: Any, kind: Any, message: Any) -> bool:
-    data = message if isinstance(message, bytes) else message.encode()
+    data = _readable(message) if isinstance(message, bytes) else message.encode()
     return _search(text, kind)(data) is not None
+
+
+def _readable(message: bytes) -> bytes:
+    """*message* with each byte that is not valid UTF-8 replaced: RE2's ``.`` takes none of them."""
+    try:
+        message.decode()
+    except UnicodeDecodeError:
+        text = message.decode("utf-8", "surrogateescape")
+        return _STRAY.sub("\N{REPLACEMENT CHARACTER}", text).encode()
+    return message
 
 
 @lru_cache(64)
