@@ -188,6 +188,19 @@ def test_attempts(client: httpx2.Client, data: Data) -> None:
     assert {attempt["status"] for attempt in found["attempts"]} == {"completed"}
 
 
+def test_alike_lines_together(client: httpx2.Client, data: Data) -> None:
+    path = f"/api/pulse/jobs/{data.jobs['rich']}"
+    found = get(client, f"{path}/groups")
+    assert set(found) == {"job_id", "total_count", "looked_at", "group_count", "groups"}
+    counts = get(client, f"{path}/logs", limit=1)["counts"]
+    assert found["total_count"] == counts["warn"] + counts["error"] + counts["critical"] > 0
+    assert sum(group["count"] for group in found["groups"]) == found["total_count"]
+    everything = get(client, f"{path}/groups", level="debug")
+    assert everything["total_count"] > found["total_count"]
+    first = everything["groups"][0]["first"]
+    assert first == get(client, f"{path}/logs", around=first["id"], limit=1)["logs"][0]
+
+
 def test_children(client: httpx2.Client, data: Data) -> None:
     path = f"/api/pulse/jobs/{data.jobs['rich']}/children"
     found = get(client, path)

@@ -60,6 +60,33 @@ def test_filters(home: Path, options: list[str], expected: list[int]) -> None:
     assert numbers(qntx(home, "logs", "JB_1", "--json", *options)) == list(expected)
 
 
+def test_alike_lines_together(home: Path) -> None:
+    lines = qntx(home, "logs", "JB_1", "--groups").stdout.splitlines()
+    assert [line[:5] for line in lines] == ["20 × "] * 3
+    assert ["critical" in lines[0], "error" in lines[1], "warn" in lines[2]] == [True] * 3
+    assert "line 4 \\x1b[31mred" in lines[0]
+    assert "line 99)" in lines[0]
+    found = json.loads(qntx(home, "logs", "JB_1", "--groups", "--level", "info", "--json").stdout)
+    assert [(g["count"], g["first"]["level"]) for g in found["groups"]] == [
+        (20, "critical"), (20, "error"), (20, "warn"), (20, "info")
+    ]  # fmt: skip
+    assert qntx(home, "logs", "JB_1", "--groups", "--text", "nowhere").stdout == "no lines\n"
+
+
+def test_groups_of_tracebacks_say_the_exception(tmp_path: Path) -> None:
+    trace = 'Traceback (most recent call last):\n  File "x.py", line {0}\n    f()\nKeyError: {0}\n'
+    said = [
+        Said(f"row {n} is broken\n{trace.format(n)}".encode(), 40, "s", None, "logging", "site",
+             now_us(), b"", 0) for n in range(3)
+    ]  # fmt: skip
+    with closing(open_database(tmp_path / "qntx.db")) as db:
+        store(db, "JB_1", said)
+    first, second = qntx(tmp_path, "logs", "JB_1", "--groups").stdout.splitlines()
+    assert first.startswith("3 × ")
+    assert first.endswith("row 0 is broken")
+    assert second.strip().startswith("KeyError: 0  (last ")
+
+
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])
 def test_a_time_without_a_zone_is_of_this_machine(
     home: Path, zone: str, monkeypatch: pytest.MonkeyPatch
@@ -97,6 +124,7 @@ def test_what_is_shown_cannot_steer_the_terminal(home: Path) -> None:
         (["--around", "5", "-f"], "error: --around goes with neither"),
         (["--limit", "5", "-f"], "error: --limit goes with neither --follow nor --histogram"),
         (["--tail", "5", "--limit", "5"], "error: --tail goes with neither --around nor --limit"),
+        (["--groups", "--tree"], "error: --groups goes with neither"),
         (["--tree", "--limit", "5"], "error: --tree goes with neither"),
     ],
 )

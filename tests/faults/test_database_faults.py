@@ -108,7 +108,8 @@ def test_a_database_locked_by_another_process_costs_the_job_nothing(tmp_path: Pa
     out, err = job.communicate(timeout=60)
     assert b"completed" in out, (out, err)
     result = eval(out.decode().split(" ", 1)[1])
-    assert result["p99"] < 0.005
+    # A call that waited for the lock would take seconds.
+    assert result["p99"] < 0.1
     assert numbers(home) == list(range(result["lines"]))
     with stored(home) as store:
         assert store.receipt().complete

@@ -334,6 +334,15 @@ def test_a_declared_payload_is_compared_as_it_is_kept(bench: Bench) -> None:
     assert (done.created, done.changed, done.withdrawn) == ([], [], [])
 
 
+def test_declared_metadata_follow_the_code(bench: Bench) -> None:
+    apply(bench, ("a", "every 1h", {}), metadata={"team": ("ops",)})
+    assert apply(bench, ("a", "every 1h", {}), metadata={"team": ("ops",)}).changed == []
+    assert apply(bench, ("a", "every 1h", {}), metadata={"team": "data"}).changed == ["a"]
+    (made,) = bench.service.kept.page()[0]
+    assert made.metadata == {"team": "data"}
+    assert apply(bench, ("a", "every 1h", {})).changed == ["a"]
+
+
 def test_servers_that_start_at_once_declare_each_schedule_once(bench: Bench) -> None:
     keys = [f"schedule {number}" for number in range(100)]
     start = threading.Barrier(2)

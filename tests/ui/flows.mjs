@@ -464,6 +464,20 @@ async function failure({ page, check }) {
     await page.keyboard.press("e");
     await until(page, () => document.querySelector('[data-seq].selected[data-level="error"]'));
   });
+  await check("what went wrong is listed, alike lines together, as the server groups it", async () => {
+    await page.locator("#tab-issues").click();
+    const id = new URL(page.url()).pathname.split("/").at(-1);
+    const { groups } = await ask(page, "GET", `/api/pulse/jobs/${id}/groups?attempt=1`);
+    await page.locator("[data-group]").first().waitFor();
+    const shown = await page.locator("[data-group]").evaluateAll((rows) => rows.map((row) => [Number(row.dataset.group), row.querySelector(".count").innerText]));
+    return JSON.stringify(shown) === JSON.stringify(groups.map(({ first, count }) => [first.id, `${count} ×`]));
+  });
+  await check("a group leads to its first line in the log", async () => {
+    const row = page.locator("[data-group]").first();
+    const seq = await row.getAttribute("data-group");
+    await row.locator("a.time").click();
+    await until(page, (seq) => location.hash === `#A1L${seq}` && document.querySelector(`.viewport [data-seq="${seq}"].selected`), seq);
+  });
 }
 
 const following = (page) => page.locator("button.follow").getAttribute("aria-pressed").then((pressed) => pressed === "true");

@@ -18,8 +18,10 @@ from qntx.api.problems import documented
 from qntx.api.security.headers import SANDBOX
 from qntx.api.segments import named
 from qntx.errors import BadInput, NotFound
+from qntx.model.groups import LineGroups
 from qntx.model.views import Histogram, LogPage, TaskLogPage
 from qntx.storage.sqlite import export, ndjson
+from qntx.storage.sqlite.groups import groups, of_issues
 
 MAX_LINES = 10_000
 MAX_BUCKETS = 300
@@ -95,6 +97,21 @@ def get_histogram(
     """
     with server.reading() as store:
         return store.logs.histogram(checked_job_id(job_id), wanted, buckets)
+
+
+@get("/api/pulse/jobs/{job_id:str}/groups", sync_to_thread=True, tags=["logs"],
+     summary="Alike lines of a job together", responses=documented(404))  # fmt: skip
+def get_groups(server: Server, job_id: JobId, wanted: Wanted) -> LineGroups:
+    """
+    Lines that differ in numbers, ids and hashes only, together: the gravest first, then the most.
+
+    Warnings and above, unless a level is asked for. Of the lines that fit, the first 20,000 are
+    grouped (looked_at), and 200 groups are given.
+    """
+    checked = checked_job_id(job_id)
+    with server.reading() as store:
+        runs = store.logs.runs(checked, wanted.attempt)
+        return groups(store.connection, checked, of_issues(wanted), runs)
 
 
 @get("/api/pulse/tasks/{task_id:str}/logs", sync_to_thread=True, tags=["logs"],
@@ -185,4 +202,6 @@ async def _streamed(first: bytes, chunks: Iterator[bytes]) -> AsyncIterator[byte
             chunk = await following
 
 
-ROUTES = [get_logs, get_histogram, get_task_logs, get_message, download_text, download_ndjson]
+ROUTES = [
+    get_logs, get_histogram, get_groups, get_task_logs, get_message, download_text, download_ndjson,
+]  # fmt: skip

@@ -17,6 +17,7 @@ def command(ctx: click.Context) -> None:
     from qntx.cli import settings_of
     from qntx.errors import StoreUnavailable
     from qntx.runtime.leases import live_handlers
+    from qntx.storage.sqlite.connection import SEE_DOCTOR
     from qntx.storage.sqlite.holder import holder_of
 
     app = App(settings_of(ctx))
@@ -28,7 +29,7 @@ def command(ctx: click.Context) -> None:
         version = db.execute("SELECT sqlite_version()").fetchone()
         check = db.execute("PRAGMA quick_check(1)").fetchone()
     except StoreUnavailable as error:
-        click.echo(f"database    {error.message}")
+        click.echo(f"database    {error.message.removesuffix(SEE_DOCTOR)}")
         ctx.exit(1)
     click.echo(f"database    {app.settings.database}, SQLite {version[0] if version else '?'}")
     click.echo(f"integrity   {check[0] if check else '?'}")

@@ -35,14 +35,16 @@ _LAST = (1 << 32) - 1
 @click.option("--histogram", is_flag=True, help="How many lines when, by level, as bars.")
 @click.option("--buckets", default=30, show_default=True, type=click.IntRange(1, 300),
               help="How many bars at most.")  # fmt: skip
+@click.option("--groups", is_flag=True,
+              help="Warnings and errors (or --level), those that are alike together.")  # fmt: skip
 @click.option("--tree", is_flag=True, help="As a tree: stage → task → lines.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until the job ends.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.pass_context
 def command(
     ctx: click.Context, /, job_id: str, attempt: int | None, text: str | None, around: int | None,
-    limit: int | None, tail: int | None, histogram: bool, buckets: int, tree: bool, follow: bool,
-    as_json: bool, **words: Any,
+    limit: int | None, tail: int | None, histogram: bool, buckets: int, groups: bool, tree: bool,
+    follow: bool, as_json: bool, **words: Any,
 ) -> None:  # fmt: skip
     """Show what the job JOB_ID said."""
     from rich.console import Console
@@ -50,13 +52,15 @@ def command(
     from qntx.app import App
     from qntx.cli import settings_of
 
-    _check(around=around is not None, histogram=histogram, tree=tree, follow=follow, json=as_json,
-           limit=limit is not None, tail=tail is not None)  # fmt: skip
+    _check(around=around is not None, limit=limit is not None, tail=tail is not None,
+           histogram=histogram, groups=groups, tree=tree, follow=follow, json=as_json)  # fmt: skip
     shown = filter_of(attempt=attempt, q=text, **words)
     app = App(settings_of(ctx))
     out = Console(highlight=False, soft_wrap=True)
     if histogram:
         _histogram(app, out, job_id, shown, buckets, as_json)
+    elif groups:
+        _groups(app, out, job_id, shown, as_json)
     elif tree:
         _tree(app, out, job_id, shown)
     elif around is not None:
@@ -81,6 +85,7 @@ _ALONE = {
     "around": ("tree", "follow", "histogram"), "histogram": ("tree", "follow"),
     "tree": ("follow", "json", "limit"), "tail": ("around", "limit", "tree", "histogram"),
     "limit": ("follow", "histogram"),
+    "groups": ("around", "limit", "tail", "histogram", "tree", "follow"),
 }  # fmt: skip
 
 
@@ -96,6 +101,20 @@ def _histogram(
         click.echo(msgspec.json.encode(found).decode())
     else:
         print_histogram(out, found)
+
+
+def _groups(app: App, out: Console, job_id: str, wanted: LogFilter, as_json: bool) -> None:
+    import msgspec
+
+    from qntx.cli.render import print_groups
+    from qntx.storage.sqlite.groups import groups, of_issues
+
+    runs = app.store.logs.runs(job_id, wanted.attempt)
+    found = groups(app.store.connection, job_id, of_issues(wanted), runs)
+    if as_json:
+        click.echo(msgspec.json.encode(found).decode())
+    else:
+        print_groups(out, found)
 
 
 def _lines(

@@ -6,10 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from rich.console import Console
 from rich.text import Text
 
 from qntx.capture.emitters import NullEmitter
+from qntx.model.groups import LineGroups
 from qntx.model.views import Job, Line, Progress, StagesView, TreeJob
 
 LEVEL_STYLES = {
@@ -24,6 +26,7 @@ MARKS = {
     "cancelled": "⊘", "interrupted": "!", "pending": "·",
 }  # fmt: skip
 
+_TRACEBACK = "Traceback (most recent call last):\n"
 #: Control characters (C0 but tab and newline, DEL, C1) and the ones that reorder text.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -71,6 +74,32 @@ def print_tree(
                 indent = "    "
             for line in lines.get(key, ()):
                 console.print(Text(indent).append(line_text(line, columns=False)))
+
+
+def print_groups(console: Console, found: LineGroups) -> None:
+    """Alike lines together: how many, and the first of them."""
+    if not found.groups:
+        console.print("no lines")
+    digits = max((len(f"{group.count:,}") for group in found.groups), default=1)
+    for group in found.groups:
+        first = msgspec.structs.replace(group.first, message=gist(group.first))
+        text = Text(f"{group.count:>{digits},} × ", style="bold").append(line_text(first))
+        if group.count > 1:
+            text.append(f"  (last {group.last.timestamp[11:23]}, line {group.last.id})", "dim")
+        console.print(text)
+    if len(found.groups) < found.group_count:
+        console.print(f"{found.group_count - len(found.groups):,} more groups", style="dim")
+    if found.looked_at < found.total_count:
+        looked_at = f"of the first {found.looked_at:,} of {lines_text(found.total_count)}"
+        console.print(looked_at, style="dim")
+
+
+def gist(line: Line) -> str:
+    """A message without its traceback's frames: what was said, and the exception."""
+    said, found, trace = line.message.partition(_TRACEBACK)
+    if not found or line.truncated or (said and not said.endswith("\n")):
+        return line.message
+    return said + trace.rstrip().rpartition("\n")[2]
 
 
 def job_line(job: Job) -> Text:

@@ -84,13 +84,18 @@ def _changes(service: Schedules, before: Schedule, new: NewSchedule) -> dict[str
         "jitter_seconds": timing.jitter_s, "start_at": shown(timing.start_us),
         "end_at": shown(timing.end_us), "overlap": new.overlap, "missed": new.missed,
         "priority": new.priority, "name": new.name, "handler_name": handler,
-        "payload": msgspec.json.decode(msgspec.json.encode(payload)),  # as it is kept
+        "payload": _as_kept(payload), "metadata": _as_kept(new.metadata),
     }  # fmt: skip
     changes = {name: value for name, value in wanted.items() if value != getattr(before, name)}
     if changes.keys() & _WAYS:
         ways = {name: wanted[name] for name in _WAYS if wanted[name]}
         changes = {n: v for n, v in changes.items() if n not in _WAYS} | ways
     return changes
+
+
+def _as_kept(value: Any) -> Any:
+    """*value* as it comes back from the store: tuples are lists then, keys are text."""
+    return msgspec.json.decode(msgspec.json.encode(value))
 
 
 def _change(

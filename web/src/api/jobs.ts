@@ -2,7 +2,7 @@
 import { filterQuery, type LogFilter } from "../model/route";
 import type { JobAction } from "../model/actions";
 import { address, changeJson, getJson, getText } from "./client";
-import type { Attempt, ChildPage, Explanation, Histogram, Job, JobPage, LinePage, Outline } from "./types";
+import type { Attempt, ChildPage, Explanation, Histogram, Job, JobPage, LineGroups, LinePage, Outline } from "./types";
 
 const base = (id: string) => `/api/pulse/jobs/${encodeURIComponent(id)}`;
 
@@ -17,6 +17,10 @@ export function getJob(id: string, signal: AbortSignal | null = null): Promise<J
 
 export function getOutline(id: string, attempt: number | null, signal: AbortSignal | null = null): Promise<Outline> {
   return getJson<Outline>(`${base(id)}/stages`, { attempt }, signal);
+}
+
+export function getGroups(id: string, attempt: number, signal: AbortSignal | null = null): Promise<LineGroups> {
+  return getJson<LineGroups>(`${base(id)}/groups`, { attempt }, signal);
 }
 
 export async function getAttempts(id: string, signal: AbortSignal | null = null): Promise<Attempt[]> {

@@ -326,6 +326,21 @@ export interface Line {
   truncated?: boolean;
 }
 
+/** Lines that say the same but for numbers and ids. */
+export interface LineGroup {
+  count: number;
+  first: Line;
+  last: Line;
+}
+
+export interface LineGroups {
+  total_count: number;
+  /** How many of them were looked at, from the first on. */
+  looked_at: number;
+  group_count: number;
+  groups: LineGroup[];
+}
+
 export interface LinePage {
   job_id: string;
   total_count: number;

@@ -5,7 +5,7 @@ import { logAction } from "./log-keys";
 import { line } from "./samples";
 import { bytes, compact, dollars, grouped, plural } from "./numbers";
 import { isFind, shortcutKey } from "./shortcuts";
-import { resultSummary, summary } from "./summary";
+import { gist, resultSummary, summary } from "./summary";
 
 describe("numbers", () => {
   it.each([
@@ -45,6 +45,18 @@ describe("summary of a result", () => {
     expect(resultSummary('{"jd_id":"JD_1","title":"Data Engineer","scores":[1,2]}')).toBe('title="Data Engineer" scores=[2] jd_id=JD_1');
     expect(resultSummary("12 vacancies, 3 new")).toBe("12 vacancies, 3 new");
     expect(resultSummary('{"cut off": "')).toBe('{"cut off": "');
+  });
+});
+
+describe("the gist of a message", () => {
+  const trace = 'Traceback (most recent call last):\n  File "x.py", line 1\n    boom()\nKeyError: 1\n';
+  it("leaves the frames out", () => {
+    expect(gist({ message: trace })).toBe("KeyError: 1");
+    expect(gist({ message: `row 3 is broken\n${trace}` })).toBe("row 3 is broken\nKeyError: 1");
+  });
+  it("leaves everything else as it is", () => {
+    for (const message of ["", "two\nlines", `said: ${trace}`]) expect(gist({ message })).toBe(message);
+    expect(gist({ message: trace, truncated: true })).toBe(trace);
   });
 });
 

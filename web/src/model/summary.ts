@@ -1,5 +1,5 @@
 /** One line of `key=value` for a row, from metadata of any shape. */
-import type { Json } from "../api/types";
+import type { Json, Line } from "../api/types";
 
 function brief(value: Json): string {
   if (typeof value === "string") return /^[\w./:@+-]*$/.test(value) && value !== "" ? value : JSON.stringify(value);
@@ -31,4 +31,13 @@ export function resultSummary(text: string, limit = 240): string {
   } catch {
     return text;
   }
+}
+
+const TRACEBACK = "Traceback (most recent call last):\n";
+
+/** A message without its traceback's frames: what was said, and the exception. */
+export function gist(line: Pick<Line, "message" | "truncated">): string {
+  const at = line.message.indexOf(TRACEBACK);
+  if (at < 0 || line.truncated || (at > 0 && line.message[at - 1] !== "\n")) return line.message;
+  return line.message.slice(0, at) + line.message.trimEnd().split("\n").at(-1);
 }

@@ -17,6 +17,8 @@ from qntx.storage.sqlite.holder import holder_of
 from qntx.storage.sqlite.turns import in_line, patience
 
 BUSY_TIMEOUT_MS = 5_000
+#: The next step where the error itself is all that is known.
+SEE_DOCTOR = " - see qntx doctor"
 
 
 def connect(path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> apsw.Connection:
@@ -133,4 +135,4 @@ def unavailable(path: Path, error: Exception) -> StoreUnavailable:
             f"the database {path} cannot be opened for writing ({error}) - "
             "check the folder's permissions and owner, or set QNTX_HOME to another folder"
         )
-    return StoreUnavailable(f"the database {path} cannot be used: {error} - see qntx doctor")
+    return StoreUnavailable(f"the database {path} cannot be used: {error}{SEE_DOCTOR}")
