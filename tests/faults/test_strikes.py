@@ -30,9 +30,7 @@ def read(folder: Path) -> tuple[list[bytes], list[int]]:
             assert record.intact
             if record.kind == LINE:
                 lines.append(record.message)
-        # One that was made, but not yet known of, is empty and says nothing.
-        if reader.committed > FIRST_RECORD:
-            states.append(reader.state)
+        states.append(reader.state)
         reader.close()
     return lines, states
 

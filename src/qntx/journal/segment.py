@@ -6,10 +6,12 @@ import fcntl
 import mmap
 import os
 import stat
+import struct
 from pathlib import Path
 
 from qntx.journal.format import (
     COMMITTED_WORD,
+    CONTINUED,
     FIRST_RECORD,
     MAGIC,
     MAGIC_WORD,
@@ -86,6 +88,18 @@ class Segment:
         self.head.release()
         self.view.release()
         self._map.close()
+
+
+def abandon(path: Path) -> None:
+    """Say of a segment that was made, but never written to, that the journal goes on after it."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return  # it was read meanwhile
+    try:
+        os.pwrite(fd, struct.pack("Q", CONTINUED), STATE_WORD * 8)
+    finally:
+        os.close(fd)
 
 
 def _allocate(fd: int, size: int) -> None:

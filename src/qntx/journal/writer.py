@@ -33,7 +33,7 @@ from qntx.journal.format import (
 from qntx.journal.format import record as format_record
 from qntx.journal.interrupts import let_through
 from qntx.journal.marks import Origin, Run, Scope
-from qntx.journal.segment import Segment, private_folder
+from qntx.journal.segment import Segment, abandon, private_folder
 
 T = TypeVar("T")
 
@@ -355,8 +355,8 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
             private_folder(self.folder)
             path = self.folder / segment_name(self.producer, self._index)
             while _is_there(path):
-                # Made, but an exception thrown by a signal handler came before we knew of it. It
-                # lets go of its lock when it is collected, and the indexer finds it empty.
+                # Made, but an exception thrown by a signal handler came before we knew of it.
+                abandon(path)
                 self._index += 1
                 path = self.folder / segment_name(self.producer, self._index)
             fresh = Segment(path, size)
