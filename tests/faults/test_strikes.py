@@ -189,7 +189,8 @@ SAY = {
 TO_THE_CONSOLE = ("logging to the console", "exception")
 
 
-@pytest.mark.parametrize("base", ["ValueError", "BaseException"])
+# ValueError is what most code takes for something else; others are thrown the same way.
+@pytest.mark.parametrize("base", ["ValueError", "BaseException"] if FULL else ["ValueError"])
 @pytest.mark.parametrize("way", SAY)
 def test_a_call_is_struck_anywhere(tmp_path: Path, way: str, base: str) -> None:
     home, told = tmp_path / "home", tmp_path / "told"
