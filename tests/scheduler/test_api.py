@@ -187,6 +187,24 @@ def test_logs_of_an_execution_are_those_of_its_job(client: httpx2.Client, bench:
     assert decisions["total_count"] == 4
 
 
+def test_logs_of_a_missed_execution_say_why(client: httpx2.Client, bench: Bench) -> None:
+    made = create(client, every="1m")
+    bench.catch_up_with_the_wall()
+    bench.tick()
+    bench.tick(5 * MINUTE)
+    bench.tick(HOUR)
+    bench.said(made["id"])
+    missed = [
+        e for e in bench.executions(bench.service.kept.get(made["id"])) if e.status == "missed"
+    ]
+    assert len(missed) > 10
+    for one in (missed[0], missed[-1]):
+        page = client.get(f"/executions/{one.id}/logs").json()
+        assert page["total_count"] == 1
+        assert page["logs"][0]["message"].startswith("missed ")
+        assert one.id in page["logs"][0]["metadata"]["execution_ids"]
+
+
 def test_rerun(client: httpx2.Client, bench: Bench) -> None:
     made = create(client, every="1m", payload={"text": "x"})
     bench.catch_up_with_the_wall()

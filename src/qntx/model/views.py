@@ -274,7 +274,7 @@ class LogFilter(msgspec.Struct, frozen=True, kw_only=True):
     case: bool = False
     #: *text* is an RE2 pattern.
     regex: bool = False
-    #: An id that messages name, whatever else they have to hold; of lines that are short texts.
+    #: An id that message or metadata name, whatever else a message holds; for lines that are short.
     naming: str | None = None
 
     @property

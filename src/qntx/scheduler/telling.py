@@ -43,7 +43,8 @@ class Teller:
         if len(rows) > 1:
             what = f"{len(rows)} instants from {what} to {last.nominal_at}"
         self.say(first.scheduled_job_id, WARN, f"missed {what}: {first.reason}",
-                 missed=len(rows), first=first.nominal_at, last=last.nominal_at)  # fmt: skip
+                 missed=len(rows), first=first.nominal_at, last=last.nominal_at,
+                 execution_ids=[row.id for row in rows])  # fmt: skip
 
     def _one(self, row: Execution) -> None:
         more = {"execution_id": row.id, "nominal_at": row.nominal_at, "job_id": row.async_job_id}

@@ -64,7 +64,7 @@ def lines_where(wanted: LogFilter, *, of_run: bool = True) -> tuple[str, dict[st
     if wanted.needle is not None:
         where += " AND " + message_holds(wanted.needle, values)
     if wanted.naming is not None:
-        where += " AND instr(l.message, :naming)"
+        where += " AND (instr(l.message, :naming) OR instr(CAST(l.metadata AS TEXT), :naming))"
         values["naming"] = wanted.naming
     return where, values
 
