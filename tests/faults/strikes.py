@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dis
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 import qntx
+from tests.faults.kit import stored
 
 #: What it uses of contextlib is a part of it.
 OURS = (str(Path(qntx.__file__).parent), contextlib.__file__)
@@ -89,3 +91,33 @@ class Striker:
         sys.settrace(None)
         handler()
         sys.settrace(self._trace)
+
+
+#: What a handler says after it was struck: no lock is held, and every way is heard as ever.
+_AFTERWARDS = """\
+def other():
+        log.info("other log")
+        print("other print")
+    thread = threading.Thread(target=other, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive(), "a lock was left held"
+    print()  # ends what an exception may have left without a newline
+    print("last print")
+    log.info("last log")"""
+
+
+def with_words(program: str, *, say: str, base: str) -> str:
+    """*program* with what it is to SAY, the BASE of what is thrown, and what it says AFTERWARDS."""
+    words = {"SAY": say, "BASE": base, "AFTERWARDS": _AFTERWARDS}
+    return re.sub("|".join(words), lambda word: words[word[0]], program)
+
+
+def numbers_heard(home: Path) -> set[int]:
+    """The numbers (<1>, <2>, …) in the lines of the only job, which holds its last words, too."""
+    with stored(home) as store:
+        texts = store.texts()
+        for text in ("other log", "other print", "last print", "last log"):
+            assert text in texts
+        assert store.receipt().complete
+    return {int(number) for text in texts for number in re.findall(r"<(\d+)>", text)}

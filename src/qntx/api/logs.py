@@ -21,7 +21,7 @@ from qntx.errors import BadInput, NotFound
 from qntx.model.groups import LineGroups
 from qntx.model.views import Histogram, LogPage, TaskLogPage
 from qntx.storage.sqlite import export, ndjson
-from qntx.storage.sqlite.groups import groups, of_issues
+from qntx.storage.sqlite.groups import issues
 
 MAX_LINES = 10_000
 MAX_BUCKETS = 300
@@ -108,10 +108,8 @@ def get_groups(server: Server, job_id: JobId, wanted: Wanted) -> LineGroups:
     Warnings and above, unless a level is asked for. Of the lines that fit, the first 20,000 are
     grouped (looked_at), and 200 groups are given.
     """
-    checked = checked_job_id(job_id)
     with server.reading() as store:
-        runs = store.logs.runs(checked, wanted.attempt)
-        return groups(store.connection, checked, of_issues(wanted), runs)
+        return issues(store, checked_job_id(job_id), wanted)
 
 
 @get("/api/pulse/tasks/{task_id:str}/logs", sync_to_thread=True, tags=["logs"],

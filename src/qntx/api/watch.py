@@ -10,7 +10,7 @@ from pathlib import Path
 
 from qntx.errors import StoreUnavailable
 from qntx.storage.migrate import open_database
-from qntx.storage.sqlite.connection import is_moved, removed
+from qntx.storage.sqlite.connection import is_moved
 from qntx.storage.sqlite.store import UNAVAILABLE
 
 POLL_S = 0.007
@@ -101,9 +101,7 @@ class Watch:
                 self._idle.wait(RETRY_S)
 
     def _watch(self) -> None:
-        if not self._path.exists():
-            raise removed(self._path)
-        connection = open_database(self._path)
+        connection = open_database(self._path, make=False)
         try:
             seen = None
             while not self._idle.wait(self._poll_s):

@@ -107,10 +107,9 @@ def _groups(app: App, out: Console, job_id: str, wanted: LogFilter, as_json: boo
     import msgspec
 
     from qntx.cli.render import print_groups
-    from qntx.storage.sqlite.groups import groups, of_issues
+    from qntx.storage.sqlite.groups import issues
 
-    runs = app.store.logs.runs(job_id, wanted.attempt)
-    found = groups(app.store.connection, job_id, of_issues(wanted), runs)
+    found = issues(app.store, job_id, wanted)
     if as_json:
         click.echo(msgspec.json.encode(found).decode())
     else:

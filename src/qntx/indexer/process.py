@@ -27,7 +27,6 @@ from qntx.journal.segment import private_folder
 from qntx.journal.spool import leave_folder, sweep_homeless
 from qntx.journal.wake import ENOUGH, Waker
 from qntx.storage.migrate import open_database
-from qntx.storage.sqlite.connection import removed
 
 #: While journals are open: how long to wait for news, seconds. It bounds how late a line shows.
 POLL_S = 0.002
@@ -114,10 +113,9 @@ class Indexer:
 
     def _open(self) -> Drain:
         if self._drain is None:
-            path = self._home / "qntx.db"
-            if self._was_open and not path.exists():
-                raise removed(path)
-            connection = open_database(path, busy_timeout_ms=200)
+            connection = open_database(
+                self._home / "qntx.db", make=not self._was_open, busy_timeout_ms=200
+            )
             self._was_open = True
             connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
             self._drain = Drain(self._journal, connection)

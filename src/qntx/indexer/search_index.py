@@ -114,7 +114,7 @@ class SearchIndex:
 
     def _step(self) -> bool:
         if self._connection is None:
-            self._connection = connect(self._path, busy_timeout_ms=0)
+            self._connection = connect(self._path, make=False, busy_timeout_ms=0)
             # Blocks that a power failure takes are built again, with what it took of the progress.
             self._connection.execute(
                 f"PRAGMA synchronous=NORMAL; PRAGMA cache_size=-4000;"

@@ -100,7 +100,7 @@ def exported(
     rows: Callable[[Iterable[Execution]], Iterator[bytes]],
 ) -> Iterator[bytes]:
     """The executions of a schedule as *rows* renders them, read by a connection of their own."""
-    with closing(open_database(path)) as connection:
+    with closing(open_database(path, make=False)) as connection:
         yield from rows(ExecutionStore(connection).walk(schedule_id, statuses))
 
 

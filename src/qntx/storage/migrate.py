@@ -26,9 +26,11 @@ def known() -> list[tuple[int, str, str]]:
     return [(int(name[:4]), name[5:-4], f.read_text("utf-8")) for name, f in found]
 
 
-def open_database(path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> apsw.Connection:
-    """A connection to the database at *path*, made and brought up to date where needed."""
-    connection = connect(path, busy_timeout_ms=busy_timeout_ms)
+def open_database(
+    path: Path, *, make: bool = True, busy_timeout_ms: int = BUSY_TIMEOUT_MS
+) -> apsw.Connection:
+    """As :func:`connect`, brought up to date where needed."""
+    connection = connect(path, make=make, busy_timeout_ms=busy_timeout_ms)
     try:
         migrate(connection)
     except apsw.Error as error:

@@ -21,12 +21,19 @@ BUSY_TIMEOUT_MS = 5_000
 SEE_DOCTOR = " - see qntx doctor"
 
 
-def connect(path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> apsw.Connection:
+def connect(
+    path: Path, *, make: bool = True, busy_timeout_ms: int = BUSY_TIMEOUT_MS
+) -> apsw.Connection:
     """
-    A connection to the database at *path* (made if missing), in WAL mode with foreign keys on.
+    A connection to the database at *path*, in WAL mode with foreign keys on.
+
+    *make* says whether one that is missing is made. It is not where it was there before: an empty
+    one would hide that all is gone, and be in the way of a backup.
 
     Raises StoreUnavailable when the file cannot be opened or is no database.
     """
+    if not make and not path.exists():
+        raise removed(path)
     try:
         private_folder(path.parent)
         # SQLite makes its files with the mode of the database: nobody else reads what jobs say.

@@ -36,7 +36,7 @@ def text(path: Path, job_id: str, wanted: LogFilter) -> Iterator[bytes]:
     A message that was said without one stays without. Raises NotFound for an unknown job, before
     the first chunk.
     """
-    with closing(open_database(path)) as connection:
+    with closing(open_database(path, make=False)) as connection:
         for rows in _batches(connection, _MESSAGE, 2, job_id, wanted):
             gathered: list[bytes] = []
             for line_id, flags, message in rows:
@@ -53,7 +53,7 @@ def text(path: Path, job_id: str, wanted: LogFilter) -> Iterator[bytes]:
 
 def message(path: Path, job_id: str, attempt: int, seq: int) -> Iterator[bytes]:
     """The whole message of one line in pieces. Raises NotFound, before the first piece."""
-    with closing(open_database(path)) as connection:
+    with closing(open_database(path, make=False)) as connection:
         for _, run_key in LogStore(connection).runs(job_id, attempt):
             line_id = run_key << 32 | seq
             sql = "SELECT flags & ? FROM log_lines WHERE id = ?"

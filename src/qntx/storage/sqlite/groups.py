@@ -11,7 +11,8 @@ from qntx.model.groups import LineGroup, LineGroups
 from qntx.model.log import LEVEL_NAMES, WARN
 from qntx.model.views import LogFilter
 from qntx.storage.sqlite.lines import line_of
-from qntx.storage.sqlite.selection import Rows, Runs, Selection
+from qntx.storage.sqlite.selection import Runs, Selection
+from qntx.storage.sqlite.store import Store
 
 #: Lines that are looked at, from the first on: more of them say little else, and take long.
 MAX_LINES = 20_000
@@ -27,6 +28,18 @@ _VARIES = re.compile(
 )
 
 
+def issues(store: Store, job_id: str, wanted: LogFilter) -> LineGroups:
+    """
+    :func:`groups` of the lines of *job_id*: warnings and above, unless *wanted* asks for levels.
+
+    Raises NotFound for an unknown job.
+    """
+    if wanted.min_level is None and wanted.levels is None:
+        wanted = msgspec.structs.replace(wanted, min_level=WARN)
+    runs = store.logs.runs(job_id, wanted.attempt)
+    return groups(store.connection, job_id, wanted, runs)
+
+
 def groups(db: apsw.Connection, job_id: str, wanted: LogFilter, runs: Runs) -> LineGroups:
     """
     The lines of *runs* that fit *wanted*, alike ones together: the gravest first, then the most.
@@ -35,7 +48,7 @@ def groups(db: apsw.Connection, job_id: str, wanted: LogFilter, runs: Runs) -> L
     ids and hashes only. The first 20,000 lines are grouped, and 200 groups given.
     """
     chosen = Selection(db, wanted, runs)
-    found: dict[tuple[str, str], tuple[int, Rows]] = {}
+    found: dict[tuple[str, str], LineGroup] = {}
     start = looked_at = 0
     with db:  # one state of the log, whatever is written meanwhile
         total = chosen.count()
@@ -43,25 +56,17 @@ def groups(db: apsw.Connection, job_id: str, wanted: LogFilter, runs: Runs) -> L
             for row in rows:
                 line = line_of(row)
                 key = (line.level, alike(line.message))
-                count, ends = found.get(key, (0, [row]))
-                found[key] = (count + 1, [ends[0], row])
+                group = found.get(key)
+                first, count = (group.first, group.count) if group else (line, 0)
+                found[key] = LineGroup(count + 1, first, line)
             looked_at, start = looked_at + len(rows), rows[-1][0] + 1
-    together = [
-        LineGroup(count=count, first=line_of(ends[0]), last=line_of(ends[-1]))
-        for count, ends in found.values()
-    ]
-    together.sort(key=lambda group: (-LEVEL_NAMES.index(group.first.level), -group.count))
+    together = sorted(
+        found.values(), key=lambda group: (-LEVEL_NAMES.index(group.first.level), -group.count)
+    )
     return LineGroups(
         job_id=job_id, total_count=total, looked_at=looked_at, group_count=len(together),
         groups=together[:MAX_GROUPS],
     )  # fmt: skip
-
-
-def of_issues(wanted: LogFilter) -> LogFilter:
-    """*wanted*, for warnings and above unless it asks for levels itself."""
-    if wanted.min_level is not None or wanted.levels is not None:
-        return wanted
-    return msgspec.structs.replace(wanted, min_level=WARN)
 
 
 def alike(message: str) -> str:

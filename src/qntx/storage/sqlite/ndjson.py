@@ -61,7 +61,7 @@ def ndjson(path: Path, job_id: str, wanted: LogFilter) -> Iterator[bytes]:
     Bytes that are no valid UTF-8 are shown escaped, and given as ``message_base64`` besides.
     Raises NotFound for an unknown job, before the first chunk.
     """
-    with closing(open_database(path)) as connection:
+    with closing(open_database(path, make=False)) as connection:
         runs = LogStore(connection).runs(job_id, wanted.attempt)
         rendered = _Rendered(connection, wanted)
         for _, run in runs:

@@ -10,7 +10,7 @@ import apsw
 from qntx.errors import StoreUnavailable
 from qntx.journal.wake import Waker
 from qntx.storage.migrate import open_database
-from qntx.storage.sqlite.connection import is_moved, removed
+from qntx.storage.sqlite.connection import is_moved
 from qntx.storage.sqlite.jobs import JobStore
 from qntx.storage.sqlite.logs import LogStore
 from qntx.storage.sqlite.queue import JobQueue
@@ -40,10 +40,7 @@ class Store:
             self.close()
             found = None
         if found is None:
-            if self._was_open and not self.path.exists():
-                # Making it anew would hide that all is gone, and be in the way of a backup.
-                raise removed(self.path)
-            found = open_database(self.path)
+            found = open_database(self.path, make=not self._was_open)
             self._was_open = True
             self._local.connection = found
             self._local.jobs = JobStore(found)
