@@ -1,6 +1,19 @@
 /** A value of the server that is read again and again while its view is open; what is on screen stays there while reading fails. */
+import { untrack } from "svelte";
+
 import { isAbort, Problem, sentence } from "../api/client";
 import { Poller } from "../api/poller";
+
+/** For a component: refreshes whenever `mark` gives something else than before. */
+export function refreshes(mark: () => unknown, refresh: () => void): void {
+  let seen = untrack(mark);
+  $effect(() => {
+    const now = mark();
+    if (now === seen) return;
+    seen = now;
+    refresh();
+  });
+}
 
 export class Polled<T> {
   value = $state.raw<T | null>(null);
