@@ -192,7 +192,10 @@ def test_a_database_that_is_removed_is_missed_and_one_put_back_is_used(
         assert client.get("/readyz").status_code == 200
         for name in ("", "-wal", "-shm"):
             Path(f"{path}{name}").unlink()
-        for url in ("/readyz", "/api/pulse/jobs", f"/jobs/{job}/logs"):
+        own = f"/api/pulse/jobs/{job}"
+        for url in ("/readyz", "/api/pulse/jobs", f"/jobs/{job}/logs", f"{own}/logs.txt",
+                    f"{own}/logs.ndjson", f"{own}/groups", "/api/pulse/retention",
+                    "/api/pulse/system"):  # fmt: skip
             error = problem(client.get(url), 503, "store_unavailable")
             assert f"{path} was removed while it was in use - put it back" in error["message"]
         assert not path.exists(), "an empty one would hide that all is gone"

@@ -83,10 +83,13 @@ def compact_(ctx: click.Context) -> None:
 
 
 def _retention(ctx: click.Context) -> Retention:
+    from qntx.app import App
     from qntx.cli import settings_of
     from qntx.maintenance.retention import Retention
 
-    return Retention(settings_of(ctx))
+    app = App(settings_of(ctx))
+    _ = app.store.connection  # made where it is missing
+    return Retention(app.settings)
 
 
 def _show(report: RetentionReport, as_json: bool, done: str) -> None:

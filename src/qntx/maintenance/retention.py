@@ -70,7 +70,7 @@ class Retention:
 
     def last(self) -> RetentionReport | None:
         """What the last run deleted."""
-        with closing(open_database(self._settings.database)) as connection:
+        with closing(open_database(self._settings.database, make=False)) as connection:
             return last_report(connection)
 
     def run(
@@ -132,7 +132,7 @@ class Retention:
 
     @contextmanager
     def _store(self) -> Iterator[ExpiryStore]:
-        with closing(open_database(self._settings.database)) as connection:
+        with closing(open_database(self._settings.database, make=False)) as connection:
             yield ExpiryStore(connection)
 
     @contextmanager
