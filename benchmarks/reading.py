@@ -48,8 +48,10 @@ def measure(home: Path, report: Report) -> None:
     lines, took = index(path)
     with closing(open_database(path)) as db:
         size = path.stat().st_size / total
-        report.note(f"search index: {took / lines * 1e6:.2f} µs and "
-                    f"{bytes_of_index(db) / lines:.1f} bytes a line, of {size:.0f}")  # fmt: skip
+        report.note(
+            f"search index: {took / lines * 1e6:.2f} µs and "
+            f"{bytes_of_index(db) / lines:.1f} bytes a line, of {size:.0f}"
+        )
         pages(db, report)
         found(db, report, last_id)
     exports(path, report)
@@ -86,8 +88,12 @@ def found(db: apsw.Connection, report: Report, last_id: str) -> None:
 
     assert len(logs.page(JOB, parse_filter(q="Zebra-Crossing"), limit=100).logs) == 100
     assert len(search(db, parse_filter(q=last_id)).logs) == 1
-    report.bar("first 100 of a rare text in the job, and how many",
-               ms(in_job(q="Zebra-Crossing")), 200, "ms")  # fmt: skip
+    report.bar(
+        "first 100 of a rare text in the job, and how many",
+        ms(in_job(q="Zebra-Crossing")),
+        200,
+        "ms",
+    )
     report.bar("first 100 of a rare text over all", ms(in_all(q="zebra-crossing")), 200, "ms")
     report.bar("a hexadecimal id over all", ms(in_all(q=last_id)), 200, "ms")
     report.bar("a text that is nowhere, over all", ms(in_all(q="no such words")), 200, "ms")

@@ -78,9 +78,14 @@ def record(
     settings = Settings(home=home, capture=CaptureSettings(**{"descriptors": False, **capture}))
     job = Claimed(id=new_id("JB"), handler_name="test", source="test", payload=payload, attempt=1)
     row = {
-        "id": job.id, "source": "test", "handler_name": "test", "payload": "null",
-        "max_attempts": 1, "parent_job_id": None, "execution_id": None,
-    }  # fmt: skip
+        "id": job.id,
+        "source": "test",
+        "handler_name": "test",
+        "payload": "null",
+        "max_attempts": 1,
+        "parent_job_id": None,
+        "execution_id": None,
+    }
     outcome = execute(
         Handler("test", handler, None),
         job,

@@ -42,9 +42,17 @@ def store(db: apsw.Connection, job_id: str, lines: Sequence[Said], attempt: int 
         ledger = Ledger(db)
         run = ledger.run(job_id, attempt)
         pending = [
-            (n, ledger.context(run, said.stage, said.task), ledger.origin(said.source, said.logger),
-             said.at_us, said.level, said.flags, said.message, said.metadata)
+            (
+                n,
+                ledger.context(run, said.stage, said.task),
+                ledger.origin(said.source, said.logger),
+                said.at_us,
+                said.level,
+                said.flags,
+                said.message,
+                said.metadata,
+            )
             for n, said in enumerate(lines)
-        ]  # fmt: skip
+        ]
         ledger.count(insert(ledger, pending, several=False), [run])
     return run.run_key

@@ -161,9 +161,12 @@ class App:  # budget: the one object that users hold; each method is a line or a
         request = self.request(handler_name, payload, source=source or handler_name)
         handler = self.registry.get(handler_name)
         job = Claimed(
-            id=new_id("JB"), handler_name=handler.name, source=request.source,
-            payload=request.payload, attempt=1,
-        )  # fmt: skip
+            id=new_id("JB"),
+            handler_name=handler.name,
+            source=request.source,
+            payload=request.payload,
+            attempt=1,
+        )
         journal = journal_of(self.settings.home, self.settings.capture)
         control = control or Control()
         with (
@@ -173,10 +176,16 @@ class App:  # budget: the one object that users hold; each method is a line or a
             if on_start is not None:
                 on_start(job.id)
             outcome = execute(
-                handler, job, journal=journal, settings=self.settings, ports=self.ports,
-                registry=self.registry, control=control, emitter=emitter,
+                handler,
+                job,
+                journal=journal,
+                settings=self.settings,
+                ports=self.ports,
+                registry=self.registry,
+                control=control,
+                emitter=emitter,
                 begin=foreground_fields(job, journal.producer),
-            )  # fmt: skip
+            )
             self.settle(job.id)
         return job.id, outcome
 

@@ -51,8 +51,9 @@ def capture(
     caller. At the end of the block all lines are in the store (StoreUnavailable if they cannot be).
     """
     app = App(home=home)
-    job = Claimed(id=new_id("JB"), handler_name=name, source=source or _script(), payload=None,
-                  attempt=1)  # fmt: skip
+    job = Claimed(
+        id=new_id("JB"), handler_name=name, source=source or _script(), payload=None, attempt=1
+    )
     with app.indexing():
         active = _active(app, job)
         outcome = Outcome("completed")

@@ -34,17 +34,26 @@ def post(
     deadline = Deadline(timeout_s)
     request = httpcore2.Request(
         "POST",
-        httpcore2.URL(scheme=url.scheme.encode(), host=url.host.encode(), port=url.port,
-                      target=url.target.encode()),
-        headers=[(b"Host", url.authority.encode()), (b"Content-Type", b"application/json"),
-                 (b"Content-Length", b"%d" % len(body)), (b"Connection", b"close")],
+        httpcore2.URL(
+            scheme=url.scheme.encode(),
+            host=url.host.encode(),
+            port=url.port,
+            target=url.target.encode(),
+        ),
+        headers=[
+            (b"Host", url.authority.encode()),
+            (b"Content-Type", b"application/json"),
+            (b"Content-Length", b"%d" % len(body)),
+            (b"Connection", b"close"),
+        ],
         content=body,
-    )  # fmt: skip
+    )
     try:
         backend = PinnedBackend(
-            Guard(settings.allow_hosts, resolver).vet(url, deadline), deadline,
+            Guard(settings.allow_hosts, resolver).vet(url, deadline),
+            deadline,
             settings.connect_timeout_s,
-        )  # fmt: skip
+        )
         with httpcore2.ConnectionPool(network_backend=backend) as pool:
             response = pool.handle_request(request)
             status = response.status

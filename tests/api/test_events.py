@@ -104,8 +104,12 @@ def test_moves_by_hand_of_jobs_that_wait(fresh: App, served: Server) -> None:
     with listening(served) as heard:
         job = fresh.enqueue("said", {"lines": 1})
         heard.until("job", id=job, status="queued")
-        for move, status in (("pause", "paused"), ("resume", "queued"), ("cancel", "cancelled"),
-                             ("retry", "queued")):  # fmt: skip
+        for move, status in (
+            ("pause", "paused"),
+            ("resume", "queued"),
+            ("cancel", "cancelled"),
+            ("retry", "queued"),
+        ):
             getattr(fresh.queue, move)(job)
             heard.until("job", id=job, status=status)
 

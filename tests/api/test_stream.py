@@ -67,9 +67,15 @@ def test_a_finished_job_is_told_whole_and_ends(
 
 @pytest.mark.parametrize(
     "query",
-    [{"level": "error"}, {"stage": "stage-1"}, {"task_id": "task-3"}, {"q": "needle-1"},
-     {"source": "emitter"}, {"level": "info,info", "stage": "stage-2"}],
-)  # fmt: skip
+    [
+        {"level": "error"},
+        {"stage": "stage-1"},
+        {"task_id": "task-3"},
+        {"q": "needle-1"},
+        {"source": "emitter"},
+        {"level": "info,info", "stage": "stage-2"},
+    ],
+)
 def test_filters_are_those_of_pages(
     client: httpx2.Client, data: Data, query: dict[str, str]
 ) -> None:

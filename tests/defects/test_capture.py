@@ -98,8 +98,9 @@ def test_defect_04_a_task_called_like_its_stage_and_one_in_two_stages_stay_apart
     tree = app.store.logs.stages(job_id).stages
     shape = [(s.stage, [(t.task_id, t.is_stage, t.log_count) for t in s.tasks]) for s in tree]
     assert shape == [
-        ("fetch", [("fetch", True, 1), ("fetch", False, 1)]), ("score", [("fetch", False, 1)]),
-    ]  # fmt: skip
+        ("fetch", [("fetch", True, 1), ("fetch", False, 1)]),
+        ("score", [("fetch", False, 1)]),
+    ]
     found = logs(app, job_id, stage="score", task_id="fetch")
     assert [line.message for line in found] == ["of the other stage's task"]
 
@@ -135,8 +136,7 @@ def test_defect_06_lines_are_there_while_the_job_runs(app: App) -> None:
         assert go.wait(30)
 
     started: list[str] = []
-    job = threading.Thread(target=app.run, args=("test.slow",),
-                           kwargs={"on_start": started.append})  # fmt: skip
+    job = threading.Thread(target=app.run, args=("test.slow",), kwargs={"on_start": started.append})
     job.start()
     try:
         deadline = time.monotonic() + 20
@@ -214,8 +214,9 @@ def test_defect_09_a_line_costs_no_statement_of_the_job(
 def test_defect_10_secrets_are_masked_and_attempts_and_executions_told_apart(
     running: Running, tmp_path: Path, recorded: Record
 ) -> None:
-    run = recorded(lambda ctx, p: ctx.emit.info("api_key=sk-abcdefghijklmnopqrstuvwxyz123456"),
-                   redact=True)  # fmt: skip
+    run = recorded(
+        lambda ctx, p: ctx.emit.info("api_key=sk-abcdefghijklmnopqrstuvwxyz123456"), redact=True
+    )
     assert "sk-abcdefghijklmnopqrstuvwxyz123456" not in run.texts[0]
     assert "***[" in run.texts[0]
     job: Any = running.final(running.app.enqueue("test.flaky", {"path": str(tmp_path / "out")}))
@@ -239,8 +240,13 @@ def test_defect_11_the_log_of_an_execution_is_that_of_its_job_and_is_not_cut(
     from qntx.runtime.execute import execute
 
     with app.indexing():
-        execute(app.registry.get("said"), job, journal=journal_of(app.settings.home),
-                settings=app.settings, ports={})  # fmt: skip
+        execute(
+            app.registry.get("said"),
+            job,
+            journal=journal_of(app.settings.home),
+            settings=app.settings,
+            ports={},
+        )
         app.settle(job.id)
     rows = app.store.connection.execute(
         "SELECT message FROM task_logs WHERE execution_id = ?", (execution.id,)

@@ -259,8 +259,11 @@ def test_defect_25_what_a_handler_reported_is_kept_when_it_ends(
 
 def test_defect_26_whatever_a_handler_does_only_its_job_ends(running: Running) -> None:
     """A panic in a handler takes the whole server down."""
-    for handler, error in (("test.poison", "quarantined"), ("test.leaves", "worker_died"),
-                           ("test.exits", "SystemExit")):  # fmt: skip
+    for handler, error in (
+        ("test.poison", "quarantined"),
+        ("test.leaves", "worker_died"),
+        ("test.exits", "SystemExit"),
+    ):
         job: Any = running.final(running.app.enqueue(handler))
         assert (job.status, job.error_type) == ("failed", error)
     after: Any = running.final(running.app.enqueue("test.noop"))

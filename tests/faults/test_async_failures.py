@@ -60,8 +60,11 @@ def test_what_fails_in_the_background_is_in_the_log_of_its_own_run(
     assert done.returncode == 0, done.stderr.decode()
     with stored(home) as store:
         found = [
-            [(line.stage, line.level, line.metadata["exception"]["message"])
-             for line, _ in store.lines(job) if line.logger == "asyncio"]
+            [
+                (line.stage, line.level, line.metadata["exception"]["message"])
+                for line, _ in store.lines(job)
+                if line.logger == "asyncio"
+            ]
             for job in store.jobs
-        ]  # fmt: skip
+        ]
         assert found == [[(name, "error", f"failed in {name}")] for name in "abc"]

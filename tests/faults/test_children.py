@@ -146,5 +146,10 @@ def test_a_file_that_is_the_console_has_what_children_and_parent_say(tmp_path: P
             stdout=out,
         )
     assert shown.read_text().splitlines() == [
-        "before 0", "from the child", "after 0", "before 1", "from the child", "after 1",
-    ]  # fmt: skip
+        "before 0",
+        "from the child",
+        "after 0",
+        "before 1",
+        "from the child",
+        "after 1",
+    ]

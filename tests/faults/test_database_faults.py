@@ -84,8 +84,9 @@ def lock(home: Path) -> subprocess.Popen[bytes]:
     """A process that holds the database until its input is closed."""
     locker = subprocess.Popen(
         [sys.executable, "-c", LOCKER, str(home / "qntx.db")],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
     assert locker.stdout is not None
     assert locker.stdout.readline() == b"locked\n"
     return locker

@@ -38,14 +38,21 @@ def fill(app: App, runs: int, lines: int) -> list[str]:
     for number in range(runs):
         with transaction(db):
             jobs.append(f"JB_old{number}")
-            db.execute(f"INSERT INTO async_ix_jobs(id, {columns}) SELECT ?, {columns}"
-                       " FROM async_ix_jobs WHERE id = ?", (jobs[-1], job))  # fmt: skip
-            db.execute(f"INSERT INTO job_attempts({attempt}) SELECT ?, 1, status, started_at,"
-                       " ended_at, ?, ?, ? FROM job_attempts WHERE job_id = ?",
-                       (jobs[-1], lines, lines, lines, job))  # fmt: skip
+            db.execute(
+                f"INSERT INTO async_ix_jobs(id, {columns}) SELECT ?, {columns}"
+                " FROM async_ix_jobs WHERE id = ?",
+                (jobs[-1], job),
+            )
+            db.execute(
+                f"INSERT INTO job_attempts({attempt}) SELECT ?, 1, status, started_at,"
+                " ended_at, ?, ?, ? FROM job_attempts WHERE job_id = ?",
+                (jobs[-1], lines, lines, lines, job),
+            )
             key = db.last_insert_rowid()
-            db.execute("INSERT INTO log_contexts(run_key, line_count, info_count) VALUES(?, ?, ?)",
-                       (key, lines, lines))  # fmt: skip
+            db.execute(
+                "INSERT INTO log_contexts(run_key, line_count, info_count) VALUES(?, ?, ?)",
+                (key, lines, lines),
+            )
             context = db.last_insert_rowid()
             db.executemany(
                 "INSERT INTO log_lines VALUES(?, ?, 1, 0, 20, 0, ?, NULL)",

@@ -159,9 +159,17 @@ def test_a_webhook_that_fails_is_said_and_changes_nothing_else(app: App) -> None
 
 
 @pytest.mark.parametrize(
-    "address", ["", "nope", "hooks.example.com/x", "ftp://a.example/", "http://u:p@a.example/x",
-                "http://[::1", "https:///x"],
-)  # fmt: skip
+    "address",
+    [
+        "",
+        "nope",
+        "hooks.example.com/x",
+        "ftp://a.example/",
+        "http://u:p@a.example/x",
+        "http://[::1",
+        "https:///x",
+    ],
+)
 def test_an_address_that_is_none_is_refused_at_the_start(app: App, address: str) -> None:
     app.settings.storage = StorageSettings(webhook=address)
     with pytest.raises(BadInput, match=r"setting 'storage\.webhook' cannot be used: ."):

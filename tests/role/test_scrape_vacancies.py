@@ -245,9 +245,15 @@ def test_what_is_being_ingested_is_skipped_whoever_asked_for_it(
     ],
 )
 def test_a_second_run(
-    context: MakeContext, site: ScriptedServer, past: Store, settings: Settings,
-    status: str, age_days: float, title: str, enqueued: int,
-) -> None:  # fmt: skip
+    context: MakeContext,
+    site: ScriptedServer,
+    past: Store,
+    settings: Settings,
+    status: str,
+    age_days: float,
+    title: str,
+    enqueued: int,
+) -> None:
     site.replies["/jobs"] = page("a", "b")
     first = context()
     scrape(first, site.url("/jobs"))

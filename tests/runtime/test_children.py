@@ -51,8 +51,14 @@ def test_an_attempt_that_is_over_has_no_more_children(app: App) -> None:
     app.enqueue("parent")
     (job,) = app.queue.claim(1, "test", ["parent"], 30)
     app.store.connection.execute("UPDATE async_ix_jobs SET attempt = 2")  # somebody else's by now
-    outcome = execute(app.registry.get("parent"), job, journal=journal_of(app.settings.home),
-                      settings=app.settings, ports={}, registry=app.registry)  # fmt: skip
+    outcome = execute(
+        app.registry.get("parent"),
+        job,
+        journal=journal_of(app.settings.home),
+        settings=app.settings,
+        ports={},
+        registry=app.registry,
+    )
     assert outcome.status == "queued"
     assert app.store.jobs.counts()["queued"] == 0
 

@@ -243,9 +243,10 @@ def test_a_row_that_nobody_can_read_does_not_stop_the_others(bench: Bench) -> No
     other = bench.create(every="1m")
     with transaction(bench.app.store.connection) as db:
         db.execute(
-            "UPDATE scheduled_pulse_jobs SET last_run_at = 5, payload = '{\"since\":\"last_run\"}',"
-            " start_at = 'never' WHERE id = ?", (broken.id,),
-        )  # fmt: skip
+            'UPDATE scheduled_pulse_jobs SET last_run_at = 5, payload = \'{"since":"last_run"}\','
+            " start_at = 'never' WHERE id = ?",
+            (broken.id,),
+        )
     bench.tick()
     assert bench.statuses(other) == ["running"]
     assert bench.get(broken).state == "paused"

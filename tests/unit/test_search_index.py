@@ -73,10 +73,12 @@ def covered(db: apsw.Connection) -> list[int]:
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
-    parts=st.lists(st.tuples(st.integers(0, 3), st.lists(lines, max_size=9), st.booleans()),
-                   max_size=5),
-    rest=filters, needle=st.none() | needles,
-)  # fmt: skip
+    parts=st.lists(
+        st.tuples(st.integers(0, 3), st.lists(lines, max_size=9), st.booleans()), max_size=5
+    ),
+    rest=filters,
+    needle=st.none() | needles,
+)
 @pytest.mark.usefixtures("small")
 def test_answers_do_not_depend_on_what_is_indexed(
     path: Path,
@@ -163,8 +165,9 @@ def test_levels_and_counts_over_many_blocks(
     path: Path, db: apsw.Connection, built: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(selection, "IDS", 7)
-    levels = [40 if n % 31 == 0 else 35 if n % 17 == 0 else 30 if n % 5 == 0 else 20
-              for n in range(200)]  # fmt: skip
+    levels = [
+        40 if n % 31 == 0 else 35 if n % 17 == 0 else 30 if n % 5 == 0 else 20 for n in range(200)
+    ]
     for _ in range(2):
         said = [Said(b"words", level, "ab"[n % 2]) for n, level in enumerate(levels)]
         store(db, "JB_1", said)
@@ -181,7 +184,7 @@ def test_levels_and_counts_over_many_blocks(
         ({"levels": ("info", "error")}, lambda n, level: level in (20, 40)),
         ({"levels": ("critical",)}, lambda n, level: False),
         ({"min_level": 20, "text": "WORDS"}, lambda n, level: True),
-    ]:  # fmt: skip
+    ]:
         expected = [n + 1 for n, level in enumerate(levels) if wanted_level(n, level)]
         wanted = LogFilter(**rest)
         page = logs.page("JB_1", wanted, limit=9)

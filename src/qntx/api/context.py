@@ -50,9 +50,13 @@ class ServerContext:
 
     @classmethod
     def of(
-        cls, app: App, auth: str, sessions: Sessions, workers: WorkersInfo | None,
+        cls,
+        app: App,
+        auth: str,
+        sessions: Sessions,
+        workers: WorkersInfo | None,
         keeper: Keeper | None = None,
-    ) -> ServerContext:  # fmt: skip
+    ) -> ServerContext:
         """The context for *app*."""
         return cls(app, Watch(app.store.path), auth, now_us(), sessions, workers, keeper)
 

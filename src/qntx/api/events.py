@@ -22,17 +22,27 @@ BATCH = 200
 MAX_LISTENERS = 256
 
 
-@get("/api/pulse/events", tags=["system"], summary="Live changes",
-     media_type=EVENT_STREAM,
-     responses={200: ResponseSpec(str, media_type=EVENT_STREAM, generate_examples=False,
-                                  description="Server-sent events."), **documented()})  # fmt: skip
+@get(
+    "/api/pulse/events",
+    tags=["system"],
+    summary="Live changes",
+    media_type=EVENT_STREAM,
+    responses={
+        200: ResponseSpec(
+            str, media_type=EVENT_STREAM, generate_examples=False, description="Server-sent events."
+        ),
+        **documented(),
+    },
+)
 async def follow_all(
     server: Server,
     last_event_id: Annotated[
-        str | None, HeaderParameter(name="Last-Event-ID", max_length=200,
-                                    description="The id of the last event received.")
+        str | None,
+        HeaderParameter(
+            name="Last-Event-ID", max_length=200, description="The id of the last event received."
+        ),
     ] = None,
-) -> Stream:  # fmt: skip
+) -> Stream:
     """
     What changes from now on, or since Last-Event-ID, as far as that is known.
 

@@ -93,24 +93,37 @@ class AttestationList(msgspec.Struct, frozen=True):
     count: int
 
 
-@get("/api/pulse/attestations", sync_to_thread=True, tags=["recruiting"],
-     summary="What is claimed about a subject", responses=documented())  # fmt: skip
+@get(
+    "/api/pulse/attestations",
+    sync_to_thread=True,
+    tags=["recruiting"],
+    summary="What is claimed about a subject",
+    responses=documented(),
+)
 def list_attestations(
     server: Server,
     subject: Annotated[
         str,
-        QueryParameter(description="JD_…, RL_…, CN_…, or another name of a subject, in any case.",
-                       min_length=1, max_length=MAX_NAME),
+        QueryParameter(
+            description="JD_…, RL_…, CN_…, or another name of a subject, in any case.",
+            min_length=1,
+            max_length=MAX_NAME,
+        ),
     ],
-) -> AttestationList:  # fmt: skip
+) -> AttestationList:
     """Each claim with who made it, when, and what it rests on (attributes), the oldest first."""
     with _records(server) as records:
         claims = [_attestation(claim) for claim in records.attestations_of(subject)]
     return AttestationList(subject, claims, len(claims))
 
 
-@get("/api/pulse/candidates", sync_to_thread=True, tags=["recruiting"], summary="Candidates",
-     responses=documented())  # fmt: skip
+@get(
+    "/api/pulse/candidates",
+    sync_to_thread=True,
+    tags=["recruiting"],
+    summary="Candidates",
+    responses=documented(),
+)
 def list_candidates(server: Server) -> CandidateList:
     """All candidates with their profiles, by id."""
     with _records(server) as records:
@@ -118,8 +131,13 @@ def list_candidates(server: Server) -> CandidateList:
     return CandidateList(candidates, len(candidates))
 
 
-@get("/api/pulse/jds", sync_to_thread=True, tags=["recruiting"], summary="Job descriptions",
-     responses=documented())  # fmt: skip
+@get(
+    "/api/pulse/jds",
+    sync_to_thread=True,
+    tags=["recruiting"],
+    summary="Job descriptions",
+    responses=documented(),
+)
 def list_jds(
     server: Server,
     limit: Annotated[int, QueryParameter(description="How many at most.", ge=1, le=MAX_JDS)] = 100,
@@ -130,8 +148,13 @@ def list_jds(
     return JDList(jds, len(jds))
 
 
-@get("/api/pulse/jds/{jd_id:str}", sync_to_thread=True, tags=["recruiting"],
-     summary="A job description with its scores", responses=documented(404))  # fmt: skip
+@get(
+    "/api/pulse/jds/{jd_id:str}",
+    sync_to_thread=True,
+    tags=["recruiting"],
+    summary="A job description with its scores",
+    responses=documented(404),
+)
 def get_jd(
     server: Server,
     jd_id: Annotated[str, PathParameter(description="JD_…", max_length=200)],
@@ -164,19 +187,33 @@ def _records(server: ServerContext) -> Iterator[RecruitingStore]:
 def _summary(jd: JobDescription) -> JDSummary:
     wanted = Counter(requirement.importance for requirement in jd.extraction.requirements)
     return JDSummary(
-        id=jd.id, role_id=jd.role_id, title=jd.title, company=jd.company, location=jd.location,
-        source=jd.source, source_kind=jd.source_kind, extractor=jd.extraction.extractor,
-        must_count=wanted["must"], nice_count=wanted["nice"], job_id=jd.job_id,
-        created_at=jd.created_at, updated_at=jd.updated_at,
-    )  # fmt: skip
+        id=jd.id,
+        role_id=jd.role_id,
+        title=jd.title,
+        company=jd.company,
+        location=jd.location,
+        source=jd.source,
+        source_kind=jd.source_kind,
+        extractor=jd.extraction.extractor,
+        must_count=wanted["must"],
+        nice_count=wanted["nice"],
+        job_id=jd.job_id,
+        created_at=jd.created_at,
+        updated_at=jd.updated_at,
+    )
 
 
 def _attestation(claim: Attestation) -> AttestationView:
     return AttestationView(
-        id=claim.id, subjects=claim.subjects, predicates=claim.predicates,
-        contexts=claim.contexts, actors=claim.actors, timestamp=iso(claim.timestamp_us),
-        source=claim.source, attributes=claim.attributes,
-    )  # fmt: skip
+        id=claim.id,
+        subjects=claim.subjects,
+        predicates=claim.predicates,
+        contexts=claim.contexts,
+        actors=claim.actors,
+        timestamp=iso(claim.timestamp_us),
+        source=claim.source,
+        attributes=claim.attributes,
+    )
 
 
 ROUTES = [list_candidates, list_jds, get_jd, list_attestations]

@@ -99,11 +99,22 @@ def create_api(
     ui = pages.Pages(pages.WebFiles(), allowed, sessions.token if mode == "local" else None)
     api = Litestar(
         route_handlers=[
-            *jobs.ROUTES, *actions.ROUTES, *logs.ROUTES, *search.ROUTES, *stream.ROUTES,
-            *events.ROUTES, *recruiting.ROUTES,
-            *system.ROUTES, *schedules.ROUTES, *executions.ROUTES, *retention.ROUTES,
-            *login.ROUTES, *metrics.ROUTES, *static_pages.ROUTES,
-            _openapi, *ui.routes(),
+            *jobs.ROUTES,
+            *actions.ROUTES,
+            *logs.ROUTES,
+            *search.ROUTES,
+            *stream.ROUTES,
+            *events.ROUTES,
+            *recruiting.ROUTES,
+            *system.ROUTES,
+            *schedules.ROUTES,
+            *executions.ROUTES,
+            *retention.ROUTES,
+            *login.ROUTES,
+            *metrics.ROUTES,
+            *static_pages.ROUTES,
+            _openapi,
+            *ui.routes(),
         ],
         dependencies={
             "server": Provide(lambda: context, sync_to_thread=False),
@@ -116,7 +127,7 @@ def create_api(
         openapi_config=None,
         logging_config=None,
         debug=False,
-    )  # fmt: skip
+    )
     parameters.learn(api)
     policy = Policy(allowed, sessions, mode, pages.is_page, pages.is_public)
     return _surrounded(api, policy, guards or Guards(), context)
@@ -133,9 +144,11 @@ def _surrounded(api: Litestar, policy: Policy, guards: Guards, context: ServerCo
 
 def _openapi_config() -> OpenAPIConfig:
     return OpenAPIConfig(
-        title="QNTX Pulse", version=version("qntx-pulse"), description=_DESCRIPTION.strip(),
+        title="QNTX Pulse",
+        version=version("qntx-pulse"),
+        description=_DESCRIPTION.strip(),
         use_handler_docstrings=True,
-    )  # fmt: skip
+    )
 
 
 @get("/openapi.json", sync_to_thread=False, include_in_schema=False)
@@ -179,9 +192,14 @@ class Server:
         self._socket = listen(self.host, settings.port if port is None else port)
         self.port: int = self._socket.getsockname()[1]
         self.api = create_api(
-            app, token=token, host=self.host, port=self.port, workers=workers, keeper=keeper,
+            app,
+            token=token,
+            host=self.host,
+            port=self.port,
+            workers=workers,
+            keeper=keeper,
             guards=guards,
-        )  # fmt: skip
+        )
         self._server = _Uvicorn(_config(self.api), self.api.state.server)
 
     @property
@@ -231,12 +249,21 @@ def _say(url: str) -> None:
 
 def _config(api: Litestar) -> uvicorn.Config:
     return uvicorn.Config(
-        api, loop="asyncio", http=PatientProtocol, ws="none", lifespan="on", interface="asgi3",
-        log_config=None, access_log=False, server_header=False, proxy_headers=False,
-        limit_concurrency=MAX_CONNECTIONS, timeout_keep_alive=KEEP_ALIVE_S,
+        api,
+        loop="asyncio",
+        http=PatientProtocol,
+        ws="none",
+        lifespan="on",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
-    )  # fmt: skip
+    )
 
 
 class _Uvicorn(uvicorn.Server):

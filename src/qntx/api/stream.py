@@ -80,21 +80,33 @@ class _Looks:
             raise
 
 
-@get("/api/pulse/jobs/{job_id:str}/events", sync_to_thread=True, tags=["logs"],
-     summary="Live lines", media_type=EVENT_STREAM,
-     responses={200: ResponseSpec(str, media_type=EVENT_STREAM, generate_examples=False,
-                                  description="Server-sent events."),
-                **documented(404)})  # fmt: skip
+@get(
+    "/api/pulse/jobs/{job_id:str}/events",
+    sync_to_thread=True,
+    tags=["logs"],
+    summary="Live lines",
+    media_type=EVENT_STREAM,
+    responses={
+        200: ResponseSpec(
+            str, media_type=EVENT_STREAM, generate_examples=False, description="Server-sent events."
+        ),
+        **documented(404),
+    },
+)
 def follow(
     server: Server,
     job_id: JobId,
     wanted: Wanted,
     after: Position = None,
     last_event_id: Annotated[
-        str | None, HeaderParameter(name="Last-Event-ID", max_length=200,
-                                    description="attempt:number of the last line received.")
+        str | None,
+        HeaderParameter(
+            name="Last-Event-ID",
+            max_length=200,
+            description="attempt:number of the last line received.",
+        ),
     ] = None,
-) -> Stream:  # fmt: skip
+) -> Stream:
     """
     Lines that fit, from the start or after a line, and from then on as they are said.
 

@@ -101,10 +101,18 @@ def open_spool(active: ActiveRun, scope: Scope, stream: str, source: str, **fiel
     """A spool for a child's *stream*, whose lines belong to *scope*."""
     spool = Spool(spool_folder(active.journal.folder.parent), active.journal.producer, stream)
     active.journal.event(
-        scope, "spool",
-        {"path": str(spool.path), "stream": stream, "source": source, "shared": False,
-         "keep": descriptors.has_console(), "redact": lines.redactor() is not None, **fields},
-    )  # fmt: skip
+        scope,
+        "spool",
+        {
+            "path": str(spool.path),
+            "stream": stream,
+            "source": source,
+            "shared": False,
+            "keep": descriptors.has_console(),
+            "redact": lines.redactor() is not None,
+            **fields,
+        },
+    )
     descriptors.pass_on(spool, stream)
     return spool
 

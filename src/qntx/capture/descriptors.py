@@ -50,10 +50,16 @@ class Redirection:
             return
         self._open(active)
         spools = [
-            {"path": str(spool.path), "stream": stream, "source": "fd", "shared": True,
-             "keep": self.console is not None, "redact": lines.redactor() is not None}
+            {
+                "path": str(spool.path),
+                "stream": stream,
+                "source": "fd",
+                "shared": True,
+                "keep": self.console is not None,
+                "redact": lines.redactor() is not None,
+            }
             for spool, stream in zip(self._spools, STREAMS, strict=True)
-        ]  # fmt: skip
+        ]
         active.journal.event(active.root, "spools", {"spools": spools})
 
     def mark(self, active: ActiveRun) -> None:

@@ -164,15 +164,23 @@ class LogCapturingEmitter:  # budget: the interface of the original, and the com
         self._pass("emit_complete", summary)
 
     def emit_candidate_match(
-        self, candidate_id: str, score: float, qualified: bool, reasoning: str,
+        self,
+        candidate_id: str,
+        score: float,
+        qualified: bool,
+        reasoning: str,
         metadata: Metadata | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """A candidate was scored; the line belongs to the task *candidate_id*."""
         scope = self._scope()
         if scope.task_id != candidate_id:
             scope = self._scope_for(scope.stage, candidate_id)
-        more = {"candidate_id": candidate_id, "score": score, "qualified": qualified,
-                "reasoning": reasoning}  # fmt: skip
+        more = {
+            "candidate_id": candidate_id,
+            "score": score,
+            "qualified": qualified,
+            "reasoning": reasoning,
+        }
         if metadata:
             more |= metadata if isinstance(metadata, Mapping) else {"metadata": metadata}
         verdict = "qualified" if qualified else "not qualified"
@@ -210,12 +218,24 @@ class LogCapturingEmitter:  # budget: the interface of the original, and the com
         """Something about the call is wrong (a message that is no text); keep what can be kept."""
         let_through(error)
         try:
-            put(self._active, scope, level, self._origin, f"{message!s}",
-                {"capture_error": f"{type(error).__name__}: {error}"})  # fmt: skip
+            put(
+                self._active,
+                scope,
+                level,
+                self._origin,
+                f"{message!s}",
+                {"capture_error": f"{type(error).__name__}: {error}"},
+            )
         except Exception as second:  # noqa: BLE001
             let_through(second)
-            put(self._active, scope, level, self._origin, f"<{type(message).__name__}>",
-                {"capture_error": f"{type(second).__name__}: {second}"})  # fmt: skip
+            put(
+                self._active,
+                scope,
+                level,
+                self._origin,
+                f"<{type(message).__name__}>",
+                {"capture_error": f"{type(second).__name__}: {second}"},
+            )
 
     def _pass(self, method: str, *arguments: Any) -> None:
         """Pass a call on to the wrapped emitter, if it has the method; its failure is a line."""

@@ -31,9 +31,13 @@ class ProgressEmitter(Protocol):
         """The work is done."""
 
     def emit_candidate_match(
-        self, candidate_id: str, score: float, qualified: bool, reasoning: str,
+        self,
+        candidate_id: str,
+        score: float,
+        qualified: bool,
+        reasoning: str,
         metadata: Metadata | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """A candidate was scored (0..1) against a job description."""
 
 
@@ -53,9 +57,15 @@ class LLMStreamBroadcaster(Protocol):
     """Optional capability: tokens of a language model as they come."""
 
     def broadcast_llm_stream(
-        self, task_id: str | None, content: str, *, done: bool = False, model: str | None = None,
-        stage: str | None = None, error: str | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        task_id: str | None,
+        content: str,
+        *,
+        done: bool = False,
+        model: str | None = None,
+        stage: str | None = None,
+        error: str | None = None,
+    ) -> None:
         """Some more text of the model's answer."""
 
 
@@ -73,9 +83,13 @@ class NullEmitter:
     def emit_complete(self, summary: Metadata) -> None: ...
 
     def emit_candidate_match(
-        self, candidate_id: str, score: float, qualified: bool, reasoning: str,
+        self,
+        candidate_id: str,
+        score: float,
+        qualified: bool,
+        reasoning: str,
         metadata: Metadata | None = None,
-    ) -> None: ...  # fmt: skip
+    ) -> None: ...
 
 
 class JsonEmitter(NullEmitter):
@@ -105,12 +119,21 @@ class JsonEmitter(NullEmitter):
         self._write("complete", **summary)
 
     def emit_candidate_match(
-        self, candidate_id: str, score: float, qualified: bool, reasoning: str,
+        self,
+        candidate_id: str,
+        score: float,
+        qualified: bool,
+        reasoning: str,
         metadata: Metadata | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Write a ``candidate_match`` event."""
-        self._write("candidate_match", candidate_id=candidate_id, score=score,
-                    qualified=qualified, reasoning=reasoning)  # fmt: skip
+        self._write(
+            "candidate_match",
+            candidate_id=candidate_id,
+            score=score,
+            qualified=qualified,
+            reasoning=reasoning,
+        )
 
     def _write(self, kind: str, **data: Any) -> None:
         event = {"type": kind, "timestamp": iso(now_us()), "data": data}

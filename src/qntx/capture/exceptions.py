@@ -19,8 +19,12 @@ def exception_metadata(error: BaseException) -> dict[str, Any]:
     except Exception as second:  # noqa: BLE001 - exceptions of user code may raise when looked at
         let_through(second)
         kind = type(error)
-        return {"exception": {"type": f"{kind.__module__}.{kind.__qualname__}",
-                              "unreadable": type(second).__name__}}  # fmt: skip
+        return {
+            "exception": {
+                "type": f"{kind.__module__}.{kind.__qualname__}",
+                "unreadable": type(second).__name__,
+            }
+        }
 
 
 def readable(error: BaseException) -> str:

@@ -14,10 +14,21 @@ SECRET_NAME = re.compile(
 )
 _CAMEL_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 #: Names that look secret but are not.
-_PUBLIC_NAMES = frozenset({
-    "context_key", "origin_key", "run_key", "key", "public_key", "primary_key", "foreign_key",
-    "sort_key", "cache_key", "partition_key", "idempotency_key",
-})  # fmt: skip
+_PUBLIC_NAMES = frozenset(
+    {
+        "context_key",
+        "origin_key",
+        "run_key",
+        "key",
+        "public_key",
+        "primary_key",
+        "foreign_key",
+        "sort_key",
+        "cache_key",
+        "partition_key",
+        "idempotency_key",
+    }
+)
 
 _WORD = r"[A-Za-z0-9_\-]"
 
@@ -49,11 +60,9 @@ FORMATS = (
     _format("gitlab-token", "glpat-", rf"glpat-{_WORD}{{20,}}"),
     _format("slack-token", "xoxb-|xoxa-|xoxp-|xoxr-|xoxs-", r"xox[baprs]-[A-Za-z0-9\-]{10,}"),
     _format("google-key", "AIza", rf"AIza{_WORD}{{35}}"),
-    _format("stripe-key", "sk_live_|rk_live_|sk_test_",
-            r"[sr]k_(?:live|test)_[0-9A-Za-z]{16,}"),
+    _format("stripe-key", "sk_live_|rk_live_|sk_test_", r"[sr]k_(?:live|test)_[0-9A-Za-z]{16,}"),
     _format("anthropic-key", "sk-ant-", rf"sk-ant-{_WORD}{{20,}}"),
-    _format("openai-key", "sk-",
-            rf"\bsk-{_varied(r'A-Za-z_-')}(?:proj-|svcacct-)?{_WORD}{{20,}}"),
+    _format("openai-key", "sk-", rf"\bsk-{_varied(r'A-Za-z_-')}(?:proj-|svcacct-)?{_WORD}{{20,}}"),
     _format("huggingface-token", "hf_", r"\bhf_[A-Za-z0-9]{30,}"),
     _format("npm-token", "npm_", r"\bnpm_[A-Za-z0-9]{36}"),
     _format("pypi-token", "pypi-AgE", rf"pypi-AgE{_WORD}{{50,}}"),
@@ -61,17 +70,26 @@ FORMATS = (
     _format("webhook-secret", "whsec_", r"whsec_[A-Za-z0-9+/=]{20,}", r"[\w+/=]"),
     _format("age-key", "AGE-SECRET-KEY-1", r"AGE-SECRET-KEY-1[0-9A-Z]{50,}"),
     # From the beginning of the run of such characters: a second try within it would be quadratic.
-    _format("jwt", "eyJ",
-            rf"(?<!{_WORD})(?={_WORD}*eyJ{_WORD}{{8}}){_WORD}+\.eyJ{_WORD}{{8,}}\.{_WORD}*",
-            r"[\w\-.]"),
-    _format("authorization", "earer |EARER ",
-            rf"(?i:\bbearer ){_varied(r'A-Za-z._~+/-')}[A-Za-z0-9._~+/\-]{{12,}}=*",
-            r"[\w.~+/\-=]"),
-    _format("authorization", "asic |ASIC ",
-            rf"(?i:\bbasic ){_varied('A-Za-z+/')}[A-Za-z0-9+/]{{12,}}={{0,2}}", r"[\w+/=]"),
-    _format("url-password", "://", r"(?<=://)[^\s/@:\"'<>]*:[^\s/\"'<>]+(?=@)",
-            r"[^\s/\"'<>]"),
-)  # fmt: skip
+    _format(
+        "jwt",
+        "eyJ",
+        rf"(?<!{_WORD})(?={_WORD}*eyJ{_WORD}{{8}}){_WORD}+\.eyJ{_WORD}{{8,}}\.{_WORD}*",
+        r"[\w\-.]",
+    ),
+    _format(
+        "authorization",
+        "earer |EARER ",
+        rf"(?i:\bbearer ){_varied(r'A-Za-z._~+/-')}[A-Za-z0-9._~+/\-]{{12,}}=*",
+        r"[\w.~+/\-=]",
+    ),
+    _format(
+        "authorization",
+        "asic |ASIC ",
+        rf"(?i:\bbasic ){_varied('A-Za-z+/')}[A-Za-z0-9+/]{{12,}}={{0,2}}",
+        r"[\w+/=]",
+    ),
+    _format("url-password", "://", r"(?<=://)[^\s/@:\"'<>]*:[^\s/\"'<>]+(?=@)", r"[^\s/\"'<>]"),
+)
 
 _KEY_BEGINNING = "-----BEGIN "
 _BEGIN_KEY = r"-----BEGIN [A-Z ]*PRIVATE KEY-----"
@@ -82,10 +100,8 @@ PRIVATE_KEY = _format(
 )
 ALL_FORMATS = (*FORMATS, PRIVATE_KEY)
 FORMAT_BY_BEGINNING = {
-    beginning: number
-    for number, form in enumerate(ALL_FORMATS)
-    for beginning in form.beginnings
-}  # fmt: skip
+    beginning: number for number, form in enumerate(ALL_FORMATS) for beginning in form.beginnings
+}
 #: No beginning is longer.
 LONGEST_BEGINNING = max(map(len, FORMAT_BY_BEGINNING))
 

@@ -52,9 +52,13 @@ def uninstall() -> None:
 
 
 def _showwarning(
-    message: Warning | str, category: type[Warning], filename: str, lineno: int,
-    file: TextIO | None = None, line: str | None = None,
-) -> None:  # fmt: skip
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
     where = place()
     if where is None or file is not None:
         _previous["showwarning"](message, category, filename, lineno, file, line)

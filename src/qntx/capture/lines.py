@@ -88,9 +88,15 @@ def not_captured(active: ActiveRun, scope: Scope, what: str, error: OSError) -> 
 
 
 def put_in(
-    journal: Journal, log: str, level: int, source: str, message: str,
-    metadata: Mapping[str, Any] | None = None, *, attempt: int = 1,
-) -> None:  # fmt: skip
+    journal: Journal,
+    log: str,
+    level: int,
+    source: str,
+    message: str,
+    metadata: Mapping[str, Any] | None = None,
+    *,
+    attempt: int = 1,
+) -> None:
     """Append one line to the log of a job, a schedule or the system, from outside of its run."""
     active = ActiveRun(Run(log, attempt), journal)
     put(active, active.root, level, journal.origin(source), message, metadata)

@@ -42,9 +42,14 @@ def uninstall() -> None:
 
 
 def _log(
-    self: Any, level: Any, from_decorator: bool, options: tuple[Any, ...], message: Any,
-    args: Any, kwargs: Any,
-) -> None:  # fmt: skip
+    self: Any,
+    level: Any,
+    from_decorator: bool,
+    options: tuple[Any, ...],
+    message: Any,
+    args: Any,
+    kwargs: Any,
+) -> None:
     exception, depth, *others = options
     options = (exception, depth + 1, *others)  # this function stands between it and its caller
     if place() is None:

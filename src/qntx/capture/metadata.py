@@ -156,9 +156,7 @@ class _Cleaner:
             found.append(self.clean(item, depth))
         return found
 
-    def _mapping(
-        self, items: Iterable[tuple[Any, Any]], value: Any, depth: int
-    ) -> dict[str, Any]:  # fmt: skip
+    def _mapping(self, items: Iterable[tuple[Any, Any]], value: Any, depth: int) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key, item in items:
             name = _key(key)
@@ -254,8 +252,9 @@ def _guarded_repr(value: object) -> str:
     def run() -> None:
         try:
             text = repr(value)
-            answer.put(text if len(text) <= MAX_REPR else
-                       f"{text[:MAX_REPR]}… ({len(text):,} characters)")  # fmt: skip
+            answer.put(
+                text if len(text) <= MAX_REPR else f"{text[:MAX_REPR]}… ({len(text):,} characters)"
+            )
         except BaseException as error:  # noqa: BLE001 - user code
             answer.put(f"<repr raised {type(error).__name__}>")
 

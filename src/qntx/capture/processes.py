@@ -48,17 +48,26 @@ def _submit(
 
 
 def _apply_async(
-    self: Any, func: Callable[..., Any], args: Any = (), kwds: Any = None,
-    callback: Any = None, error_callback: Any = None,
-) -> Any:  # fmt: skip
+    self: Any,
+    func: Callable[..., Any],
+    args: Any = (),
+    kwds: Any = None,
+    callback: Any = None,
+    error_callback: Any = None,
+) -> Any:
     told = map(in_scope, (callback, error_callback))
     return _original_apply_async(self, _placed(func, self), args, kwds or {}, *told)
 
 
 def _map_async(
-    self: Any, func: Callable[..., Any], iterable: Any, mapper: Any, chunksize: Any = None,
-    callback: Any = None, error_callback: Any = None,
-) -> Any:  # fmt: skip
+    self: Any,
+    func: Callable[..., Any],
+    iterable: Any,
+    mapper: Any,
+    chunksize: Any = None,
+    callback: Any = None,
+    error_callback: Any = None,
+) -> Any:
     told = map(in_scope, (callback, error_callback))
     return _original_map_async(self, _placed(func, self), iterable, mapper, chunksize, *told)
 
@@ -125,9 +134,14 @@ class _Attach:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         session.attach(
-            Path(self.home), Run(self.job_id, self.attempt), self.stage, self.task_id,
-            CaptureSettings(**self.settings), self.console, self.producer,
-        )  # fmt: skip
+            Path(self.home),
+            Run(self.job_id, self.attempt),
+            self.stage,
+            self.task_id,
+            CaptureSettings(**self.settings),
+            self.console,
+            self.producer,
+        )
 
 
 def _start(self: Any) -> None:

@@ -260,9 +260,11 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> list[tuple[
     return [
         (f"env-{name}", value)
         for name, value in environment.items()
-        if len(value) >= MIN_SECRET and is_secret_name(name) and name != "PWD"
+        if len(value) >= MIN_SECRET
+        and is_secret_name(name)
+        and name != "PWD"
         and not (value.startswith("/") and os.path.exists(value))
-    ]  # fmt: skip
+    ]
 
 
 def _searchable(text: str) -> str:

@@ -120,9 +120,14 @@ def settings_in_force() -> CaptureSettings:
 
 
 def attach(
-    home: Path, run: Run, stage: str | None, task_id: str | None, settings: CaptureSettings,
-    console: list[str], parent: str,
-) -> None:  # fmt: skip
+    home: Path,
+    run: Run,
+    stage: str | None,
+    task_id: str | None,
+    settings: CaptureSettings,
+    console: list[str],
+    parent: str,
+) -> None:
     """In a spawned child: go on with *run*, in the stage and task that started the child."""
     active = ActiveRun(run, journal_of(home, settings))
     # The parent has put spools behind the descriptors that the child inherited; what Python's

@@ -19,12 +19,28 @@ from qntx.model.log import WARN
 
 #: Loggers that talk at debug about every packet: captured from info on, unless the program's own
 #: settings let it through.
-QUIET = ("asyncio", "httpcore", "httpcore2", "httpx", "httpx2", "urllib3", "numba", "PIL",
-         "matplotlib", "botocore", "hpack", "h2", "h11", "charset_normalizer")  # fmt: skip
+QUIET = (
+    "asyncio",
+    "httpcore",
+    "httpcore2",
+    "httpx",
+    "httpx2",
+    "urllib3",
+    "numba",
+    "PIL",
+    "matplotlib",
+    "botocore",
+    "hpack",
+    "h2",
+    "h11",
+    "charset_normalizer",
+)
 
 _STANDARD = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {
-    "message", "asctime", "taskName",
-}  # fmt: skip
+    "message",
+    "asctime",
+    "taskName",
+}
 _PLAIN_SIZE = len(logging.LogRecord("", 0, "", 0, "", None, None).__dict__)
 
 _original_handle = logging.Logger.handle

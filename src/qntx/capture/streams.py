@@ -21,8 +21,13 @@ _ours: dict[str, CapturedStream] = {}
 _all: WeakSet[CapturedStream] = WeakSet()
 
 
-def _print(*values: object, sep: str | None = _SPACE, end: str | None = "\n", file: Any = None,
-           flush: bool = False) -> None:  # fmt: skip
+def _print(
+    *values: object,
+    sep: str | None = _SPACE,
+    end: str | None = "\n",
+    file: Any = None,
+    flush: bool = False,
+) -> None:
     """``print`` with one append a line instead of two writes."""
     stream = sys.stdout if file is None else file
     if (
@@ -111,5 +116,13 @@ def finish(active: ActiveRun) -> None:
         stream.finish(active)
 
 
-__all__ = ["CapturedStream", "after_fork_in_child", "finish", "flush", "install", "lead_to",
-           "stood_in_for", "uninstall"]  # fmt: skip
+__all__ = [
+    "CapturedStream",
+    "after_fork_in_child",
+    "finish",
+    "flush",
+    "install",
+    "lead_to",
+    "stood_in_for",
+    "uninstall",
+]

@@ -16,9 +16,19 @@ from qntx.model.log import CRITICAL, DEBUG, ERROR, INFO, WARN
 
 _original = BoundLoggerBase._proxy_to_logger
 _PRINTS = (PrintLogger, WriteLogger, BytesLogger)
-_LEVELS = {"debug": DEBUG, "info": INFO, "msg": INFO, "warn": WARN, "warning": WARN,
-           "err": ERROR, "error": ERROR, "exception": ERROR, "failure": ERROR,
-           "critical": CRITICAL, "fatal": CRITICAL}  # fmt: skip
+_LEVELS = {
+    "debug": DEBUG,
+    "info": INFO,
+    "msg": INFO,
+    "warn": WARN,
+    "warning": WARN,
+    "err": ERROR,
+    "error": ERROR,
+    "exception": ERROR,
+    "failure": ERROR,
+    "critical": CRITICAL,
+    "fatal": CRITICAL,
+}
 
 
 def install() -> None:
@@ -39,8 +49,13 @@ def _proxy_to_logger(
         return _original(self, method_name, event, **event_kw)  # ``logging`` has it then
     fields = {**self._context, **event_kw}
     name = fields.pop("logger", None)
-    put_record(None if name is None else str(name), _LEVELS.get(method_name, INFO),
-               "" if event is None else event, fields, _error(fields))  # fmt: skip
+    put_record(
+        None if name is None else str(name),
+        _LEVELS.get(method_name, INFO),
+        "" if event is None else event,
+        fields,
+        _error(fields),
+    )
     before = SHOWN.text
     try:
         args, kw = self._process_event(method_name, event, event_kw)

@@ -21,9 +21,16 @@ class Unfinished:
     """Text of one stream, scope and thread that has no newline yet."""
 
     __slots__ = (
-        "_context", "_has_bytes", "_look_at", "_pieces", "_size", "_waiting", "ended", "key",
+        "_context",
+        "_has_bytes",
+        "_look_at",
+        "_pieces",
+        "_size",
+        "_waiting",
+        "ended",
+        "key",
         "number",
-    )  # fmt: skip
+    )
 
     def __init__(self, key: KeyLines | None = None) -> None:
         #: The private key that this line is in the middle of.

@@ -25,8 +25,11 @@ def command(ctx: click.Context, as_json: bool) -> None:
     retention = _retention(ctx)
     rules, last = retention.rules.all, retention.last()
     if as_json:
-        shown = {"rules": [rule.view for rule in rules], "jobs_days": retention.jobs_days,
-                 "last_run": last}  # fmt: skip
+        shown = {
+            "rules": [rule.view for rule in rules],
+            "jobs_days": retention.jobs_days,
+            "last_run": last,
+        }
         click.echo(msgspec.json.encode(shown).decode())
         return
     for number, rule in enumerate(rules, 1):

@@ -42,14 +42,22 @@ def command(
     with app.indexing():
         kept = Schedules(settings, app.store, app.request, app.registry)
         for key in declared.apply(kept, app.registry.schedules).over:
-            click.echo(f"schedule {key!r} is declared for a time that has passed: it will not fire",
-                       err=True)  # fmt: skip
+            click.echo(
+                f"schedule {key!r} is declared for a time that has passed: it will not fire",
+                err=True,
+            )
         supervisor.start()
         ticker.start()
         keeper.start()
         try:
-            serve(app, host, port, workers=supervisor.status, keeper=keeper,
-                  ready=lambda url: _say(settings, host, url))  # fmt: skip
+            serve(
+                app,
+                host,
+                port,
+                workers=supervisor.status,
+                keeper=keeper,
+                ready=lambda url: _say(settings, host, url),
+            )
         finally:
             keeper.stop()
             ticker.stop()
@@ -66,8 +74,14 @@ def _say(settings: Any, host: str, url: str) -> None:
     click.echo(f"QNTX Pulse: {url} (Ctrl-C stops it)", err=True)
     if settings.server.auth == "always" or not is_loopback(host):
         port = urlsplit(url).port or 80
-        click.echo(f"log in: {login_url(settings, host, port)} (once, within a minute; qntx token "
-                   "login-url makes another)", err=True)  # fmt: skip
+        click.echo(
+            f"log in: {login_url(settings, host, port)} (once, within a minute; qntx token "
+            "login-url makes another)",
+            err=True,
+        )
     if not is_loopback(host):
-        click.echo("warning: other machines can reach it, and it speaks plain HTTP: put it behind "
-                   "a proxy with TLS", err=True)  # fmt: skip
+        click.echo(
+            "warning: other machines can reach it, and it speaks plain HTTP: put it behind "
+            "a proxy with TLS",
+            err=True,
+        )

@@ -219,9 +219,11 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
         return records + len(dead) + len(lines) - before
 
     def _catch_up(
-        self, involved: dict[str, Producer], lines: list[Pending],
+        self,
+        involved: dict[str, Producer],
+        lines: list[Pending],
         events: list[tuple[Producer, Record]],
-    ) -> int:  # fmt: skip
+    ) -> int:
         """
         Somebody judges a worker that is gone: first comes all that it had published.
 
@@ -342,6 +344,14 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
         for part in self._events.take_parts(producer):
             flags = part.flags & ~RAW | NO_NEWLINE | (0 if is_text(part.body) else RAW)
             lines.append(
-                (producer.newest_us, part.context, part.origin_key, part.at_us, part.level, flags,
-                 part.body, b"")
-            )  # fmt: skip
+                (
+                    producer.newest_us,
+                    part.context,
+                    part.origin_key,
+                    part.at_us,
+                    part.level,
+                    flags,
+                    part.body,
+                    b"",
+                )
+            )

@@ -156,8 +156,9 @@ class Events:
             return
         run = mark.run
         producer.counted[run] = producer.counted.get(run, 0) + int(fields["lines"])
-        self._say_lost(producer, run, int(fields["lines"]), str(fields["reason"]),
-                       bytes=fields.get("bytes"))  # fmt: skip
+        self._say_lost(
+            producer, run, int(fields["lines"]), str(fields["reason"]), bytes=fields.get("bytes")
+        )
 
     def damaged(self, producer: Producer, record: Record) -> None:
         """A record whose checksum is wrong: lost, and said so."""
@@ -181,13 +182,21 @@ class Events:
         run.lost += lines
         self._changed.add(run)
         noun = "line" if lines == 1 else "lines"
-        self.say(run, ERROR, f"{lines:,} {noun} lost here: {reason}",
-                 {"lost": lines, "reason": reason, **more})  # fmt: skip
+        self.say(
+            run,
+            ERROR,
+            f"{lines:,} {noun} lost here: {reason}",
+            {"lost": lines, "reason": reason, **more},
+        )
 
     def say(
-        self, run: RunState, level: int, message: str, metadata: dict[str, Any] | None,
+        self,
+        run: RunState,
+        level: int,
+        message: str,
+        metadata: dict[str, Any] | None,
         source: str = "system",
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Add a line of the system itself to the log of *run*."""
         at = now_us()
         context = self._ledger.context(run, None, None)
@@ -202,17 +211,27 @@ class Events:
         """A process is gone without an end: say what is lost, and end what it alone ran."""
         if producer.in_memory and producer.run_marks:
             self._say_lost(
-                producer, max(producer.run_marks), producer.in_memory,
+                producer,
+                max(producer.run_marks),
+                producer.in_memory,
                 "the process was killed while the disk was full",
-            )  # fmt: skip
+            )
         self._write_beginnings()
         for job_id, attempt in outcomes.unsupervised(self._ledger.connection, producer.name):
             run = self._ledger.run(job_id, attempt)
             reason = "the process ended without a word (killed, or the machine went down)"
-            self.say(run, ERROR, f"run lost: {reason}; its last line is number {run.seq}",
-                     {"reason": "process_died", "last_seq": run.seq})  # fmt: skip
-            fields = {"status": "failed", "error": reason, "error_type": "process_died",
-                      "reason": "process_died"}  # fmt: skip
+            self.say(
+                run,
+                ERROR,
+                f"run lost: {reason}; its last line is number {run.seq}",
+                {"reason": "process_died", "last_seq": run.seq},
+            )
+            fields = {
+                "status": "failed",
+                "error": reason,
+                "error_type": "process_died",
+                "reason": "process_died",
+            }
             outcomes.end(self._ledger.connection, run, fields, now_us())
             self.queue_changed = True
             run.ended = True
@@ -229,9 +248,10 @@ class Events:
         for start in range(0, len(record.message), most):
             body = bytes(record.message[start : start + most])
             pieces.append(
-                Part(len(pieces), context, origin_key, record.at_us, record.level, record.flags,
-                     body)
-            )  # fmt: skip
+                Part(
+                    len(pieces), context, origin_key, record.at_us, record.level, record.flags, body
+                )
+            )
 
     def close_part(self, producer: Producer, part: int) -> None:
         """The whole line came: its pieces may go."""

@@ -149,19 +149,35 @@ class Ledger:  # budget: one method per statement; what the indexer writes is li
             for index, number in enumerate(columns):
                 totals[index] += number
             updates.append(
-                (sum(columns), context.first_id, context.last_id, context.first_ts,
-                 context.last_ts, max(context.counts), *columns, context.context_key)
-            )  # fmt: skip
+                (
+                    sum(columns),
+                    context.first_id,
+                    context.last_id,
+                    context.first_ts,
+                    context.last_ts,
+                    max(context.counts),
+                    *columns,
+                    context.context_key,
+                )
+            )
             context.counts = {}
         self._cursor.executemany(_UPDATE_CONTEXT, updates)
         self._cursor.executemany(
             _UPDATE_RUN,
             [
-                (run.seq, run.seq, run.lost, run.lost, run.redactions, run.first_error_seq,
-                 *totals, run.run_key)
+                (
+                    run.seq,
+                    run.seq,
+                    run.lost,
+                    run.lost,
+                    run.redactions,
+                    run.first_error_seq,
+                    *totals,
+                    run.run_key,
+                )
                 for run, totals in per_run.items()
             ],
-        )  # fmt: skip
+        )
         for run in per_run:
             run.lost = run.redactions = 0
 

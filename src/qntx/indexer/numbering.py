@@ -47,8 +47,18 @@ def insert(ledger: Ledger, lines: list[Pending], several: bool) -> set[ContextSt
                 for piece in begun:
                     bodies.append((number, piece))
                     shown = _beginning(piece, flags)
-                    add((number, context.context_key, origin_key, at, level,
-                         flags | BODY_APART | NO_NEWLINE, shown, None))  # fmt: skip
+                    add(
+                        (
+                            number,
+                            context.context_key,
+                            origin_key,
+                            at,
+                            level,
+                            flags | BODY_APART | NO_NEWLINE,
+                            shown,
+                            None,
+                        )
+                    )
                     run.seq = seq = seq + 1
                     context.last_id = number = run.base | seq
                     counts[level] += 1
@@ -56,9 +66,17 @@ def insert(ledger: Ledger, lines: list[Pending], several: bool) -> set[ContextSt
                 message, flags = message[:ROW_MESSAGE_BYTES], flags | BODY_APART
             text = message if flags & RAW else message.decode("utf-8", "ignore")
         add(
-            (number, context.context_key, origin_key, at, level, flags, text,
-             _fitting(metadata, ledger.most_bytes) if metadata else None)
-        )  # fmt: skip
+            (
+                number,
+                context.context_key,
+                origin_key,
+                at,
+                level,
+                flags,
+                text,
+                _fitting(metadata, ledger.most_bytes) if metadata else None,
+            )
+        )
     ledger.insert_lines(rows)
     for number, body in bodies:
         ledger.insert_body(number, body)
@@ -92,9 +110,13 @@ def _fitting(metadata: bytes, most: int) -> str:
 
 
 def _first_of_level(
-    ledger: Ledger, context: ContextState, number: int, at: int, level: int,
+    ledger: Ledger,
+    context: ContextState,
+    number: int,
+    at: int,
+    level: int,
     touched: set[ContextState],
-) -> None:  # fmt: skip
+) -> None:
     """The first line of a level that this round adds to a context."""
     if not context.counts:
         ledger.place(context)

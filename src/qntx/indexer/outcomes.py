@@ -169,9 +169,15 @@ def span(db: apsw.Connection, context_key: int, fields: dict[str, Any], at_us: i
     db.execute(
         "UPDATE log_contexts SET status = ?, started_at = ifnull(started_at, ?), ended_at = ?,"
         " name = ifnull(?, name), result = ifnull(?, result) WHERE context_key = ?",
-        (fields["status"], at_us, at_us, fields.get("name"), _json(fields.get("result")),
-         context_key),
-    )  # fmt: skip
+        (
+            fields["status"],
+            at_us,
+            at_us,
+            fields.get("name"),
+            _json(fields.get("result")),
+            context_key,
+        ),
+    )
 
 
 def progress(db: apsw.Connection, run: RunState, fields: dict[str, Any], at_us: int) -> None:

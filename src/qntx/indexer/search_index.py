@@ -203,15 +203,18 @@ class Block:
         """Write it, and how far the index has come, unless somebody else moved that meanwhile."""
         bits = None if self._unknown else signature(self._messages, numpy)
         ends = (
-            min(self._times, default=0), max(self._times, default=0), max(self._levels, default=0)
-        )  # fmt: skip
+            min(self._times, default=0),
+            max(self._times, default=0),
+            max(self._levels, default=0),
+        )
         connection.execute("BEGIN IMMEDIATE")
         try:
             with committing(connection):
                 connection.execute(
                     "INSERT INTO search_blocks(lines, first_ts, last_ts, max_level, bits)"
-                    " VALUES(?, ?, ?, ?, ?)", (self.lines, *ends, bits),
-                )  # fmt: skip
+                    " VALUES(?, ?, ?, ?, ?)",
+                    (self.lines, *ends, bits),
+                )
                 number = connection.last_insert_rowid()
                 for run_key, before, last in self._progress:
                     base = run_key << 32

@@ -178,11 +178,21 @@ class Spools:
         over = [spool for spool in self._spools.values() if spool.over]
         self._ledger.save_spools(
             [
-                (s.path, self._ledger.place(s.context), s.origin_key, s.position, s.level, s.flags,
-                 s.directives, s.keep, s.redact)
-                for s in self._changed if not s.over and self._spools.get(s.path) is s
+                (
+                    s.path,
+                    self._ledger.place(s.context),
+                    s.origin_key,
+                    s.position,
+                    s.level,
+                    s.flags,
+                    s.directives,
+                    s.keep,
+                    s.redact,
+                )
+                for s in self._changed
+                if not s.over and self._spools.get(s.path) is s
             ]
-        )  # fmt: skip
+        )
         self._ledger.drop_spools([spool.path for spool in over])
         self._changed.clear()
 

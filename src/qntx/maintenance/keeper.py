@@ -88,13 +88,25 @@ class Keeper:
             return  # another process is at it
         if report.lines or report.jobs_removed:
             by = {one.rule: one.lines for one in report.by}
-            say(self._settings, INFO, sentence(report), lines=report.lines, jobs=report.jobs,
-                freed_bytes=report.freed_bytes, by=by)  # fmt: skip
+            say(
+                self._settings,
+                INFO,
+                sentence(report),
+                lines=report.lines,
+                jobs=report.jobs,
+                freed_bytes=report.freed_bytes,
+                by=by,
+            )
 
     def _tell(self, crossing: Crossing) -> None:
-        say(self._settings, WARN if crossing.over else INFO, crossing.message,
-            event=crossing.event, database_bytes=crossing.storage.database_bytes,
-            free_bytes=crossing.storage.free_bytes)  # fmt: skip
+        say(
+            self._settings,
+            WARN if crossing.over else INFO,
+            crossing.message,
+            event=crossing.event,
+            database_bytes=crossing.storage.database_bytes,
+            free_bytes=crossing.storage.free_bytes,
+        )
         if self._notify is None:
             return
         try:

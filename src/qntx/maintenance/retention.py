@@ -156,9 +156,12 @@ class _Run:
     """One run: lines, then jobs, then space."""
 
     def __init__(
-        self, retention: Retention, store: ExpiryStore, stopping: threading.Event,
+        self,
+        retention: Retention,
+        store: ExpiryStore,
+        stopping: threading.Event,
         limit_s: float | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._retention = retention
         self._store = store
         self._stopping = stopping

@@ -38,10 +38,19 @@ def parse_filter(
     if q:
         Needle(q, case, regex).checked()
     return LogFilter(
-        stage=stage, task_id=task_id, min_level=minimum, levels=exact, sources=_sources(source),
-        logger=logger or None, attempt=attempt, since_us=_time("since", since),
-        until_us=_time("until", until), text=q or None, case=case, regex=regex,
-    )  # fmt: skip
+        stage=stage,
+        task_id=task_id,
+        min_level=minimum,
+        levels=exact,
+        sources=_sources(source),
+        logger=logger or None,
+        attempt=attempt,
+        since_us=_time("since", since),
+        until_us=_time("until", until),
+        text=q or None,
+        case=case,
+        regex=regex,
+    )
 
 
 def _levels(text: str | None) -> tuple[int | None, tuple[str, ...] | None]:

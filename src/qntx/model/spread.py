@@ -9,9 +9,13 @@ from qntx.errors import BadInput
 
 #: By field, seconds first: the values that H stands for (days that every month has).
 _RANGES = {
-    "second": (0, 59), "minute": (0, 59), "hour": (0, 23), "day-of-month": (1, 28),
-    "month": (1, 12), "day-of-week": (0, 6),
-}  # fmt: skip
+    "second": (0, 59),
+    "minute": (0, 59),
+    "hour": (0, 23),
+    "day-of-month": (1, 28),
+    "month": (1, 12),
+    "day-of-week": (0, 6),
+}
 _H = re.compile(r"H(?:\((\d{1,2})-(\d{1,2})\))?(?:/(\d{1,2}))?")
 _ZONE = re.compile(r"(?:CRON_)?TZ=(\S+)\s+(.*)", re.DOTALL)
 
@@ -34,10 +38,11 @@ def chosen(expression: str, seed: str) -> str:
         return expression
     names = list(_RANGES)[-len(parts) :]
     return " ".join(
-        ",".join(_value(item, name, seed) if item.startswith("H") else item
-                 for item in part.split(","))
+        ",".join(
+            _value(item, name, seed) if item.startswith("H") else item for item in part.split(",")
+        )
         for name, part in zip(names, parts, strict=True)
-    )  # fmt: skip
+    )
 
 
 def _value(item: str, name: str, seed: str) -> str:

@@ -109,8 +109,14 @@ class Attempt:
     def _conclude(self, outcome: Outcome, error: BaseException | None) -> None:
         self.outcome, sayings = with_retry(outcome, error, self.job, self.handler.retry)
         for level, source, text, metadata in sayings:
-            put(self.active, self.active.root, level, self.active.journal.origin(source), text,
-                metadata)  # fmt: skip
+            put(
+                self.active,
+                self.active.root,
+                level,
+                self.active.journal.origin(source),
+                text,
+                metadata,
+            )
 
 
 def execute(handler: Handler, job: Claimed, **needs: Any) -> Outcome:

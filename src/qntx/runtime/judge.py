@@ -28,9 +28,13 @@ _Half = tuple[Outcome, list[Saying]]
 
 
 def judge(
-    job: Claimed, reason: str, journal: Journal, introduced: Ready | None = None, *,
+    job: Claimed,
+    reason: str,
+    journal: Journal,
+    introduced: Ready | None = None,
+    *,
     next_in_line: bool = False,
-) -> None:  # fmt: skip
+) -> None:
     """
     End the attempt of *job* whose worker ended with *reason*, in the log and in the store.
 
@@ -68,9 +72,12 @@ def _begun(job: Claimed, reason: str, policy: RetryPolicy) -> _Half:
         said.append(back_to_the_queue(reason))
         return Outcome("queued", error=reason, attempt_status="failed", reason=reason), said
     outcome = Outcome(
-        "failed", error=reason, error_type="timeout" if reason == "timeout" else "worker_died",
-        reason=reason, crashed=reason != "timeout",
-    )  # fmt: skip
+        "failed",
+        error=reason,
+        error_type="timeout" if reason == "timeout" else "worker_died",
+        reason=reason,
+        crashed=reason != "timeout",
+    )
     planned, more = with_retry(outcome, None, job, policy)
     return planned, said + more
 

@@ -114,9 +114,11 @@ def with_retry(
             "find out why before you retry it"
         )
         quarantined = _changed(
-            outcome, status="failed", error=outcome.error or outcome.reason,
+            outcome,
+            status="failed",
+            error=outcome.error or outcome.reason,
             error_type="quarantined",
-        )  # fmt: skip
+        )
         return quarantined, [Saying(ERROR, "scheduler", text)]
     if outcome.status != "failed" or not limited.retries(error, job.retry_count):
         return outcome, []
@@ -126,9 +128,12 @@ def with_retry(
         f"(retry {job.retry_count + 1} of {job.max_attempts - 1})"
     )
     planned = _changed(
-        outcome, status="queued", attempt_status="failed", retry=True,
+        outcome,
+        status="queued",
+        attempt_status="failed",
+        retry=True,
         next_attempt_at=iso(now_us() + int(wait_s * 1e6)),
-    )  # fmt: skip
+    )
     return planned, [Saying(WARN, "scheduler", text)]
 
 

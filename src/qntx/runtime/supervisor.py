@@ -81,10 +81,14 @@ class Supervisor:
     def status(self) -> list[dict[str, object]]:
         """The workers: name, process id, whether ready, and the jobs they hold."""
         return [
-            {"name": w.name, "pid": w.process.pid, "ready": w.introduced is not None,
-             "jobs": list(w.jobs)}
+            {
+                "name": w.name,
+                "pid": w.process.pid,
+                "ready": w.introduced is not None,
+                "jobs": list(w.jobs),
+            }
             for w in list(self._workers)
-        ]  # fmt: skip
+        ]
 
     # -- the loop ------------------------------------------------------------------------------
 

@@ -49,8 +49,10 @@ class Waiting:
             return
         self._look_at = now + LOOK_S
         for name in set(active_handlers(store.connection)) - known():
-            message = (f"waits: no worker has the handler {name!r} - it runs as soon as a server "
-                       "or worker starts that registers it")  # fmt: skip
+            message = (
+                f"waits: no worker has the handler {name!r} - it runs as soon as a server "
+                "or worker starts that registers it"
+            )
             self.hold(store, [name], {"pause_reason": "no_handler", "message": message})
         if busy:
             since = iso(now_us() - int(LOOK_S * 1e6))

@@ -93,8 +93,10 @@ def _running(store: Store, registered: Names, job: Job) -> tuple[list[str], list
     runner = runner_of(store.connection, job.id, job.attempt)
     if runner is not None:
         pid = f" (process {runner.pid})" if runner.pid else ""
-        why = [f"It runs since {runner.started_at} on {runner.worker or 'a worker'}{pid}, "
-               f"{_which(job)}."]  # fmt: skip
+        why = [
+            f"It runs since {runner.started_at} on {runner.worker or 'a worker'}{pid}, "
+            f"{_which(job)}."
+        ]
     line = last_line(store, job.id)
     if line is not None and line.attempt == job.attempt:
         stage = f" in stage {line.stage}" if line.stage else ""
@@ -162,9 +164,13 @@ def _cancelled(store: Store, registered: Names, job: Job) -> tuple[list[str], li
 
 
 _JOB = {
-    "queued": _queued, "running": _running, "paused": _paused, "completed": _completed,
-    "failed": _failed, "cancelled": _cancelled,
-}  # fmt: skip
+    "queued": _queued,
+    "running": _running,
+    "paused": _paused,
+    "completed": _completed,
+    "failed": _failed,
+    "cancelled": _cancelled,
+}
 
 
 def explain_execution(store: Store, registered: Names, execution_id: str) -> Explanation:

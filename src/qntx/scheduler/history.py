@@ -19,9 +19,20 @@ WINDOW = 500
 #: A change smaller than this share is no trend.
 STEADY = 0.1
 _CSV_COLUMNS = (
-    "id", "scheduled_job_id", "async_job_id", "status", "cause", "nominal_at", "started_at",
-    "completed_at", "duration_ms", "reason", "result_summary", "error_message", "created_at",
-)  # fmt: skip
+    "id",
+    "scheduled_job_id",
+    "async_job_id",
+    "status",
+    "cause",
+    "nominal_at",
+    "started_at",
+    "completed_at",
+    "duration_ms",
+    "reason",
+    "result_summary",
+    "error_message",
+    "created_at",
+)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 

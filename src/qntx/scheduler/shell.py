@@ -39,9 +39,12 @@ def run_command(ctx: JobContext, payload: ShellCommand) -> dict[str, int]:
     """Run the command; what it prints is captured like everything else."""
     try:
         process = subprocess.Popen(
-            payload.command, cwd=payload.cwd, env={**os.environ, **payload.env},
-            stdin=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+            payload.command,
+            cwd=payload.cwd,
+            env={**os.environ, **payload.env},
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
     except OSError as error:
         raise CommandFailed(
             f"cannot run {payload.command[0]!r}: {error.strerror} - check the name, the PATH and "

@@ -42,9 +42,15 @@ class Teller:
         what = str(first.nominal_at)
         if len(rows) > 1:
             what = f"{len(rows)} instants from {what} to {last.nominal_at}"
-        self.say(first.scheduled_job_id, WARN, f"missed {what}: {first.reason}",
-                 missed=len(rows), first=first.nominal_at, last=last.nominal_at,
-                 execution_ids=[row.id for row in rows])  # fmt: skip
+        self.say(
+            first.scheduled_job_id,
+            WARN,
+            f"missed {what}: {first.reason}",
+            missed=len(rows),
+            first=first.nominal_at,
+            last=last.nominal_at,
+            execution_ids=[row.id for row in rows],
+        )
 
     def _one(self, row: Execution) -> None:
         more = {"execution_id": row.id, "nominal_at": row.nominal_at, "job_id": row.async_job_id}
@@ -59,8 +65,14 @@ class Teller:
         why = f" - {row.reason}" if row.reason else ""
         job, schedule = row.async_job_id, row.scheduled_job_id
         self.say(schedule, INFO, f"{fired}{when}: job {job} ({row.id}){why}", **more)
-        self.say(job, INFO, f"{came} schedule {schedule}{when} ({row.id}){why}",
-                 execution_id=row.id, nominal_at=row.nominal_at, schedule_id=schedule)  # fmt: skip
+        self.say(
+            job,
+            INFO,
+            f"{came} schedule {schedule}{when} ({row.id}){why}",
+            execution_id=row.id,
+            nominal_at=row.nominal_at,
+            schedule_id=schedule,
+        )
 
 
 def _together(row: Execution) -> tuple[str, ...]:

@@ -170,6 +170,9 @@ class Ticker:
         with transaction(self._store.connection):
             if not self._firing.schedules.advance(schedule, planned, now_us):
                 return
-        self._teller.say(schedule.id, WARN,
-                         f"planned anew for {nominal_at} instead of {schedule.next_nominal_at}: "
-                         f"at {iso(now_us)} the clock or the time zone's rules differ")  # fmt: skip
+        self._teller.say(
+            schedule.id,
+            WARN,
+            f"planned anew for {nominal_at} instead of {schedule.next_nominal_at}: "
+            f"at {iso(now_us)} the clock or the time zone's rules differ",
+        )

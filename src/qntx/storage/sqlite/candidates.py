@@ -177,6 +177,7 @@ def forget_run(connection: apsw.Connection, run_key: int) -> None:
         )
         connection.execute(
             "DELETE FROM search_blocks WHERE block = ?1"
-            " AND NOT EXISTS(SELECT 1 FROM search_segments s WHERE s.block = ?1)", (block,)
-        )  # fmt: skip
+            " AND NOT EXISTS(SELECT 1 FROM search_segments s WHERE s.block = ?1)",
+            (block,),
+        )
     connection.execute("UPDATE job_attempts SET indexed = stored WHERE run_key = ?", (run_key,))

@@ -103,8 +103,9 @@ class ExpiryStore:  # budget: the statements of retention, listed in one place
                 "SELECT level, lines FROM log_expiry WHERE run_key = ?", (run_key,)
             )
         }
-        left = {name for column, name in enumerate(LEVEL_NAMES)
-                if said[column] > expired.get(column, 0)}  # fmt: skip
+        left = {
+            name for column, name in enumerate(LEVEL_NAMES) if said[column] > expired.get(column, 0)
+        }
         ended_us = None if endless or not ended else from_iso(ended)
         return OldRun(run_key, job_id, status, ended_us, frozenset(left))
 
@@ -116,9 +117,10 @@ class ExpiryStore:  # budget: the statements of retention, listed in one place
             for level, before_us in before.items()
             if self._db.execute(
                 f"SELECT 1 FROM log_lines WHERE id >= ? AND id < ? AND ts < ? AND {_where({level})}"
-                " LIMIT 1", (low, high, before_us),
+                " LIMIT 1",
+                (low, high, before_us),
             ).fetchall()
-        }  # fmt: skip
+        }
 
     def measure(self, run: OldRun, due: Mapping[str, Rule], before_us: int | None) -> Step:
         """What there is to delete of *run*: all lines of the levels in *due*."""
@@ -141,8 +143,9 @@ class ExpiryStore:  # budget: the statements of retention, listed in one place
         values.append(last_id)
         self._db.execute(
             "DELETE FROM log_bodies WHERE id IN"
-            f" (SELECT id FROM log_lines WHERE {where} AND flags & 16)", values,
-        )  # fmt: skip
+            f" (SELECT id FROM log_lines WHERE {where} AND flags & 16)",
+            values,
+        )
         self._db.execute(f"DELETE FROM log_lines WHERE {where}", values)
         for level, (lines, _) in step.found.items():
             self._db.execute(

@@ -64,9 +64,12 @@ def groups(db: apsw.Connection, job_id: str, wanted: LogFilter, runs: Runs) -> L
         found.values(), key=lambda group: (-LEVEL_NAMES.index(group.first.level), -group.count)
     )
     return LineGroups(
-        job_id=job_id, total_count=total, looked_at=looked_at, group_count=len(together),
+        job_id=job_id,
+        total_count=total,
+        looked_at=looked_at,
+        group_count=len(together),
         groups=together[:MAX_GROUPS],
-    )  # fmt: skip
+    )
 
 
 def alike(message: str) -> str:

@@ -24,11 +24,19 @@ def values_of(request: JobRequest, now: int, job_id: str | None = None) -> tuple
     at = iso(now)
     delayed = iso(now + int(request.delay_s * 1e6)) if request.delay_s > 0 else None
     return (
-        job_id or new_id("JB"), request.source, request.handler_name,
-        msgspec.json.encode(request.payload).decode(), request.priority, delayed,
-        request.idempotency_key, request.parent_job_id, request.execution_id,
-        request.max_attempts, at, at,
-    )  # fmt: skip
+        job_id or new_id("JB"),
+        request.source,
+        request.handler_name,
+        msgspec.json.encode(request.payload).decode(),
+        request.priority,
+        delayed,
+        request.idempotency_key,
+        request.parent_job_id,
+        request.execution_id,
+        request.max_attempts,
+        at,
+        at,
+    )
 
 
 def insert_job(db: apsw.Connection, request: JobRequest, values: tuple[Any, ...]) -> str:

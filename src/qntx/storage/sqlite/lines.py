@@ -91,8 +91,9 @@ def message_holds(needle: Needle, values: dict[str, Any]) -> str:
         values["piece"] = max(needle.sure_pieces(), key=len, default=b"")
         holds = "qntx_holds(:needle, :kind, {0})"
         # Ten times as fast as asking the pattern about each message.
-        return _whole(f"(instr(lower({{0}}), CAST(:piece AS TEXT)) AND {holds})"
-                      if values["piece"] else holds)  # fmt: skip
+        return _whole(
+            f"(instr(lower({{0}}), CAST(:piece AS TEXT)) AND {holds})" if values["piece"] else holds
+        )
     # As bytes throughout: LIKE ends at a NUL, and bytes that are no text have no characters.
     values["needle"] = needle.plain
     if needle.case:
@@ -150,8 +151,14 @@ def contexts_where(wanted: LogFilter, of: str = "") -> str:
 
 def only_contexts(wanted: LogFilter) -> bool:
     """Whether the counters of contexts can say how many lines fit (but for the level)."""
-    about_lines = (wanted.text, wanted.sources, wanted.logger, wanted.since_us, wanted.until_us,
-                   wanted.naming)  # fmt: skip
+    about_lines = (
+        wanted.text,
+        wanted.sources,
+        wanted.logger,
+        wanted.since_us,
+        wanted.until_us,
+        wanted.naming,
+    )
     return all(value is None for value in about_lines)
 
 
@@ -178,18 +185,41 @@ def band(name: str, column: str = "l.level") -> str:
 
 def line_of(row: tuple[Any, ...], *, with_job: bool = False) -> Line:
     """The line that a row of SELECT_LINE is."""
-    (line_id, attempt, stage, task, ts, level, source, logger, message, metadata, flags, size,
-     job_id, whole_size) = row  # fmt: skip
+    (
+        line_id,
+        attempt,
+        stage,
+        task,
+        ts,
+        level,
+        source,
+        logger,
+        message,
+        metadata,
+        flags,
+        size,
+        job_id,
+        whole_size,
+    ) = row
     truncated = False
     if flags or size > SHOWN_CHARACTERS:
         message, truncated = _beginning(message, flags)
     return Line(
-        id=line_id & SEQ_MASK, attempt=attempt, stage=stage, task_id=task, timestamp=timestamp(ts),
-        level=_LEVEL_NAMES.get(level) or level_name(level), source=source, logger=logger,
-        message=message, metadata=load_json(metadata) if metadata else None,
-        size=size if whole_size is None else whole_size, truncated=truncated,
-        flags=flag_names(flags) if flags else [], job_id=job_id if with_job else None,
-    )  # fmt: skip
+        id=line_id & SEQ_MASK,
+        attempt=attempt,
+        stage=stage,
+        task_id=task,
+        timestamp=timestamp(ts),
+        level=_LEVEL_NAMES.get(level) or level_name(level),
+        source=source,
+        logger=logger,
+        message=message,
+        metadata=load_json(metadata) if metadata else None,
+        size=size if whole_size is None else whole_size,
+        truncated=truncated,
+        flags=flag_names(flags) if flags else [],
+        job_id=job_id if with_job else None,
+    )
 
 
 def _beginning(message: str | bytes, flags: int) -> tuple[str, bool]:
@@ -226,9 +256,11 @@ def _second(second: int) -> str:
 
 _LEVEL_NAMES = {level: name for name, level in LEVELS.items()}
 _FLAG_NAMES = (
-    (RAW, "bytes"), (NO_NEWLINE, "no_newline"), (UNATTRIBUTED, "unattributed"),
+    (RAW, "bytes"),
+    (NO_NEWLINE, "no_newline"),
+    (UNATTRIBUTED, "unattributed"),
     (REDACTED, "redacted"),
-)  # fmt: skip
+)
 
 
 def flag_names(flags: int) -> list[str]:

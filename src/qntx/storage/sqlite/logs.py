@@ -183,8 +183,9 @@ class LogStore:
         for _, key in runs:
             for row in self._db.execute(
                 "SELECT stored, debug_count, info_count, warn_count, error_count, critical_count"
-                " FROM job_attempts WHERE run_key = ?", (key,),
-            ):  # fmt: skip
+                " FROM job_attempts WHERE run_key = ?",
+                (key,),
+            ):
                 totals = [a + b for a, b in zip(totals, row, strict=True)]
         return Counts(*totals)
 

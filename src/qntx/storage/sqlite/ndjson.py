@@ -120,8 +120,9 @@ class _Rendered:
         """Render the parts that the next lines share."""
         lines: list[Any] = self._db.execute(
             "SELECT DISTINCT l.context_key, l.origin_key, l.level, l.flags FROM (SELECT * FROM"
-            f" log_lines l {self._where} ORDER BY l.id LIMIT {BATCH_LINES}) l", values,
-        ).fetchall()  # fmt: skip
+            f" log_lines l {self._where} ORDER BY l.id LIMIT {BATCH_LINES}) l",
+            values,
+        ).fetchall()
         places = "SELECT a.attempt, c.stage, c.task_id FROM log_contexts c JOIN job_attempts a"
         places += " USING (run_key) WHERE c.context_key = ?"
         for key in {line[0] for line in lines}:

@@ -118,8 +118,9 @@ class JobQueue:
                 for (wish,) in self._db.execute(_PUT_BACK, values).fetchall():
                     self._db.execute(
                         "UPDATE job_attempts SET status = 'queued', worker = NULL,"
-                        " lease_until = NULL WHERE job_id = :id AND attempt = :attempt", values,
-                    )  # fmt: skip
+                        " lease_until = NULL WHERE job_id = :id AND attempt = :attempt",
+                        values,
+                    )
                     if wish is not None:
                         self._stop(job.id, _TARGETS[str(wish)], str(wish))
         self._changed()
@@ -140,8 +141,9 @@ class JobQueue:
         """When the next delayed job after *after_us* is due (both UTC microseconds), or None."""
         found = self._value(
             "SELECT min(next_attempt_at) FROM async_ix_jobs WHERE status = 'queued'"
-            " AND next_attempt_at > ?", iso(after_us),
-        )  # fmt: skip
+            " AND next_attempt_at > ?",
+            iso(after_us),
+        )
         return None if found is None else from_iso(str(found))
 
     # -- control ---------------------------------------------------------------------------------
@@ -288,7 +290,15 @@ def _claim_order(row: tuple[Any, ...]) -> tuple[int, int]:
 
 def _claimed(row: Any) -> Claimed:
     return Claimed(
-        id=row[0], handler_name=row[1], source=row[2], payload=load_json(row[3]), attempt=row[4],
-        max_attempts=row[5], checkpoint=load_json(row[6]), execution_id=row[7],
-        parent_job_id=row[8], retry_count=row[9], crash_count=row[10],
-    )  # fmt: skip
+        id=row[0],
+        handler_name=row[1],
+        source=row[2],
+        payload=load_json(row[3]),
+        attempt=row[4],
+        max_attempts=row[5],
+        checkpoint=load_json(row[6]),
+        execution_id=row[7],
+        parent_job_id=row[8],
+        retry_count=row[9],
+        crash_count=row[10],
+    )

@@ -116,8 +116,9 @@ def runner_of(db: apsw.Connection, job_id: str, attempt: int) -> Runner | None:
     """Who runs (or ran) an attempt of a job."""
     for worker, pid, started_at, lease_until in db.execute(
         "SELECT worker, pid, started_at, lease_until FROM job_attempts"
-        " WHERE job_id = ? AND attempt = ?", (job_id, attempt),
-    ):  # fmt: skip
+        " WHERE job_id = ? AND attempt = ?",
+        (job_id, attempt),
+    ):
         return Runner(worker, pid, started_at, lease_until)
     return None
 

@@ -24,10 +24,15 @@ _JOBS = """
 LEFT JOIN async_ix_jobs j ON j.id = a.job_id
 LEFT JOIN scheduled_pulse_jobs p ON j.id IS NULL AND p.id = a.job_id
 """
-_SELECT = SELECT_LINE.replace(
-    "FROM log_lines", ", coalesce(j.handler_name, p.handler_name, 'schedule'),"
-    " coalesce(j.source, p.ats_code)\nFROM log_lines", 1,
-) + _JOBS  # fmt: skip
+_SELECT = (
+    SELECT_LINE.replace(
+        "FROM log_lines",
+        ", coalesce(j.handler_name, p.handler_name, 'schedule'),"
+        " coalesce(j.source, p.ats_code)\nFROM log_lines",
+        1,
+    )
+    + _JOBS
+)
 
 
 def search(
