@@ -14,7 +14,7 @@ import apsw
 
 from measure import Report, median, messages, percentile
 from qntx.indexer.launch import IndexerProcess
-from qntx.storage.migrate import open_database
+from qntx.storage.sqlite.migrate import open_database
 
 LINES = 200_000
 ROUNDS = 3
@@ -219,10 +219,10 @@ def flood(home: Path) -> None:
 
 def emitter(home: Path):
     """An emitter of a run of this process, in the data directory *home*."""
-    from qntx.capture.context import ActiveRun
-    from qntx.capture.emitter import LogCapturingEmitter
-    from qntx.capture.session import journal_of
-    from qntx.journal.marks import Run
+    from qntx.journal.run_scope import Run
+    from qntx.recording.context import ActiveRun
+    from qntx.recording.emitter import LogCapturingEmitter
+    from qntx.recording.session import journal_of
 
     active = ActiveRun(Run(f"JB_{os.getpid()}", 1), journal_of(home))
     return LogCapturingEmitter(active), active

@@ -19,15 +19,15 @@ import apsw
 import numpy
 
 from measure import TEMPLATES, Report
-from qntx.indexer.ledger import Ledger
-from qntx.indexer.numbering import insert
 from qntx.indexer.search_index import SearchIndex
 from qntx.model.filtering import parse_filter
-from qntx.storage.migrate import open_database
 from qntx.storage.sqlite import export, ndjson
 from qntx.storage.sqlite.connection import transaction
+from qntx.storage.sqlite.index_writer import Ledger
 from qntx.storage.sqlite.logs import LogStore
+from qntx.storage.sqlite.migrate import open_database
 from qntx.storage.sqlite.search import search
+from qntx.storage.sqlite.sequencing import insert
 
 LARGE = 1_000_000
 SMALL, SMALL_JOBS = 1_000, 4_000

@@ -18,8 +18,8 @@ from qntx.clock import iso, now_us
 from qntx.config import RetentionSettings
 from qntx.maintenance.retention import Retention
 from qntx.model.retention import DAY_US
-from qntx.storage.migrate import open_database
 from qntx.storage.sqlite.connection import transaction
+from qntx.storage.sqlite.migrate import open_database
 
 RATE = 1_000
 SECONDS = 6

@@ -8,16 +8,16 @@ from typing import Any
 
 import apsw
 
-from qntx.capture.session import close_journals, journal_of
 from qntx.config import CaptureSettings, Settings
 from qntx.indexer.drain import Drain
 from qntx.model.ids import new_id
 from qntx.model.job import Claimed
 from qntx.model.views import Line, LogFilter, Receipt
+from qntx.recording.session import close_journals, journal_of
 from qntx.runtime.execute import Outcome, execute
 from qntx.runtime.registry import Handler
-from qntx.storage.migrate import open_database
 from qntx.storage.sqlite.logs import LogStore
+from qntx.storage.sqlite.migrate import open_database
 
 
 class Recorded:

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import apsw
 
-from qntx.indexer.ledger import Ledger
-from qntx.indexer.numbering import insert
 from qntx.journal.format import RAW, is_text
 from qntx.storage.sqlite.connection import transaction
+from qntx.storage.sqlite.index_writer import Ledger
+from qntx.storage.sqlite.sequencing import insert
 
 
 class Said(NamedTuple):

@@ -3,7 +3,7 @@ QNTX Pulse: a background-job runtime in which every run explains itself.
 
     import qntx
 
-    with qntx.capture("nightly-import") as emit:
+    with qntx.recording("nightly-import") as emit:
         with emit.stage("load"):
             print("everything said here is in the log of this run")
 """
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from qntx.app import App
-    from qntx.capture.session import register_secret
     from qntx.config import Settings
     from qntx.errors import (
         BadInput,
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     )
     from qntx.foreground import capture
     from qntx.model.retry import Backoff
+    from qntx.recording.session import register_secret
     from qntx.runtime.context import JobContext
     from qntx.runtime.registry import Registry
 
@@ -46,7 +46,7 @@ _HOMES = {
     "StoreUnavailable": "qntx.errors",
     "UnknownHandler": "qntx.errors",
     "capture": "qntx.foreground",
-    "register_secret": "qntx.capture.session",
+    "register_secret": "qntx.recording.session",
 }
 
 __all__ = [

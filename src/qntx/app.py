@@ -11,19 +11,19 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from qntx.capture.emitters import ProgressEmitter
-from qntx.capture.session import close_journals, journal_of
 from qntx.config import Settings, load
 from qntx.errors import BadInput, StoreUnavailable
 from qntx.indexer.launch import IndexerProcess
-from qntx.indexer.outcomes import UNSUPERVISED
 from qntx.model.ids import new_id
 from qntx.model.job import Claimed, JobRequest
+from qntx.recording.emitters import ProgressEmitter
+from qntx.recording.session import close_journals, journal_of
+from qntx.runtime.cancellation_watcher import heeding
 from qntx.runtime.context import Control
 from qntx.runtime.execute import execute
-from qntx.runtime.heeding import heeding
 from qntx.runtime.outcome import Outcome
 from qntx.runtime.registry import F, Registry
+from qntx.storage.sqlite.attempt_writes import UNSUPERVISED
 from qntx.storage.sqlite.queue import JobQueue
 from qntx.storage.sqlite.store import Store
 

@@ -16,17 +16,17 @@ from typing import Any
 import msgspec
 
 from qntx.app import App, foreground_fields
-from qntx.capture import children, lines
-from qntx.capture.context import ActiveRun
-from qntx.capture.emitter import LogCapturingEmitter
-from qntx.capture.formats import is_secret_name
-from qntx.capture.session import capturing, ending_forked_children, journal_of
-from qntx.journal.marks import Run
+from qntx.journal.run_scope import Run
 from qntx.model.ids import new_id
 from qntx.model.job import Claimed
 from qntx.model.log import ERROR
+from qntx.recording import lines, subprocesses
+from qntx.recording.context import ActiveRun
+from qntx.recording.emitter import LogCapturingEmitter
+from qntx.recording.formats import is_secret_name
+from qntx.recording.session import capturing, ending_forked_children, journal_of
+from qntx.runtime.cancellation_watcher import heeding
 from qntx.runtime.execute import begin_attempt, end_attempt
-from qntx.runtime.heeding import heeding
 from qntx.runtime.outcome import Outcome, failure
 
 #: Seconds that a cancelled command gets to end by itself.
@@ -118,20 +118,20 @@ def _masked(command: Sequence[str]) -> list[str]:
 
 def _child(active: ActiveRun, command: Sequence[str], database: Path) -> tuple[int, Outcome]:
     spools = [
-        children.open_spool(active, active.root, stream, "subprocess", directives=True)
+        subprocesses.open_spool(active, active.root, stream, "subprocess", directives=True)
         for stream in ("stdout", "stderr")
     ]
     try:
         child = subprocess.Popen(command, stdout=spools[0].fd, stderr=spools[1].fd)
     except OSError as error:
-        children.settle(active, active.root, spools)
+        subprocesses.settle(active, active.root, spools)
         text = f"cannot run {command[0]!r}: {error.strerror} - check the name and the PATH"
         lines.put(active, active.root, ERROR, active.journal.origin("system"), text)
         return 127, Outcome("failed", error=text, error_type=NOT_FOUND)
     wishes: list[str] = []
     with _forwarding(child), heeding(database, active.run.job_id, _ending(child, wishes)):
         code = child.wait()
-    children.settle(active, active.root, spools)
+    subprocesses.settle(active, active.root, spools)
     return (code if code >= 0 else 128 - code), _outcome(active, code, cancelled=bool(wishes))
 
 

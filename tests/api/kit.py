@@ -20,11 +20,13 @@ import msgspec
 from qntx.api.security.stack import Guards
 from qntx.api.server import Server
 from qntx.app import App
-from qntx.capture.session import journal_of
 from qntx.config import CaptureSettings, ServerSettings
-from qntx.model.attestation import Attestation
 from qntx.model.job import Claimed
-from qntx.model.recruiting import (
+from qntx.recording.session import journal_of
+from qntx.runtime.execute import execute
+from qntx.storage.sqlite.connection import transaction
+from qntx_recruiting.model.attestation import Attestation
+from qntx_recruiting.model.recruiting import (
     Candidate,
     CandidateScore,
     Extraction,
@@ -33,9 +35,7 @@ from qntx.model.recruiting import (
     Requirement,
     Role,
 )
-from qntx.runtime.execute import execute
-from qntx.storage.sqlite.connection import transaction
-from qntx.storage.sqlite.recruiting import SqliteRecruiting
+from qntx_recruiting.storage.sqlite.recruiting import SqliteRecruiting
 
 TOKEN = "t" * 43
 LEVELS = ("debug", "info", "warn", "error", "critical")

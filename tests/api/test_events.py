@@ -16,7 +16,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from qntx.api import feed
+from qntx.api import change_feed as feed
 from qntx.api.server import Server
 from qntx.app import App
 from qntx.model.schedule import NewSchedule

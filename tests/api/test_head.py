@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from qntx.api import feed
+from qntx.api import change_feed as feed
 from qntx.app import App
 
 from .kit import TOKEN, Data, make_app, serving

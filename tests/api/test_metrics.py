@@ -66,8 +66,8 @@ def test_requests_are_counted_by_route_not_by_path(fresh: App) -> None:
 
 def test_what_is_not_stored_yet_is_a_lag(fresh: App) -> None:
     """A journal that no indexer reads."""
-    from qntx.capture.session import close_journals, journal_of
-    from qntx.maintenance.saying import say
+    from qntx.maintenance.system_log import say
+    from qntx.recording.session import close_journals, journal_of
 
     with serving(fresh) as (_, client):
         say(fresh.settings, 20, "waits in the journal")

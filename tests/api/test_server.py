@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from qntx.api.security import patience
+from qntx.api.security import header_timeout as patience
 from qntx.api.server import Server
 from qntx.app import App
 from qntx.errors import BadInput

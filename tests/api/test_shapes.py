@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from qntx.app import App
-from qntx.storage.migrate import open_database
+from qntx.storage.sqlite.migrate import open_database
 from tests.storing import Said, store
 
 from .kit import BODY, LEVELS, LONG, Data, serving

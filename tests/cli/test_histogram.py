@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 
 from qntx.cli import main
 from qntx.model.filtering import parse_filter
-from qntx.storage.migrate import open_database
 from qntx.storage.sqlite.logs import LogStore
+from qntx.storage.sqlite.migrate import open_database
 from tests.storing import Said, store
 
 BEGIN = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from qntx.cli import main
-from qntx.storage.migrate import open_database
+from qntx.storage.sqlite.migrate import open_database
 from tests.storing import Said, store
 
 

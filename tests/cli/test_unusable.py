@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from qntx.storage.migrate import open_database
+from qntx.storage.sqlite.migrate import open_database
 from tests.storing import Said, store
 
 ODD = os.fsdecode(b"a\xff")

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from qntx.app import App
-from qntx.capture.emitter import LogCapturingEmitter
-from qntx.capture.session import close_journals
 from qntx.clock import iso, now_us
 from qntx.foreground import run_command
 from qntx.journal.writer import Journal
-from qntx.maintenance.keeper import Keeper
-from qntx.maintenance.saying import SYSTEM_LOG
+from qntx.maintenance.loop import Keeper
+from qntx.maintenance.system_log import SYSTEM_LOG
 from qntx.model.retention import DAY_US
 from qntx.model.views import LogFilter
+from qntx.recording.emitter import LogCapturingEmitter
+from qntx.recording.session import close_journals
 from qntx.storage.sqlite.connection import transaction
 from tests.api.kit import serving, walk
 from tests.recording import Recorded, drain_all
@@ -236,7 +236,7 @@ def test_defect_11_the_log_of_an_execution_is_that_of_its_job_and_is_not_cut(
     execution = schedules.executions(made)[0]
     app = schedules.app
     job = app.queue.claim(1, "test", ["said"], 30)[0]
-    from qntx.capture.session import journal_of
+    from qntx.recording.session import journal_of
     from qntx.runtime.execute import execute
 
     with app.indexing():
@@ -256,9 +256,9 @@ def test_defect_11_the_log_of_an_execution_is_that_of_its_job_and_is_not_cut(
 
 def test_defect_12_what_cannot_be_stored_is_counted_and_said(tmp_path: Path) -> None:
     """A failed write is a line of text somewhere else, and nobody counts it."""
-    from qntx.capture.context import ActiveRun
-    from qntx.capture.lines import put
-    from qntx.journal.marks import Run
+    from qntx.journal.run_scope import Run
+    from qntx.recording.context import ActiveRun
+    from qntx.recording.lines import put
     from tests.recording import drain_all
 
     home = tmp_path / "home"

@@ -15,8 +15,8 @@ from qntx.clock import iso, now_us
 from qntx.errors import IllegalTransition
 from qntx.model.job import JobRequest
 from qntx.model.retry import Backoff
-from qntx.runtime.gates import Gates
-from qntx.runtime.waiting import Waiting
+from qntx.runtime.rate_limits import Gates
+from qntx.runtime.wait_reasons import Waiting
 from qntx.storage.sqlite.store import Store
 from tests.runtime.bench import Bench
 from tests.runtime.conftest import Running

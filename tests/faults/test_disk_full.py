@@ -264,7 +264,7 @@ def test_a_run_that_begins_on_a_full_disk_runs(tmp_path: Path) -> None:
         tmp_path,
         "64m",
         """
-        from qntx.storage.migrate import open_database
+        from qntx.storage.sqlite.migrate import open_database
         open_database(home / "qntx.db").close()
         fill()
         @app.handler("x")
@@ -291,7 +291,7 @@ def test_a_database_that_is_full_while_the_journal_is_not(tmp_path: Path) -> Non
         tmp_path,
         "4m",
         """
-        from qntx.storage.migrate import open_database
+        from qntx.storage.sqlite.migrate import open_database
         open_database(home / "qntx.db").close()
         roomy = home.parent / "roomy"
         roomy.mkdir()
@@ -322,7 +322,7 @@ def test_a_limit_on_the_size_of_files_costs_no_call(tmp_path: Path) -> None:
         "64m",
         """
         import resource
-        from qntx.storage.migrate import open_database
+        from qntx.storage.sqlite.migrate import open_database
         open_database(home / "qntx.db").close()
         @app.handler("x")
         def x(ctx, payload):

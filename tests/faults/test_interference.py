@@ -464,7 +464,7 @@ def test_secrets_of_children_are_masked_like_any_other(tmp_path: Path) -> None:
         home,
         f"""
         import ctypes, multiprocessing, subprocess
-        from qntx.capture.session import register_secret
+        from qntx.recording.session import register_secret
         def child():
             print("child {secret} and", os.environ["SOME_TOKEN"])
             log.warning("log {secret}")

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from qntx.indexer.drain import Drain
-from qntx.storage.migrate import open_database
+from qntx.storage.sqlite.migrate import open_database
 from tests.faults.kit import ROOT, wait_until
 
 #: A real writer that stops at each system call named on its way to the first record.
 WRITER = """
 import os, signal, sys
 from pathlib import Path
-from qntx.journal.marks import Run, Scope
+from qntx.journal.run_scope import Run, Scope
 from qntx.journal.writer import Journal
 stop_at, stopped = sys.argv[2], []
 def hook(event, arguments):

@@ -16,11 +16,11 @@ from typing import Any
 import apsw
 
 from qntx.app import App
-from qntx.maintenance.pace import Pace
+from qntx.maintenance.batch_size import Pace
 from qntx.maintenance.retention import Retention
 from qntx.model.views import LogFilter
-from qntx.storage.migrate import open_database
 from qntx.storage.sqlite.connection import transaction
+from qntx.storage.sqlite.migrate import open_database
 from qntx.storage.sqlite.space import compact, gives_back, space
 
 from .kit import later, make_app, value
@@ -175,7 +175,7 @@ KILLED = """
 import sys
 from qntx.clock import now_us
 from qntx.config import load
-from qntx.maintenance.pace import Pace
+from qntx.maintenance.batch_size import Pace
 from qntx.maintenance.retention import Retention
 from qntx.model.retention import DAY_US
 

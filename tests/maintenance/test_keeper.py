@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 
 from qntx.app import App
-from qntx.capture.session import close_journals
 from qntx.config import FetchSettings, StorageSettings
 from qntx.errors import BadInput, FetchError
-from qntx.maintenance.keeper import Keeper
-from qntx.maintenance.saying import SYSTEM_LOG
+from qntx.maintenance.loop import Keeper
 from qntx.maintenance.size_watch import SizeWatch, measure
+from qntx.maintenance.system_log import SYSTEM_LOG
+from qntx.maintenance.webhook import post, webhook_of
 from qntx.model.views import LogFilter
-from qntx.storage.sqlite.state import Remembered
-from qntx.webhook import post, webhook_of
+from qntx.recording.session import close_journals
+from qntx.storage.sqlite.key_value import Remembered
 from tests.recording import drain_all
 
 from .kit import later, make_app

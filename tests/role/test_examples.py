@@ -9,13 +9,13 @@ import pytest
 
 from qntx.config import FetchSettings
 from qntx.errors import FetchError
-from qntx.model.recruiting import Extraction
-from qntx.role.candidates import load_candidates
-from qntx.role.extraction.asked import whole
-from qntx.role.extraction.builtin import extract
-from qntx.role.fetch import fetch
-from qntx.role.reading import read_job
-from qntx.role.text import JobText
+from qntx_recruiting.candidates import load_candidates
+from qntx_recruiting.extraction.asked import whole
+from qntx_recruiting.extraction.builtin import extract
+from qntx_recruiting.fetch import fetch
+from qntx_recruiting.model.recruiting import Extraction
+from qntx_recruiting.reading import read_job
+from qntx_recruiting.text import JobText
 
 from .kit import EXAMPLES, example_module
 

@@ -11,14 +11,14 @@ import pytest
 
 from qntx.config import LlmSettings, Settings
 from qntx.errors import ExtractionError, JobCancelled
-from qntx.model.recruiting import Extraction
-from qntx.role.chat import ChatClient
-from qntx.role.extraction import model
-from qntx.role.extraction.asked import whole
-from qntx.role.extraction.builtin import extract
-from qntx.role.ports import RecruitingStore
-from qntx.role.requirements import Extractor, how_extracted
 from qntx.storage.sqlite.connection import connect
+from qntx_recruiting.chat import ChatClient
+from qntx_recruiting.extraction import model
+from qntx_recruiting.extraction.asked import whole
+from qntx_recruiting.extraction.builtin import extract
+from qntx_recruiting.model.recruiting import Extraction
+from qntx_recruiting.ports import RecruitingStore
+from qntx_recruiting.requirements import Extractor, how_extracted
 
 from .kit import Recorder, ScriptedServer, response
 

@@ -7,9 +7,9 @@ import json
 import pytest
 
 from qntx.errors import FetchError
-from qntx.role.canonical import canonical, vacancy_id
-from qntx.role.listing import Listing, read_listing
-from qntx.role.urls import parse
+from qntx.net.urls import parse
+from qntx_recruiting.canonical import canonical, vacancy_id
+from qntx_recruiting.listing import Listing, read_listing
 
 HERE = "https://acme.example/jobs"
 

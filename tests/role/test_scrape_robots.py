@@ -10,10 +10,10 @@ import pytest
 from qntx.clock import now_us
 from qntx.config import Settings
 from qntx.errors import FetchError
-from qntx.role.politeness import Pace, host_file, polite_fetch
-from qntx.role.robots import Robots
-from qntx.role.urls import parse
+from qntx.net.urls import parse
 from qntx.runtime.context import JobContext
+from qntx_recruiting.politeness import Pace, host_file, polite_fetch
+from qntx_recruiting.robots import Robots
 
 from .kit import FakeContext, ScriptedServer, response
 
@@ -102,7 +102,7 @@ def test_it_is_read_again_after_an_hour_and_when_the_copy_is_damaged(
     server.replies["/robots.txt"] = response(b"User-agent: *\nDisallow: /a", kind="text/plain")
     refused(job, server)
     later = now_us() + 3_601_000_000
-    monkeypatch.setattr("qntx.role.robots.now_us", lambda: later)
+    monkeypatch.setattr("qntx_recruiting.robots.now_us", lambda: later)
     refused(job, server)
     assert len(server.requests) == 2
     host_file(job.settings.home, server.url(""), "robots.json").write_bytes(b"{")

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from qntx.app import App
-from qntx.capture.session import journal_of
 from qntx.errors import BadInput
+from qntx.explain.sentences import explain_job
+from qntx.recording.session import journal_of
 from qntx.runtime.execute import execute
-from qntx.scheduler.explain import explain_job
 from tests.runtime.conftest import Running
 from tests.runtime.jobs_for_tests import lines, note, wait_for
 

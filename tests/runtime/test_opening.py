@@ -9,13 +9,13 @@ from pathlib import Path
 import apsw
 import pytest
 
-from qntx.storage.migrate import open_database
 from qntx.storage.sqlite.connection import connect
+from qntx.storage.sqlite.migrate import open_database
 
 OPEN = """
 import sys
 from pathlib import Path
-from qntx.storage.migrate import open_database
+from qntx.storage.sqlite.migrate import open_database
 sys.stdin.read()
 db = open_database(Path(sys.argv[1]))
 print(db.execute("PRAGMA journal_mode").fetchone()[0])

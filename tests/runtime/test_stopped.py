@@ -15,10 +15,10 @@ from click.testing import CliRunner
 from qntx.app import App
 from qntx.cli import main
 from qntx.errors import StoreUnavailable
+from qntx.explain.sentences import explain_job
 from qntx.indexer import launch
-from qntx.scheduler.explain import explain_job
 from qntx.storage.sqlite.connection import connect, unavailable
-from qntx.storage.sqlite.holder import holder_of, is_stopped
+from qntx.storage.sqlite.lock_owner import holder_of, is_stopped
 from tests.runtime.conftest import MODULE, Running
 from tests.runtime.jobs_for_tests import lines, wait_for
 

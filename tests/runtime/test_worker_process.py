@@ -16,10 +16,10 @@ from qntx.config import load
 from qntx.journal.writer import Journal
 from qntx.model.job import Claimed, JobRequest
 from qntx.runtime.dispatch import IDLE_S, Dispatcher
-from qntx.runtime.fleet import spawn
 from qntx.runtime.leases import Leases
-from qntx.runtime.waiting import Waiting
+from qntx.runtime.wait_reasons import Waiting
 from qntx.runtime.wire import Assign, Beat, Done, Ready, Recall, Returned, Stop
+from qntx.runtime.worker_process import spawn
 from qntx.storage.sqlite.store import Store
 from tests.runtime.conftest import MODULE
 from tests.runtime.jobs_for_tests import lines, wait_for

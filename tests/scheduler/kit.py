@@ -12,7 +12,7 @@ import msgspec
 from qntx.app import App
 from qntx.clock import iso, now_us
 from qntx.config import CaptureSettings
-from qntx.journal.wake import Waker
+from qntx.journal.wakeup import Waker
 from qntx.model.schedule import Execution, NewSchedule, Schedule
 from qntx.model.views import Line, LogFilter
 from qntx.scheduler.service import Schedules

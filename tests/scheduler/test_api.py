@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from qntx.scheduler import shell
+from qntx.handlers import shell_command as shell
 from tests.api.kit import TOKEN, serving
 
 from .kit import HOUR, MINUTE, Bench

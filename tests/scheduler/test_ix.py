@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qntx.ats.ix import IxCommand, handler_of, parse_ix, payload_of, tokens
 from qntx.errors import BadInput
+from qntx_recruiting.ats.ix import IxCommand, handler_of, parse_ix, payload_of, tokens
 
 BOTH = {"role.jd-ingestion", "role.vacancies-scraper"}
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qntx.errors import BadInput, IllegalTransition
-from qntx.model.firing import (
+from qntx.model.firing_policy import (
     MAX_RECORDED,
     ON_TIME_US,
     Missed,

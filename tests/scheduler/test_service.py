@@ -12,12 +12,12 @@ import pytest
 from qntx.clock import from_iso, iso
 from qntx.errors import BadInput, Conflict, IllegalTransition, NotFound, UnknownHandler
 from qntx.model.schedule import NewSchedule
-from qntx.role.ingest_jd import HANDLERS as ROLE
 from qntx.runtime.registry import Registry
 from qntx.scheduler import declared, shell
 from qntx.scheduler.edits import EditSchedule
 from qntx.scheduler.history import csv_rows, json_rows, percentile, statistics
 from qntx.storage.sqlite.connection import transaction
+from qntx_recruiting.ingest_jd import HANDLERS as ROLE
 
 from .kit import HOUR, MINUTE, Bench
 

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from qntx.clock import from_iso, iso, now_us
-from qntx.journal.wake import Waker
+from qntx.journal.wakeup import Waker
 from qntx.model.views import LogFilter
 from qntx.scheduler.clock import WallClock
 from qntx.scheduler.edits import EditSchedule

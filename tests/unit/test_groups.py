@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from qntx.model.groups import LineGroups
 from qntx.model.views import LogFilter
-from qntx.storage.migrate import open_database
 from qntx.storage.sqlite import groups as module
 from qntx.storage.sqlite.groups import alike, groups
 from qntx.storage.sqlite.logs import LogStore
+from qntx.storage.sqlite.migrate import open_database
 from tests.storing import Said, store
 from tests.unit.test_filtering import clear
 

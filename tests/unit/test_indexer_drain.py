@@ -28,13 +28,13 @@ from qntx.journal.format import (
     RUN,
     SCOPE,
 )
-from qntx.journal.marks import Run, Scope
 from qntx.journal.reader import SegmentReader
+from qntx.journal.run_scope import Run, Scope
 from qntx.journal.segment import Segment
 from qntx.journal.writer import Journal
 from qntx.model.views import LogFilter, Receipt
-from qntx.storage.migrate import open_database
 from qntx.storage.sqlite.logs import LogStore
+from qntx.storage.sqlite.migrate import open_database
 
 
 class Desk:

@@ -25,7 +25,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qntx.capture.metadata import encode_metadata
+from qntx.recording.metadata import encode_metadata
 from tests.recording import Recorded
 
 log = logging.getLogger("metadata")
@@ -240,9 +240,9 @@ def guarded(source: str) -> bytes:
 
 
 ENCODE = """
-from qntx.capture.metadata import encode_metadata
-from qntx.capture.redaction import Redactor
-from qntx.capture import lines
+from qntx.recording.metadata import encode_metadata
+from qntx.recording.redaction import Redactor
+from qntx.recording import lines
 {value}
 lines.set_redactor(Redactor([("secret", "not in here at all")]))
 data, flags = lines._metadata({{"value": value}}, 0)

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from qntx.journal.format import NO_NEWLINE, REDACTED, UNATTRIBUTED
 from qntx.model.views import LogFilter
-from qntx.storage.migrate import open_database
 from qntx.storage.sqlite import ndjson
 from qntx.storage.sqlite.logs import LogStore
+from qntx.storage.sqlite.migrate import open_database
 from tests.storing import Said, store
 from tests.unit.test_filtering import clear
 

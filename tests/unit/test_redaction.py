@@ -17,8 +17,8 @@ from urllib.parse import quote
 
 import pytest
 
-from qntx.capture.redaction import Redactor, from_environment, is_secret_name
-from qntx.capture.session import register_secret
+from qntx.recording.redaction import Redactor, from_environment, is_secret_name
+from qntx.recording.session import register_secret
 from tests.faults.kit import run_program, stored
 from tests.recording import Recorded
 
@@ -401,14 +401,14 @@ def test_a_secret_written_piece_by_piece_and_never_ended_is_masked_after_a_kill(
     recorded: Callable[..., Recorded], tmp_path: Any, pieces: int
 ) -> None:
     """What was published of the unfinished line is put together by the indexer."""
-    from qntx.storage.migrate import open_database
+    from qntx.storage.sqlite.migrate import open_database
     from tests.faults.kit import index_rest, run_program
 
     home = tmp_path / "killed"
     run_program(
         home,
         f"""
-        from qntx.capture.session import register_secret
+        from qntx.recording.session import register_secret
         @app.handler("x")
         def x(ctx, payload):
             register_secret({PLAIN_SECRET!r})
@@ -560,7 +560,7 @@ def seconds(source: str, timeout_s: float) -> float:
 
 ATTACK = """
 from time import process_time
-from qntx.capture.redaction import Redactor
+from qntx.recording.redaction import Redactor
 guard = Redactor([("secret", "correct-horse-battery")])
 best = []
 for size in (1 << 15, 1 << 19):
@@ -596,10 +596,10 @@ def test_many_short_writes_without_a_newline_take_linear_time() -> None:
     """A progress bar rewrites its line for hours; the hundred-thousandth write costs no more."""
     source = """
 import io, sys, time
-from qntx.capture import lines, streams
-from qntx.capture.context import ACTIVE, SCOPE, ActiveRun
-from qntx.capture.redaction import Redactor
-from qntx.journal.marks import Run
+from qntx.recording import lines, streams
+from qntx.recording.context import ACTIVE, SCOPE, ActiveRun
+from qntx.recording.redaction import Redactor
+from qntx.journal.run_scope import Run
 from qntx.journal.writer import Journal
 from pathlib import Path
 import tempfile

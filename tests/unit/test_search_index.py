@@ -20,13 +20,13 @@ from hypothesis import strategies as st
 
 from qntx.indexer import search_index
 from qntx.indexer.search_index import SearchIndex, signature
-from qntx.model.needle import Needle, fold
+from qntx.model.text_match import Needle, fold
 from qntx.model.views import LogFilter
-from qntx.storage.migrate import open_database
 from qntx.storage.sqlite import candidates, selection
-from qntx.storage.sqlite.candidates import Candidates, forget_run, grams, may_hold
 from qntx.storage.sqlite.connection import transaction
 from qntx.storage.sqlite.logs import LogStore
+from qntx.storage.sqlite.migrate import open_database
+from qntx.storage.sqlite.search_blocks import Candidates, forget_run, grams, may_hold
 from tests.storing import Said, store
 from tests.unit.test_filtering import clear, filters, fits, holds, lines, needles
 

@@ -13,13 +13,13 @@ from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 from prometheus_client import CollectorRegistry
 
-from qntx.api.feed import Feed
+from qntx.api.change_feed import Feed
+from qntx.api.database_poller import Watch
 from qntx.api.security.sessions import Sessions
-from qntx.api.watch import Watch
 from qntx.app import App
 from qntx.clock import now_us
 from qntx.errors import NotFound
-from qntx.maintenance.keeper import Keeper
+from qntx.maintenance.loop import Keeper
 from qntx.model.ids import is_id
 from qntx.storage.sqlite.store import Store
 

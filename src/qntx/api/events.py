@@ -13,8 +13,8 @@ from litestar.params import HeaderParameter
 from litestar.response import Stream
 
 from qntx.api.context import Server, ServerContext
-from qntx.api.frames import EVENT_STREAM, HEARTBEAT_S, frame
 from qntx.api.problems import documented
+from qntx.api.sse import EVENT_STREAM, HEARTBEAT_S, frame
 from qntx.errors import StoreUnavailable
 
 #: Events that are handed to the socket at once.

@@ -14,9 +14,9 @@ from litestar.response import Stream
 from qntx.api.context import Server, checked_job_id
 from qntx.api.filters import MAX_NAME, MAX_NUMBER, Wanted
 from qntx.api.jobs import Cursor, JobId
+from qntx.api.path_segments import named
 from qntx.api.problems import documented
 from qntx.api.security.headers import SANDBOX
-from qntx.api.segments import named
 from qntx.errors import BadInput, NotFound
 from qntx.model.groups import LineGroups
 from qntx.model.views import Histogram, LogPage, TaskLogPage

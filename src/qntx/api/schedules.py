@@ -15,11 +15,11 @@ from qntx.api.jobs import Cursor
 from qntx.api.logs import LineLimit, Position
 from qntx.api.problems import documented
 from qntx.errors import NotFound
+from qntx.explain.sentences import Explanation, explain_job, explain_schedule
 from qntx.model.ids import is_id
 from qntx.model.schedule import Execution, NewSchedule, Schedule
 from qntx.model.views import Counts, LogFilter, LogPage, Receipt
 from qntx.scheduler.edits import EditSchedule
-from qntx.scheduler.explain import Explanation, explain_job, explain_schedule
 from qntx.scheduler.history import Statistics, statistics
 from qntx.scheduler.service import Schedules
 from qntx.storage.sqlite.executions import ExecutionStore

@@ -31,7 +31,6 @@ from qntx.api import (
     metrics,
     pages,
     problems,
-    recruiting,
     retention,
     schedules,
     search,
@@ -41,19 +40,20 @@ from qntx.api import (
 )
 from qntx.api.context import ServerContext, WorkersInfo
 from qntx.api.filters import log_filter
-from qntx.api.head import Heads
+from qntx.api.head_requests import Heads
 from qntx.api.listening import listen
 from qntx.api.metrics import measured
 from qntx.api.parameters import Parameters
+from qntx.api.path_segments import Segments
 from qntx.api.security.access import Mode
+from qntx.api.security.header_timeout import MAX_CONNECTIONS, PatientProtocol
 from qntx.api.security.hosts import AllowedHosts, is_loopback
-from qntx.api.security.patience import MAX_CONNECTIONS, PatientProtocol
 from qntx.api.security.sessions import Sessions
 from qntx.api.security.stack import Guards, Policy, guarded
 from qntx.api.security.tokens import Token
-from qntx.api.segments import Segments
 from qntx.app import App
-from qntx.maintenance.keeper import Keeper
+from qntx.maintenance.loop import Keeper
+from qntx_recruiting import api as recruiting
 
 #: Threads that read the store, each with a connection of its own.
 READERS = 8

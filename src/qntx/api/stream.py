@@ -14,12 +14,12 @@ from litestar.params import HeaderParameter
 from litestar.response import Stream
 
 from qntx.api.context import Server, ServerContext, checked_job_id
+from qntx.api.database_poller import Listener
 from qntx.api.filters import Wanted
-from qntx.api.frames import EVENT_STREAM, HEARTBEAT_S, frame
 from qntx.api.jobs import JobId
 from qntx.api.logs import Position
 from qntx.api.problems import documented
-from qntx.api.watch import Listener
+from qntx.api.sse import EVENT_STREAM, HEARTBEAT_S, frame
 from qntx.clock import monotonic_s
 from qntx.model.job import FINAL
 from qntx.model.views import AttemptView, Job, Line, LogFilter

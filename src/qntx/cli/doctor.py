@@ -18,7 +18,7 @@ def command(ctx: click.Context) -> None:
     from qntx.errors import StoreUnavailable
     from qntx.runtime.leases import live_handlers
     from qntx.storage.sqlite.connection import SEE_DOCTOR
-    from qntx.storage.sqlite.holder import holder_of
+    from qntx.storage.sqlite.lock_owner import holder_of
 
     app = App(settings_of(ctx))
     home = app.settings.home

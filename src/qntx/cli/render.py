@@ -10,9 +10,9 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from qntx.capture.emitters import NullEmitter
 from qntx.model.groups import LineGroups
 from qntx.model.views import Job, Line, Progress, StagesView, TreeJob
+from qntx.recording.emitters import NullEmitter
 
 LEVEL_STYLES = {
     "debug": "dim",

@@ -21,12 +21,12 @@ def command(
     from qntx.api.server import serve
     from qntx.builtin import built_in_app
     from qntx.cli import settings_of
-    from qntx.maintenance.keeper import Keeper
+    from qntx.maintenance.loop import Keeper
+    from qntx.maintenance.webhook import webhook_of
     from qntx.runtime.supervisor import Supervisor
     from qntx.scheduler import declared
     from qntx.scheduler.service import Schedules
     from qntx.scheduler.ticker import Ticker
-    from qntx.webhook import webhook_of
 
     settings = settings_of(ctx)
     app = built_in_app(settings)

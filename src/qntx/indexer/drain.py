@@ -11,8 +11,6 @@ import msgspec
 
 from qntx.clock import now_us
 from qntx.indexer.events import Events, Pending, is_verdict
-from qntx.indexer.ledger import Ledger
-from qntx.indexer.numbering import insert
 from qntx.indexer.producer import DEFINITIONS, Producer
 from qntx.indexer.spools import Spools
 from qntx.indexer.state import ContextState
@@ -29,9 +27,11 @@ from qntx.journal.format import (
 )
 from qntx.journal.reader import Record, remove_unborn
 from qntx.journal.spool import spool_folder, sweep
-from qntx.journal.wake import Waker
+from qntx.journal.wakeup import Waker
 from qntx.storage.sqlite.connection import committing, is_moved, removed
-from qntx.storage.sqlite.turns import let_others_pass
+from qntx.storage.sqlite.index_writer import Ledger
+from qntx.storage.sqlite.sequencing import insert
+from qntx.storage.sqlite.writer_fairness import let_others_pass
 
 #: How long a dead writer's journal may go unnoticed, seconds.
 DEATH_CHECK_S = 0.1

@@ -9,12 +9,12 @@ import apsw
 import msgspec
 
 from qntx.clock import now_us
-from qntx.indexer import outcomes
-from qntx.indexer.ledger import Ledger
 from qntx.indexer.producer import Part, Producer
 from qntx.indexer.state import ContextState, RunState
 from qntx.journal.reader import Record
 from qntx.model.log import ERROR, WARN
+from qntx.storage.sqlite import attempt_writes as outcomes
+from qntx.storage.sqlite.index_writer import Ledger
 
 #: A line on its way into the store: order, context, origin, time, level, flags, message, metadata.
 Pending = tuple[int, ContextState, int, int, int, int, bytes, bytes]

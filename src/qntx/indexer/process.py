@@ -25,8 +25,8 @@ from qntx.indexer.drain import Drain
 from qntx.indexer.search_index import CHECKPOINT_PAGES, SearchIndex
 from qntx.journal.segment import private_folder
 from qntx.journal.spool import leave_folder, sweep_homeless
-from qntx.journal.wake import ENOUGH, Waker
-from qntx.storage.migrate import open_database
+from qntx.journal.wakeup import ENOUGH, Waker
+from qntx.storage.sqlite.migrate import open_database
 
 #: While journals are open: how long to wait for news, seconds. It bounds how late a line shows.
 POLL_S = 0.002

@@ -22,9 +22,9 @@ import apsw
 from qntx.errors import StoreUnavailable
 from qntx.indexer.state import SEQ_MASK
 from qntx.journal.format import BODY_APART
-from qntx.model.needle import fold
-from qntx.storage.sqlite.candidates import GRAM, HASH
+from qntx.model.text_match import fold
 from qntx.storage.sqlite.connection import committing, connect
+from qntx.storage.sqlite.search_blocks import GRAM, HASH
 
 BLOCK_LINES = 1_024
 #: A block ends early where its messages are long; of one longer than this nothing is known.

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from qntx.capture.formats import KeyLines
-from qntx.capture.redaction import Redactor, from_environment, masked_line
 from qntx.indexer.events import Pending
-from qntx.indexer.ledger import Ledger
 from qntx.indexer.state import ContextState
 from qntx.journal.format import NO_NEWLINE, RAW, REDACTED, UNATTRIBUTED, is_text
 from qntx.journal.spool import SECRETS_SUFFIX, is_abandoned, shared_secrets
 from qntx.model.log import INFO, WARN
+from qntx.recording.formats import KeyLines
+from qntx.recording.redaction import Redactor, from_environment, masked_line
+from qntx.storage.sqlite.index_writer import Ledger
 
 #: Bytes looked at in one go, and the most that one round takes of a spool.
 CHUNK_BYTES = 1 << 20

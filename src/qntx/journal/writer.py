@@ -32,7 +32,7 @@ from qntx.journal.format import (
 )
 from qntx.journal.format import record as format_record
 from qntx.journal.interrupts import let_through
-from qntx.journal.marks import Origin, Run, Scope
+from qntx.journal.run_scope import Origin, Run, Scope
 from qntx.journal.segment import Segment, abandon, private_folder
 
 T = TypeVar("T")

@@ -15,12 +15,12 @@ import msgspec
 from qntx.clock import iso, monotonic_s, now_us
 from qntx.config import Settings
 from qntx.errors import Conflict
-from qntx.maintenance.pace import Pace
+from qntx.maintenance.batch_size import Pace
 from qntx.model.log import LEVEL_NAMES
 from qntx.model.retention import DAY_US, RetentionReport, Rule, Rules, summed
-from qntx.storage.migrate import open_database
-from qntx.storage.sqlite.expiry import ExpiryStore, HeldLock, OldRun, last_report
-from qntx.storage.sqlite.turns import let_others_pass
+from qntx.storage.sqlite.migrate import open_database
+from qntx.storage.sqlite.retention import ExpiryStore, HeldLock, OldRun, last_report
+from qntx.storage.sqlite.writer_fairness import let_others_pass
 
 #: Runs that are looked at together.
 RUNS = 500

@@ -11,8 +11,8 @@ import msgspec
 
 from qntx.clock import iso, now_us
 from qntx.config import Settings
+from qntx.storage.sqlite.key_value import Remembered
 from qntx.storage.sqlite.space import database_bytes, folder_bytes
-from qntx.storage.sqlite.state import Remembered
 
 #: A limit counts as crossed until it is undercut by this share: no message a minute at its edge.
 BACK_SHARE = 0.95

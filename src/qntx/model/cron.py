@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 from qntx.errors import BadInput
-from qntx.model.spread import chosen
+from qntx.model.cron_hash import chosen
 from qntx.model.zones import end_of_gap, instants_of, start_of_repetition, wall_of
 
 _ALIASES = {

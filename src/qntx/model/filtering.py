@@ -7,7 +7,7 @@ import re
 from qntx.clock import from_iso
 from qntx.errors import BadInput
 from qntx.model.log import LEVEL_NAMES, SOURCES, level_name, parse_level
-from qntx.model.needle import Needle
+from qntx.model.text_match import Needle
 from qntx.model.views import LogFilter
 
 _SPACED_ZONE = re.compile(r"(\d) (\d\d:?\d\d)$")

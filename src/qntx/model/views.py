@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from qntx.model.needle import Needle
+from qntx.model.text_match import Needle
 
 
 class Counts(msgspec.Struct, frozen=True, gc=False):
@@ -57,7 +57,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     handler_name: str
     source: str
     status: str
-    #: ``queue``, ``foreground``, ``command`` (qntx run) or ``block`` (qntx.capture).
+    #: ``queue``, ``foreground``, ``command`` (qntx run) or ``block`` (qntx.recording).
     door: str
     attempt: int
     max_attempts: int

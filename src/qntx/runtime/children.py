@@ -11,7 +11,7 @@ from qntx.config import Settings
 from qntx.errors import JobInterrupted
 from qntx.model.job import Claimed, JobRequest
 from qntx.storage.sqlite.connection import transaction
-from qntx.storage.sqlite.inserts import insert_child
+from qntx.storage.sqlite.enqueue import insert_child
 from qntx.storage.sqlite.store import Store
 
 

@@ -7,11 +7,11 @@ import time
 from qntx.clock import now_us
 from qntx.config import Settings
 from qntx.model.job import Claimed
-from qntx.runtime.fleet import WorkerProcess
-from qntx.runtime.gates import Gates
 from qntx.runtime.leases import Leases
-from qntx.runtime.waiting import Waiting
+from qntx.runtime.rate_limits import Gates
+from qntx.runtime.wait_reasons import Waiting
 from qntx.runtime.wire import Assign, Recall, Shutdown
+from qntx.runtime.worker_process import WorkerProcess
 from qntx.storage.sqlite.store import Store
 
 #: Async handlers that one worker runs at once.

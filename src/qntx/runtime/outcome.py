@@ -6,16 +6,16 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from qntx.capture import metadata, streams
-from qntx.capture.context import ActiveRun
-from qntx.capture.exceptions import exception_metadata, readable
-from qntx.capture.lines import masked, put
 from qntx.clock import iso, now_us
 from qntx.errors import JobCancelled, JobInterrupted, JobStopped, JobTimedOut, QntxError
-from qntx.journal.marks import Scope
+from qntx.journal.run_scope import Scope
 from qntx.model.job import Claimed
 from qntx.model.log import ERROR, INFO, WARN
 from qntx.model.retry import RetryPolicy
+from qntx.recording import metadata, streams
+from qntx.recording.context import ActiveRun
+from qntx.recording.exceptions import exception_metadata, readable
+from qntx.recording.lines import masked, put
 
 #: Of these, 0, False and an empty list are values like any other.
 _ANY_VALUE = ("result", "checkpoint")

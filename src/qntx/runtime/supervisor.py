@@ -12,17 +12,17 @@ import time
 import traceback
 from collections.abc import Callable
 
-from qntx.capture.session import journal_of
 from qntx.config import Settings
-from qntx.journal.wake import Waker
+from qntx.journal.wakeup import Waker
+from qntx.recording.session import journal_of
 from qntx.runtime.dispatch import Dispatcher
-from qntx.runtime.fleet import WorkerProcess, death_reason, oom_kills, spawn
-from qntx.runtime.judge import give_back, judge
 from qntx.runtime.leases import LEASE_S, Leases
-from qntx.runtime.waiting import Waiting
+from qntx.runtime.rescue import give_back, judge
+from qntx.runtime.stop_requests import STOP_GRACE_S, TERM_GRACE_S, Wishes
+from qntx.runtime.wait_reasons import Waiting
 from qntx.runtime.wire import Beat, Done, Leased, Ready, Returned, Shutdown, Stop
-from qntx.runtime.wishes import STOP_GRACE_S, TERM_GRACE_S, Wishes
-from qntx.storage.sqlite.holder import holder_of
+from qntx.runtime.worker_process import WorkerProcess, death_reason, oom_kills, spawn
+from qntx.storage.sqlite.lock_owner import holder_of
 from qntx.storage.sqlite.store import UNAVAILABLE, Store
 
 LOG = logging.getLogger("qntx.runtime")

@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
-from qntx.capture.lines import masked
 from qntx.clock import monotonic_s
 from qntx.journal.segment import private_folder
+from qntx.recording.lines import masked
 
 #: The most that is sent at once; longer pieces are sent as several.
 PIECE_CHARS = 4_000

@@ -13,9 +13,9 @@ from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Any
 
-from qntx.capture.session import close_journals, journal_of, no_console
 from qntx.config import Settings
 from qntx.model.job import Claimed
+from qntx.recording.session import close_journals, journal_of, no_console
 from qntx.runtime.context import Control, Ports
 from qntx.runtime.execute import execute, execute_async
 from qntx.runtime.registry import Registry

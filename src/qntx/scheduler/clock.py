@@ -6,7 +6,7 @@ import select
 from typing import Protocol
 
 from qntx.clock import now_us
-from qntx.journal.wake import Waker
+from qntx.journal.wakeup import Waker
 
 
 class TickerClock(Protocol):

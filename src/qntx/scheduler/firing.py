@@ -15,7 +15,7 @@ import msgspec
 
 from qntx.clock import from_iso, iso
 from qntx.errors import BadInput, QntxError
-from qntx.model.firing import (
+from qntx.model.firing_policy import (
     ON_TIME_US,
     CatchUp,
     Downtime,
@@ -29,8 +29,8 @@ from qntx.model.job import JobRequest
 from qntx.model.schedule import Execution, Schedule, kept_timing
 from qntx.model.views import Counts
 from qntx.storage.sqlite.connection import transaction
+from qntx.storage.sqlite.enqueue import insert_job, values_of
 from qntx.storage.sqlite.executions import ExecutionStore
-from qntx.storage.sqlite.inserts import insert_job, values_of
 from qntx.storage.sqlite.schedules import ScheduleStore
 from qntx.storage.sqlite.store import Store
 

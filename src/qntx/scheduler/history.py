@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 
 from qntx.model.schedule import Execution, ExecutionStatus
-from qntx.storage.migrate import open_database
 from qntx.storage.sqlite.executions import ExecutionStore
+from qntx.storage.sqlite.migrate import open_database
 
 #: Statistics are of the newest executions only: what was years ago says little.
 WINDOW = 500

@@ -6,12 +6,11 @@ from typing import Any
 
 import msgspec
 
-from qntx.ats.ix import Names, handler_of, parse_ix, payload_of
-from qntx.capture.session import journal_of
 from qntx.clock import iso, now_us
 from qntx.config import Settings
 from qntx.errors import BadInput, Conflict, NeverFires, NotFound
-from qntx.journal.wake import Waker
+from qntx.handlers.shell_command import SHELL_HANDLER
+from qntx.journal.wakeup import Waker
 from qntx.model.ids import new_id
 from qntx.model.job import JobRequest
 from qntx.model.log import INFO
@@ -25,15 +24,16 @@ from qntx.model.schedule import (
     timing_of,
 )
 from qntx.model.timing import Timing, parse_time
+from qntx.recording.session import journal_of
 from qntx.scheduler.edits import EditSchedule, edited
 from qntx.scheduler.firing import Firing, MakesRequests, since_last_run
-from qntx.scheduler.shell import SHELL_HANDLER
-from qntx.scheduler.telling import Teller
+from qntx.scheduler.schedule_log import Teller
 from qntx.scheduler.ticker import WAKER
 from qntx.storage.sqlite.connection import transaction
 from qntx.storage.sqlite.executions import ExecutionStore
 from qntx.storage.sqlite.schedules import ScheduleStore
 from qntx.storage.sqlite.store import Store
+from qntx_recruiting.ats.ix import Names, handler_of, parse_ix, payload_of
 
 FORCE_TRIGGER = "__force_trigger__"
 

@@ -6,17 +6,17 @@ import contextlib
 import logging
 import threading
 
-from qntx.capture.session import journal_of
 from qntx.clock import iso
 from qntx.config import Settings
 from qntx.errors import QntxError
-from qntx.journal.wake import Waker
+from qntx.journal.wakeup import Waker
 from qntx.model.cron import MICRO
 from qntx.model.log import INFO, WARN
 from qntx.model.schedule import Execution, Schedule, first_run, kept_timing
+from qntx.recording.session import journal_of
 from qntx.scheduler.clock import TickerClock, WallClock
 from qntx.scheduler.firing import Firing, MakesRequests
-from qntx.scheduler.telling import Teller
+from qntx.scheduler.schedule_log import Teller
 from qntx.storage.sqlite.connection import transaction
 from qntx.storage.sqlite.store import UNAVAILABLE, Store
 

@@ -8,7 +8,7 @@ from typing import Any
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from qntx.api.problems import TooLarge, TooSlow, refuse
-from qntx.api.security import patience
+from qntx.api.security import header_timeout as patience
 from qntx.api.security.request import header, safe
 
 MAX_URL_BYTES = 8 << 10

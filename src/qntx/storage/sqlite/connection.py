@@ -13,8 +13,8 @@ import apsw
 
 from qntx.errors import StoreUnavailable
 from qntx.journal.segment import private_folder
-from qntx.storage.sqlite.holder import holder_of
-from qntx.storage.sqlite.turns import in_line, patience
+from qntx.storage.sqlite.lock_owner import holder_of
+from qntx.storage.sqlite.writer_fairness import in_line, patience
 
 BUSY_TIMEOUT_MS = 5_000
 #: The next step where the error itself is all that is known.

@@ -10,8 +10,8 @@ import msgspec
 from qntx.model.groups import LineGroup, LineGroups
 from qntx.model.log import LEVEL_NAMES, WARN
 from qntx.model.views import LogFilter
+from qntx.storage.sqlite.line_query import Runs, Selection
 from qntx.storage.sqlite.lines import line_of
-from qntx.storage.sqlite.selection import Runs, Selection
 from qntx.storage.sqlite.store import Store
 
 #: Lines that are looked at, from the first on: more of them say little else, and take long.

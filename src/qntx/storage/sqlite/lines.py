@@ -11,7 +11,7 @@ import apsw
 from qntx.clock import iso
 from qntx.journal.format import BODY_APART, NO_NEWLINE, RAW, REDACTED, UNATTRIBUTED
 from qntx.model.log import LEVEL_NAMES, LEVELS, level_name
-from qntx.model.needle import Needle
+from qntx.model.text_match import Needle
 from qntx.model.views import Line, LogFilter
 from qntx.storage.sqlite.jobs import load_json
 

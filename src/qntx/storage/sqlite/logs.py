@@ -19,13 +19,13 @@ from qntx.model.views import (
     StagesView,
     TaskLogPage,
 )
-from qntx.storage.sqlite.candidates import END
-from qntx.storage.sqlite.expiry import KEPT_LINES, expired_of
 from qntx.storage.sqlite.histogram import histogram
 from qntx.storage.sqlite.jobs import make_cursor, read_cursor
+from qntx.storage.sqlite.line_query import OF_TASK, Rows, Selection, of_task
 from qntx.storage.sqlite.lines import SEQ_MASK, line_of, teach
 from qntx.storage.sqlite.outline import SELECT_CONTEXTS, outline
-from qntx.storage.sqlite.selection import OF_TASK, Rows, Selection, of_task
+from qntx.storage.sqlite.retention import KEPT_LINES, expired_of
+from qntx.storage.sqlite.search_blocks import END
 
 MAX_PAGE = 10_000
 

@@ -12,9 +12,9 @@ from qntx.clock import from_iso, iso, now_us
 from qntx.errors import IllegalTransition, NotFound
 from qntx.model.job import Claimed, JobRequest, JobStatus, check_move
 from qntx.storage.sqlite.connection import transaction
-from qntx.storage.sqlite.doors import check_door
-from qntx.storage.sqlite.inserts import insert_job, parent_of, values_of, wake_parent
+from qntx.storage.sqlite.enqueue import insert_job, parent_of, values_of, wake_parent
 from qntx.storage.sqlite.jobs import load_json
+from qntx.storage.sqlite.run_kinds import check_door
 
 # The index is named: left to itself, SQLite sorts everything that is queued for every claim.
 _CLAIM = """

@@ -10,7 +10,7 @@ import msgspec
 
 from qntx.clock import from_iso, iso
 from qntx.errors import BadInput, Conflict, NotFound
-from qntx.model.firing import ON_TIME_US, SILENCE_US, Downtime
+from qntx.model.firing_policy import ON_TIME_US, SILENCE_US, Downtime
 from qntx.model.schedule import Schedule, ScheduleState, kept_timing
 from qntx.storage.sqlite.jobs import load_json, make_cursor, read_cursor
 

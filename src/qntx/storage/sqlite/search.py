@@ -11,9 +11,9 @@ import apsw
 from qntx.clock import monotonic_s
 from qntx.model.search import FoundLine, FoundPage, Indexed
 from qntx.model.views import LogFilter
-from qntx.storage.sqlite.candidates import END, Candidates
 from qntx.storage.sqlite.jobs import make_cursor, read_cursor
 from qntx.storage.sqlite.lines import SELECT_LINE, contexts_where, line_of, lines_where, teach
+from qntx.storage.sqlite.search_blocks import END, Candidates
 
 MAX_PAGE = 1_000
 #: How long one call may look; its page then says where the next one goes on.

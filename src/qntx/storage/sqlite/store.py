@@ -8,11 +8,11 @@ from pathlib import Path
 import apsw
 
 from qntx.errors import StoreUnavailable
-from qntx.journal.wake import Waker
-from qntx.storage.migrate import open_database
+from qntx.journal.wakeup import Waker
 from qntx.storage.sqlite.connection import is_moved
 from qntx.storage.sqlite.jobs import JobStore
 from qntx.storage.sqlite.logs import LogStore
+from qntx.storage.sqlite.migrate import open_database
 from qntx.storage.sqlite.queue import JobQueue
 
 #: What a statement may raise when the database takes nothing right now.
