@@ -23,7 +23,7 @@ from qntx.indexer.search_index import SearchIndex
 from qntx.model.filtering import parse_filter
 from qntx.storage.sqlite import export, ndjson
 from qntx.storage.sqlite.connection import transaction
-from qntx.storage.sqlite.index_writer import Ledger
+from qntx.storage.sqlite.index_writer import IndexWriter
 from qntx.storage.sqlite.logs import LogStore
 from qntx.storage.sqlite.migrate import open_database
 from qntx.storage.sqlite.search import search
@@ -166,7 +166,7 @@ def text(rand: random.Random, index: int, number: int) -> bytes:
 
 def add(db: apsw.Connection, job_id: str, lines: Any) -> None:
     lines = iter(lines)
-    ledger = Ledger(db)
+    index_writer = IndexWriter(db)
     at, order = 1_700_000_000_000_000, 0
     db.execute(
         "INSERT INTO async_ix_jobs(id, source, status, handler_name, created_at, updated_at)"
@@ -175,12 +175,12 @@ def add(db: apsw.Connection, job_id: str, lines: Any) -> None:
     )
     while part := list(islice(lines, ROUND)):
         with transaction(db):
-            run = ledger.run(job_id, 1)
-            origin = ledger.origin("logging", "bench.job")
+            run = index_writer.run(job_id, 1)
+            origin = index_writer.origin("logging", "bench.job")
             pending = [
                 (
                     0,
-                    ledger.context(run, stage, task),
+                    index_writer.context(run, stage, task),
                     origin,
                     at + order + n,
                     level,
@@ -190,7 +190,7 @@ def add(db: apsw.Connection, job_id: str, lines: Any) -> None:
                 )
                 for n, (level, stage, task, message) in enumerate(part)
             ]
-            ledger.count(insert(ledger, pending, several=False), [run])
+            index_writer.count(insert(index_writer, pending, several=False), [run])
         order += len(part)
 
 

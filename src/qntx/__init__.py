@@ -3,7 +3,7 @@ QNTX Pulse: a background-job runtime in which every run explains itself.
 
     import qntx
 
-    with qntx.recording("nightly-import") as emit:
+    with qntx.capture("nightly-import") as emit:
         with emit.stage("load"):
             print("everything said here is in the log of this run")
 """

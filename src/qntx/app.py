@@ -18,7 +18,7 @@ from qntx.model.ids import new_id
 from qntx.model.job import Claimed, JobRequest
 from qntx.recording.emitters import ProgressEmitter
 from qntx.recording.session import close_journals, journal_of
-from qntx.runtime.cancellation_watcher import heeding
+from qntx.runtime.cancellation_watcher import watching_for_cancellation
 from qntx.runtime.context import Control
 from qntx.runtime.execute import execute
 from qntx.runtime.outcome import Outcome
@@ -171,7 +171,9 @@ class App:  # budget: the one object that users hold; each method is a line or a
         control = control or Control()
         with (
             self.indexing(),
-            heeding(self.settings.database, job.id, control.ask, handler.timeout_s),
+            watching_for_cancellation(
+                self.settings.database, job.id, control.ask, handler.timeout_s
+            ),
         ):
             if on_start is not None:
                 on_start(job.id)
@@ -207,7 +209,7 @@ class App:  # budget: the one object that users hold; each method is a line or a
             "it is safe in the journal and will be stored by the next qntx command that can write"
         )
 
-    def tend_indexer(self) -> None:
+    def ensure_indexer(self) -> None:
         """Start the indexer anew if it died while code inside :meth:`indexing` runs."""
         if self._indexer is not None:
             self._indexer.ensure()

@@ -25,7 +25,7 @@ from qntx.recording.context import ActiveRun
 from qntx.recording.emitter import LogCapturingEmitter
 from qntx.recording.formats import is_secret_name
 from qntx.recording.session import capturing, ending_forked_children, journal_of
-from qntx.runtime.cancellation_watcher import heeding
+from qntx.runtime.cancellation_watcher import watching_for_cancellation
 from qntx.runtime.execute import begin_attempt, end_attempt
 from qntx.runtime.outcome import Outcome, failure
 
@@ -129,7 +129,10 @@ def _child(active: ActiveRun, command: Sequence[str], database: Path) -> tuple[i
         lines.put(active, active.root, ERROR, active.journal.origin("system"), text)
         return 127, Outcome("failed", error=text, error_type=NOT_FOUND)
     wishes: list[str] = []
-    with _forwarding(child), heeding(database, active.run.job_id, _ending(child, wishes)):
+    with (
+        _forwarding(child),
+        watching_for_cancellation(database, active.run.job_id, _ending(child, wishes)),
+    ):
         code = child.wait()
     subprocesses.settle(active, active.root, spools)
     return (code if code >= 0 else 128 - code), _outcome(active, code, cancelled=bool(wishes))

@@ -51,7 +51,7 @@ def test_a_stream_that_is_asked_for_by_head_does_not_begin(
         for path in ("/api/pulse/events", f"/api/pulse/jobs/{job_id}/events"):
             answer = raw(server, f"HEAD {path} HTTP/1.1\r\nHost: localhost:{{port}}\r\n\r\n")
             assert answer.startswith(b"HTTP/1.1 200 ")
-        watch = server.api.state.server.watch
+        watch = server.api.state.server.poller
         deadline = time.monotonic() + 20
         while watch.listeners and time.monotonic() < deadline:
             os.sched_yield()

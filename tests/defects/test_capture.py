@@ -15,7 +15,7 @@ from qntx.app import App
 from qntx.clock import iso, now_us
 from qntx.foreground import run_command
 from qntx.journal.writer import Journal
-from qntx.maintenance.loop import Keeper
+from qntx.maintenance.loop import MaintenanceLoop
 from qntx.maintenance.system_log import SYSTEM_LOG
 from qntx.model.retention import DAY_US
 from qntx.model.views import LogFilter
@@ -163,14 +163,14 @@ def test_defect_07_old_lines_go_by_themselves_and_growth_is_told(tmp_path: Path)
         db.execute("UPDATE job_attempts SET started_at = ?, ended_at = ?", (ago, ago))
         db.execute("UPDATE async_ix_jobs SET completed_at = ?", (ago,))
     app.settings.storage.limit = type(app.settings.storage.limit)(1_000)
-    keeper = Keeper(app.settings)
-    keeper.start()  # as qntx serve does
+    maintenance = MaintenanceLoop(app.settings)
+    maintenance.start()  # as qntx serve does
     try:
         deadline = time.monotonic() + 20
         while logs(app, old) and time.monotonic() < deadline:
             time.sleep(0.02)
     finally:
-        keeper.stop()
+        maintenance.stop()
         close_journals()
     page = app.store.logs.page(old, LogFilter())
     assert page.expired is not None

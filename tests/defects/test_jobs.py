@@ -15,8 +15,8 @@ from qntx.clock import iso, now_us
 from qntx.errors import IllegalTransition
 from qntx.model.job import JobRequest
 from qntx.model.retry import Backoff
-from qntx.runtime.rate_limits import Gates
-from qntx.runtime.wait_reasons import Waiting
+from qntx.runtime.rate_limits import RateLimits
+from qntx.runtime.wait_reasons import WaitReasons
 from qntx.storage.sqlite.store import Store
 from tests.runtime.bench import Bench
 from tests.runtime.conftest import Running
@@ -104,11 +104,11 @@ def app_attempts(running: Running, job_id: str) -> list[Any]:
     return list(running.app.store.jobs.attempts(job_id))
 
 
-def limited(bench: Bench, **limits: Any) -> Gates:
+def limited(bench: Bench, **limits: Any) -> RateLimits:
     from qntx.config import PulseSettings, Settings
 
     settings = Settings(home=bench.home, pulse=PulseSettings(**limits))
-    return Gates(bench.store, settings, Waiting(bench.judge_journal))
+    return RateLimits(bench.store, settings, WaitReasons(bench.judge_journal))
 
 
 def use(bench: Bench, cost: float) -> None:

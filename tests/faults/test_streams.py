@@ -97,12 +97,12 @@ def test_a_stream_of_the_programs_own_that_stays_behind_writes_to_the_console(
         f"""
         import qntx
         {TEE}
-        with qntx.recording("one", home=home):
+        with qntx.capture("one", home=home):
             sys.stdout = Tee(sys.stdout)
             print("first")
         files = [open(home / f"file{{n}}", "w") for n in range(40)]
         print("between")
-        with qntx.recording("two", home=home):
+        with qntx.capture("two", home=home):
             print("second")
         for file in files:
             file.close()
@@ -122,7 +122,7 @@ def test_streams_and_handlers_of_an_earlier_run_are_captured_once(tmp_path: Path
         import contextlib, io, qntx
         kept = []
         for number in range(3):
-            with qntx.recording("again", home=home):
+            with qntx.capture("again", home=home):
                 logging.basicConfig()
                 kept.append(sys.stdout)
                 log.warning("logged")
@@ -143,11 +143,11 @@ def test_a_redirection_that_outlives_a_run_puts_back_a_stream_that_works(tmp_pat
         """
         import contextlib, io, qntx
         redirection = contextlib.redirect_stdout(io.StringIO())
-        with qntx.recording("one", home=home):
+        with qntx.capture("one", home=home):
             redirection.__enter__()
         redirection.__exit__(None, None, None)
         print("between")
-        with qntx.recording("two", home=home):
+        with qntx.capture("two", home=home):
             print("second")
         print("after")
         """,

@@ -16,7 +16,7 @@ from typing import Any
 import apsw
 
 from qntx.app import App
-from qntx.maintenance.batch_size import Pace
+from qntx.maintenance.batch_size import AdaptiveBatchSize
 from qntx.maintenance.retention import Retention
 from qntx.model.views import LogFilter
 from qntx.storage.sqlite.connection import transaction
@@ -94,7 +94,7 @@ def test_no_step_keeps_a_writer_waiting(tmp_path: Path) -> None:
 
 
 def test_steps_fit_the_time_that_they_take() -> None:
-    pace = Pace(500)
+    pace = AdaptiveBatchSize(500)
     for _ in range(30):
         pace.took(pace.size * 1e-6, pace.size)  # a microsecond each
     assert 5_000 < pace.size <= 8_000
@@ -175,7 +175,7 @@ KILLED = """
 import sys
 from qntx.clock import now_us
 from qntx.config import load
-from qntx.maintenance.batch_size import Pace
+from qntx.maintenance.batch_size import AdaptiveBatchSize
 from qntx.maintenance.retention import Retention
 from qntx.model.retention import DAY_US
 

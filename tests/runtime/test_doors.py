@@ -68,13 +68,13 @@ def test_a_block_is_neither_stopped_nor_retried_from_outside(tmp_path: Path) -> 
     import qntx
 
     app = App(home=tmp_path)
-    with qntx.recording("block", home=tmp_path) as emit:
+    with qntx.capture("block", home=tmp_path) as emit:
         wait_until(lambda: app.store.jobs.status(emit.job_id) == "running", 20, "it runs")
         for wish in (app.queue.cancel, app.queue.pause):
             with pytest.raises(Conflict, match=r"of the program with process id .* - stop that"):
                 wish(emit.job_id)
     assert app.store.jobs.get(emit.job_id).status == "completed"
-    with pytest.raises(RuntimeError), qntx.recording("failing", home=tmp_path) as emit:
+    with pytest.raises(RuntimeError), qntx.capture("failing", home=tmp_path) as emit:
         raise RuntimeError
     with pytest.raises(Conflict, match="run that again"):
         app.queue.retry(emit.job_id)

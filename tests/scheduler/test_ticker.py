@@ -9,7 +9,7 @@ import time
 import pytest
 
 from qntx.clock import from_iso, iso, now_us
-from qntx.journal.wakeup import Waker
+from qntx.journal.wakeup import Wakeup
 from qntx.model.views import LogFilter
 from qntx.scheduler.clock import WallClock
 from qntx.scheduler.edits import EditSchedule
@@ -298,9 +298,9 @@ def test_it_wakes_when_something_is_due_and_when_it_is_poked(bench: Bench) -> No
     ticks: list[int] = []
 
     class Counting(WallClock):
-        def wait(self, waker: Waker, until_us: int) -> None:
+        def wait(self, wakeup: Wakeup, until_us: int) -> None:
             ticks.append(until_us)
-            super().wait(waker, until_us)
+            super().wait(wakeup, until_us)
 
     ticker = Ticker(bench.app.settings, bench.app.request, Counting())
     ticker.start()
@@ -334,7 +334,7 @@ def test_executions_left_running_are_repaired_at_the_start(bench: Bench) -> None
     bench.end(str(first.async_job_id))
     assert bench.statuses(schedule) == ["running", "running"]
     bench.ticker = bench.another_ticker()
-    queue = Waker(bench.app.settings.home, "jobs")
+    queue = Wakeup(bench.app.settings.home, "jobs")
     queue.listen()
     bench.tick()
     assert select.select(queue.descriptors, [], [], 0)[0], "a worker hears of what was let go"

@@ -138,7 +138,7 @@ def put_in(folder: Path) -> dict[str, Any]:
     ids = everything.enqueue_all(requests)
     captured = []
     for number in FOREGROUND:
-        with qntx.recording(
+        with qntx.capture(
             name(number, "captured"), source=marked(number, "capturedsource")
         ) as emit:
             emit.info(marked(number, "capturedline"))

@@ -20,7 +20,7 @@ from qntx.clock import iso
 from qntx.errors import BadInput
 from qntx.model.filtering import parse_filter
 from qntx.model.log import level_name
-from qntx.model.text_match import Needle, fold
+from qntx.model.text_match import TextMatch, fold
 from qntx.model.views import Histogram, LogFilter
 from qntx.storage.sqlite import export
 from qntx.storage.sqlite.histogram import BLOCK_LINES, step_of
@@ -66,8 +66,8 @@ filters = st.fixed_dictionaries(
     },
 )
 needles = st.one_of(
-    st.builds(Needle, words.filter(bool), st.booleans(), st.just(False)),
-    st.builds(Needle, st.sampled_from(PATTERNS), st.booleans(), st.just(True)),
+    st.builds(TextMatch, words.filter(bool), st.booleans(), st.just(False)),
+    st.builds(TextMatch, st.sampled_from(PATTERNS), st.booleans(), st.just(True)),
 )
 
 
@@ -90,7 +90,7 @@ def fits(said: Said, wanted: dict[str, Any]) -> bool:
     )
 
 
-def holds(message: bytes, needle: Needle) -> bool:
+def holds(message: bytes, needle: TextMatch) -> bool:
     """Whether a message holds a needle: by bytes, or by Python's patterns."""
     text = message.decode("utf-8", "surrogateescape")
     if needle.regex:
@@ -143,7 +143,7 @@ def check_histogram(found: Histogram, said: list[Said], most: int = 3) -> None:
 )
 @given(said=st.lists(lines, max_size=12), wanted=filters, needle=st.none() | needles)
 def test_what_is_found_is_what_fits(
-    db: apsw.Connection, said: list[Said], wanted: dict[str, Any], needle: Needle | None
+    db: apsw.Connection, said: list[Said], wanted: dict[str, Any], needle: TextMatch | None
 ) -> None:
     clear(db)
     store(db, "JB_1", said)
@@ -287,7 +287,7 @@ def test_a_plus_that_was_not_encoded_is_a_zone() -> None:
     ],
 )
 def test_what_a_pattern_cannot_do_without(pattern: str, pieces: list[str]) -> None:
-    assert Needle(pattern, regex=True).pieces() == [piece.encode() for piece in pieces]
+    assert TextMatch(pattern, regex=True).pieces() == [piece.encode() for piece in pieces]
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])

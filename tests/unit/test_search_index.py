@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from qntx.indexer import search_index
 from qntx.indexer.search_index import SearchIndex, signature
-from qntx.model.text_match import Needle, fold
+from qntx.model.text_match import TextMatch, fold
 from qntx.model.views import LogFilter
 from qntx.storage.sqlite import candidates, selection
 from qntx.storage.sqlite.connection import transaction
@@ -85,7 +85,7 @@ def test_answers_do_not_depend_on_what_is_indexed(
     db: apsw.Connection,
     parts: list[tuple[int, list[Said], bool]],
     rest: dict[str, Any],
-    needle: Needle | None,
+    needle: TextMatch | None,
 ) -> None:
     clear(db)
     db.execute("DELETE FROM search_blocks; DELETE FROM search_segments").fetchall()
@@ -119,7 +119,7 @@ def test_answers_do_not_depend_on_what_is_indexed(
 
 @settings(max_examples=300)
 @given(messages=st.lists(lines.map(lambda line: line.message), min_size=1), needle=needles)
-def test_a_block_that_holds_a_match_may_hold_it(messages: list[bytes], needle: Needle) -> None:
+def test_a_block_that_holds_a_match_may_hold_it(messages: list[bytes], needle: TextMatch) -> None:
     bits = signature(messages, numpy)
     if any(holds(message, needle) for message in messages):
         assert may_hold(bits, sorted(grams(needle.pieces())))
@@ -129,7 +129,7 @@ def test_a_block_tells_what_is_not_in_it() -> None:
     messages = [f"request {n:08x} took {n} ms".encode() for n in range(0, 1024 * 7919, 7919)]
     bits = signature(messages, numpy)
     strangers = [f"{n:08x}" for n in range(0xABCDE, 0xABCDE + 10_000_000, 10_007)]
-    found = [may_hold(bits, sorted(grams(Needle(s).pieces()))) for s in strangers]
+    found = [may_hold(bits, sorted(grams(TextMatch(s).pieces()))) for s in strangers]
     assert sum(found) < len(found) * 0.02
     assert all(may_hold(bits, sorted(grams([fold(m)]))) for m in messages)
 

@@ -49,7 +49,7 @@ class Event(NamedTuple):
     data: bytes
 
 
-class Feed:
+class ChangeFeed:
     """
     The newest events of one server, while somebody listens.
 
@@ -136,8 +136,8 @@ class Feed:
         receiver = self._receive(loop)
         idle_since = None
         try:
-            with self._server.watch.listen() as woken:
-                while not self._server.watch.closing:
+            with self._server.poller.listen() as woken:
+                while not self._server.poller.closing:
                     woken.clear()
                     began = monotonic_s()
                     try:

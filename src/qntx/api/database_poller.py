@@ -43,7 +43,7 @@ class Listener:
         return True
 
 
-class Watch:
+class DatabasePoller:
     """Polls the database's change counter in one thread, while somebody listens."""
 
     def __init__(self, path: Path, poll_s: float = POLL_S) -> None:

@@ -64,7 +64,7 @@ async def _events(server: ServerContext, last_event_id: str | None) -> AsyncIter
         await feed.begun()
         place, beginning = await _begin(server, last_event_id)
         yield beginning
-        while not server.watch.closing:
+        while not server.poller.closing:
             listener.clear()
             events, missed = feed.after(place, BATCH)
             if missed:

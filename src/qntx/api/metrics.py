@@ -99,7 +99,7 @@ class StoreMetrics(Collector):
         yield _gauge("qntx_workers", "Worker processes of this server.", len(workers))
         busy = sum(bool(worker.get("jobs")) for worker in workers)
         yield _gauge("qntx_workers_busy", "Of these, the ones with a job.", busy)
-        yield _gauge("qntx_streams", "Open live streams.", context.watch.listeners)
+        yield _gauge("qntx_streams", "Open live streams.", context.poller.listeners)
 
     def _sizes(self) -> Iterator[Metric]:
         storage = measure(self._context.app.settings)

@@ -40,7 +40,7 @@ def retention_view(server: Server) -> RetentionView:
     return RetentionView(
         rules=[rule.view for rule in retention.rules.all],
         jobs_days=retention.jobs_days,
-        next_run_at=server.keeper.next_run_at if server.keeper is not None else None,
+        next_run_at=server.maintenance.next_run_at if server.maintenance is not None else None,
         last_run=retention.last(),
     )
 

@@ -46,13 +46,13 @@ from qntx.api.metrics import measured
 from qntx.api.parameters import Parameters
 from qntx.api.path_segments import Segments
 from qntx.api.security.access import Mode
-from qntx.api.security.header_timeout import MAX_CONNECTIONS, PatientProtocol
+from qntx.api.security.header_timeout import MAX_CONNECTIONS, HeaderTimeoutProtocol
 from qntx.api.security.hosts import AllowedHosts, is_loopback
 from qntx.api.security.sessions import Sessions
 from qntx.api.security.stack import Guards, Policy, guarded
 from qntx.api.security.tokens import Token
 from qntx.app import App
-from qntx.maintenance.loop import Keeper
+from qntx.maintenance.loop import MaintenanceLoop
 from qntx_recruiting import api as recruiting
 
 #: Threads that read the store, each with a connection of its own.
@@ -78,7 +78,7 @@ def create_api(
     host: str | None = None,
     port: int | None = None,
     workers: WorkersInfo | None = None,
-    keeper: Keeper | None = None,
+    maintenance: MaintenanceLoop | None = None,
     guards: Guards | None = None,
 ) -> Litestar:
     """
@@ -94,7 +94,7 @@ def create_api(
     mode: Mode = server.auth if is_loopback(host) else "always"
     allowed = AllowedHosts(port, server.allowed_hosts, host)
     sessions = Sessions(app.settings.home, Token(app.settings.home, token), port)
-    context = ServerContext.of(app, mode, sessions, workers, keeper)
+    context = ServerContext.of(app, mode, sessions, workers, maintenance)
     parameters = Parameters()
     ui = pages.Pages(pages.WebFiles(), allowed, sessions.token if mode == "local" else None)
     api = Litestar(
@@ -183,7 +183,7 @@ class Server:
         port: int | None = None,
         *,
         workers: WorkersInfo | None = None,
-        keeper: Keeper | None = None,
+        maintenance: MaintenanceLoop | None = None,
         guards: Guards | None = None,
         token: str | None = None,
     ) -> None:
@@ -197,7 +197,7 @@ class Server:
             host=self.host,
             port=self.port,
             workers=workers,
-            keeper=keeper,
+            maintenance=maintenance,
             guards=guards,
         )
         self._server = _Uvicorn(_config(self.api), self.api.state.server)
@@ -228,17 +228,17 @@ def serve(
     port: int | None = None,
     *,
     workers: WorkersInfo | None = None,
-    keeper: Keeper | None = None,
+    maintenance: MaintenanceLoop | None = None,
     ready: Callable[[str], None] | None = None,
 ) -> None:
     """
     Serve *app* until SIGTERM or SIGINT; then finish what is being answered and return.
 
-    *workers* gives what is shown of them, *keeper* when retention runs next; *ready* is
+    *workers* gives what is shown of them, *maintenance* when retention runs next; *ready* is
     called with the address (default: it is printed on stderr). Raises BadInput when the
     address cannot be used.
     """
-    server = Server(app, host, port, workers=workers, keeper=keeper)
+    server = Server(app, host, port, workers=workers, maintenance=maintenance)
     (ready or _say)(server.url)
     server.run()
 
@@ -251,7 +251,7 @@ def _config(api: Litestar) -> uvicorn.Config:
     return uvicorn.Config(
         api,
         loop="asyncio",
-        http=PatientProtocol,
+        http=HeaderTimeoutProtocol,
         ws="none",
         lifespan="on",
         interface="asgi3",

@@ -62,8 +62,8 @@ class _Looks:
         self, server: ServerContext, job_id: str, wanted: LogFilter, position: int, lines: int
     ) -> Moment:
         """What there is behind *position*; whatever comes later wakes its clients again."""
-        if self._generation != server.watch.generation:
-            self._generation = server.watch.generation
+        if self._generation != server.poller.generation:
+            self._generation = server.poller.generation
             self._tasks.clear()
         key = (job_id, wanted, position, lines)
         task = self._tasks.get(key)
@@ -130,8 +130,8 @@ async def _events(
     yield b"retry: 1000\n\n"
     shown, shown_at = b"", float("-inf")
     pull, looks = _Pull(), _looks_of(server)
-    with server.watch.listen() as listener:
-        while not server.watch.closing:
+    with server.poller.listen() as listener:
+        while not server.poller.closing:
             listener.clear()
             began = monotonic_s()
             now = await looks.look(server, job_id, wanted, position, pull.lines)

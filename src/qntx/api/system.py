@@ -91,7 +91,7 @@ def system(server: Server) -> System:
         uptime_s=round((now_us() - server.started_us) / 1e6, 3),
         jobs=counts,
         handlers=server.app.registry.names(),
-        streams=server.watch.listeners,
+        streams=server.poller.listeners,
         workers=server.workers() if server.workers is not None else None,
         storage=storage,
         retention=retention_view(server),

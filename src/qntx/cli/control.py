@@ -151,7 +151,7 @@ def worker(ctx: click.Context, workers: int | None, grace_s: float) -> None:
     _ = app.store.connection
     number = app.settings.server.workers if workers is None else workers
     told = told_to_end()
-    supervisor = Supervisor(app.settings, number, tend=app.tend_indexer)
+    supervisor = Supervisor(app.settings, number, keepalive=app.ensure_indexer)
     with app.indexing():
         supervisor.start()
         click.echo(f"{number} worker{'s' * (number != 1)} at work (Ctrl-C stops)", err=True)

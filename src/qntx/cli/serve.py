@@ -21,7 +21,7 @@ def command(
     from qntx.api.server import serve
     from qntx.builtin import built_in_app
     from qntx.cli import settings_of
-    from qntx.maintenance.loop import Keeper
+    from qntx.maintenance.loop import MaintenanceLoop
     from qntx.maintenance.webhook import webhook_of
     from qntx.runtime.supervisor import Supervisor
     from qntx.scheduler import declared
@@ -36,9 +36,9 @@ def command(
     port = settings.server.port if port is None else port
     number = settings.server.workers if workers is None else workers
     check_bind(host, port, allow_remote or settings.server.allow_remote)
-    supervisor = Supervisor(settings, number, tend=app.tend_indexer)
+    supervisor = Supervisor(settings, number, keepalive=app.ensure_indexer)
     ticker = Ticker(settings, app.request)
-    keeper = Keeper(settings, webhook_of(settings))
+    maintenance = MaintenanceLoop(settings, webhook_of(settings))
     with app.indexing():
         kept = Schedules(settings, app.store, app.request, app.registry)
         for key in declared.apply(kept, app.registry.schedules).over:
@@ -48,18 +48,18 @@ def command(
             )
         supervisor.start()
         ticker.start()
-        keeper.start()
+        maintenance.start()
         try:
             serve(
                 app,
                 host,
                 port,
                 workers=supervisor.status,
-                keeper=keeper,
+                maintenance=maintenance,
                 ready=lambda url: _say(settings, host, url),
             )
         finally:
-            keeper.stop()
+            maintenance.stop()
             ticker.stop()
             supervisor.stop()
 

@@ -16,7 +16,7 @@ from qntx.model.views import Job, Line, LogFilter
 from qntx.model.zones import zone_of
 from qntx.runtime.leases import live_handlers
 from qntx.storage.sqlite.executions import ExecutionStore
-from qntx.storage.sqlite.lock_owner import holder_of
+from qntx.storage.sqlite.lock_owner import lock_owner_of
 from qntx.storage.sqlite.schedules import ScheduleStore
 from qntx.storage.sqlite.store import Store
 from qntx.storage.sqlite.wait_reasons import place_of, runner_of
@@ -203,10 +203,10 @@ def explain_schedule(store: Store, schedule_id: str) -> Explanation:
 
 def _obstacle(store: Store) -> list[str]:
     """Who keeps everything from being written, if somebody does and will not stop by itself."""
-    holder = holder_of(store.path)
-    if holder is None or not holder.stopped:
+    owner = lock_owner_of(store.path)
+    if owner is None or not owner.stopped:
         return []
-    return [f"Nothing can be written: the database is locked by {holder.text}."]
+    return [f"Nothing can be written: the database is locked by {owner.text}."]
 
 
 def _after(schedule: Schedule, executions: ExecutionStore, kept: ScheduleStore) -> list[str]:

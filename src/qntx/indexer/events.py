@@ -14,7 +14,7 @@ from qntx.indexer.state import ContextState, RunState
 from qntx.journal.reader import Record
 from qntx.model.log import ERROR, WARN
 from qntx.storage.sqlite import attempt_writes as outcomes
-from qntx.storage.sqlite.index_writer import Ledger
+from qntx.storage.sqlite.index_writer import IndexWriter
 
 #: A line on its way into the store: order, context, origin, time, level, flags, message, metadata.
 Pending = tuple[int, ContextState, int, int, int, int, bytes, bytes]
@@ -44,8 +44,8 @@ def is_verdict(record: Record) -> bool:
 class Events:
     """Applies events within the transaction of the round that brought them."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, index_writer: IndexWriter) -> None:
+        self._index_writer = index_writer
         #: Whether something in this round may have put a job on the queue.
         self.queue_changed = False
         self._lines: list[Pending] = []
@@ -103,16 +103,16 @@ class Events:
         ]
 
     def _begin(self, context: ContextState, record: Record, fields: dict[str, Any]) -> None:
-        outcomes.begin(self._ledger.connection, context.run, fields, record.at_us)
+        outcomes.begin(self._index_writer.connection, context.run, fields, record.at_us)
         self._begun.append(context.run)
 
     def _write_beginnings(self) -> None:
         """Attempts that began in this round and did not end in it."""
-        outcomes.write_beginnings(self._ledger.connection, self._begun)
+        outcomes.write_beginnings(self._index_writer.connection, self._begun)
         self._begun.clear()
 
     def _end(self, context: ContextState, record: Record, fields: dict[str, Any]) -> None:
-        if outcomes.end(self._ledger.connection, context.run, fields, record.at_us):
+        if outcomes.end(self._index_writer.connection, context.run, fields, record.at_us):
             context.run.ended = True
             self._over.append(context.run)
             # A retry, a parent that waited: somebody may have something to do.
@@ -123,7 +123,9 @@ class Events:
         run = context.run
         if run.ended:
             return
-        half = fields["begun" if outcomes.has_begun(self._ledger.connection, run) else "waiting"]
+        half = fields[
+            "begun" if outcomes.has_begun(self._index_writer.connection, run) else "waiting"
+        ]
         for level, source, text, metadata in half["says"]:
             self.say(run, level, text, metadata, source)
         self._end(context, record, half["end"])
@@ -134,18 +136,18 @@ class Events:
             text = f"child {fields['id']} was not enqueued: this attempt is over"
             self.say(context.run, WARN, text, {"child": fields["id"]})
             return
-        outcomes.spawn(self._ledger.connection, context.run, fields, record.at_us)
+        outcomes.spawn(self._index_writer.connection, context.run, fields, record.at_us)
         self.queue_changed = True
 
     def _span(self, context: ContextState, record: Record, fields: dict[str, Any]) -> None:
-        context_key = self._ledger.place(context)
-        outcomes.span(self._ledger.connection, context_key, fields, record.at_us)
+        context_key = self._index_writer.place(context)
+        outcomes.span(self._index_writer.connection, context_key, fields, record.at_us)
 
     def _progress(self, context: ContextState, record: Record, fields: dict[str, Any]) -> None:
-        outcomes.progress(self._ledger.connection, context.run, fields, record.at_us)
+        outcomes.progress(self._index_writer.connection, context.run, fields, record.at_us)
 
     def _checkpoint(self, context: ContextState, record: Record, fields: dict[str, Any]) -> None:
-        outcomes.checkpoint(self._ledger.connection, context.run, fields)
+        outcomes.checkpoint(self._index_writer.connection, context.run, fields)
 
     # -- losses -----------------------------------------------------------------------------
 
@@ -178,7 +180,7 @@ class Events:
         self, producer: Producer, number: int, lines: int, reason: str, **more: Any
     ) -> None:
         mark = producer.run_marks[number]
-        run = self._ledger.run(mark.job_id, mark.attempt)
+        run = self._index_writer.run(mark.job_id, mark.attempt)
         run.lost += lines
         self._changed.add(run)
         noun = "line" if lines == 1 else "lines"
@@ -199,8 +201,8 @@ class Events:
     ) -> None:
         """Add a line of the system itself to the log of *run*."""
         at = now_us()
-        context = self._ledger.context(run, None, None)
-        origin = self._ledger.origin(source, None)
+        context = self._index_writer.context(run, None, None)
+        origin = self._index_writer.origin(source, None)
         more = b"" if metadata is None else _encode(metadata)
         line = (at, context, origin, at, level, 0, message.encode(), more)
         self._lines.append(line)
@@ -217,8 +219,8 @@ class Events:
                 "the process was killed while the disk was full",
             )
         self._write_beginnings()
-        for job_id, attempt in outcomes.unsupervised(self._ledger.connection, producer.name):
-            run = self._ledger.run(job_id, attempt)
+        for job_id, attempt in outcomes.unsupervised(self._index_writer.connection, producer.name):
+            run = self._index_writer.run(job_id, attempt)
             reason = "the process ended without a word (killed, or the machine went down)"
             self.say(
                 run,
@@ -232,7 +234,7 @@ class Events:
                 "error_type": "process_died",
                 "reason": "process_died",
             }
-            outcomes.end(self._ledger.connection, run, fields, now_us())
+            outcomes.end(self._index_writer.connection, run, fields, now_us())
             self.queue_changed = True
             run.ended = True
             self._over.append(run)
@@ -244,7 +246,7 @@ class Events:
     ) -> None:
         """Keep a piece of a line until its rest comes."""
         pieces = producer.parts.setdefault(int(record.metadata), [])
-        most = self._ledger.most_bytes
+        most = self._index_writer.most_bytes
         for start in range(0, len(record.message), most):
             body = bytes(record.message[start : start + most])
             pieces.append(
@@ -290,15 +292,15 @@ class Events:
     def finish(self, producers: Iterable[Producer]) -> None:
         """Keep pieces of lines over a restart; forget runs that are over."""
         self._write_beginnings()
-        self._ledger.drop_parts(self._closed_parts)
+        self._index_writer.drop_parts(self._closed_parts)
         self._closed_parts.clear()
         for producer in producers:
             for part, pieces in producer.parts.items():
                 fresh = [piece for piece in pieces if not piece.stored]
                 if fresh:
-                    self._ledger.save_parts(producer.name, part, fresh)
+                    self._index_writer.save_parts(producer.name, part, fresh)
                 for piece in fresh:
                     piece.stored = True
         for run in self._over:
-            self._ledger.forget(run)
+            self._index_writer.forget(run)
         self._over.clear()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 from weakref import WeakSet
 
-from qntx.journal.wakeup import ENOUGH, Waker
+from qntx.journal.wakeup import ENOUGH, Wakeup
 from qntx.storage.sqlite.lock_owner import is_stopped
 
 #: An indexer that was stopped (SIGSTOP) for so long is replaced, seconds: nothing shows any more,
@@ -91,7 +91,7 @@ class IndexerProcess:
                 stdin.write(ENOUGH)
                 stdin.flush()
         self.let_go()
-        Waker(self._home).poke()
+        Wakeup(self._home).notify()
         try:
             self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:

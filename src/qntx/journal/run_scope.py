@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from qntx.journal.interrupts import let_through
+from qntx.journal.interrupts import reraise_from_signal
 
 if TYPE_CHECKING:
     from qntx.journal.writer import Journal
@@ -20,7 +20,7 @@ def _name(value: object) -> str:
     try:
         text = value if type(value) is str else str(value)
     except Exception as error:  # noqa: BLE001 - __str__ of user code
-        let_through(error)
+        reraise_from_signal(error)
         text = f"<{type(value).__name__}>"
     try:
         text.encode()

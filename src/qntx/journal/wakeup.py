@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from qntx.journal.interrupts import let_through
+from qntx.journal.interrupts import reraise_from_signal
 
 #: What a parent writes to its indexer that it needs no more.
 ENOUGH = b"q"
 
 
-class Waker:
+class Wakeup:
     """
-    A named pipe that one process listens on and any other may poke.
+    A named pipe that one process listens on and any other may notify.
 
-    A poke is only a hint: whoever wakes looks for itself what there is to do, and looks from
+    A notify is only a hint: whoever wakes looks for itself what there is to do, and looks from
     time to time even without one.
     """
 
@@ -38,23 +38,23 @@ class Waker:
         return [] if self._fd is None else [self._fd]
 
     def clear(self) -> None:
-        """Take the pokes that have arrived."""
+        """Take the notifications that have arrived."""
         if self._fd is not None:
             try:
                 os.read(self._fd, 4096)
             except BlockingIOError:
                 pass
 
-    def poke(self) -> None:
+    def notify(self) -> None:
         """Wake the listener, if there is one; never waits and never fails."""
         try:
             fd = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
-            let_through(error)
+            reraise_from_signal(error)
             return  # nobody listens
         try:
             os.write(fd, b"\0")
         except OSError as error:
-            let_through(error)  # else: it is full of pokes already
+            reraise_from_signal(error)  # else: it is full of notifications already
         finally:
             os.close(fd)

@@ -8,7 +8,7 @@ LIMIT_S = 0.050
 AIM_S = 0.008
 
 
-class Pace:
+class AdaptiveBatchSize:
     """The size of the next step, learned from how long the ones before took."""
 
     def __init__(self, first: int, *, least: int = 1, most: int = 50_000) -> None:

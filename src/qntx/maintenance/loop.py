@@ -14,7 +14,7 @@ from qntx.maintenance.size_watch import Crossing, SizeWatch, human
 from qntx.maintenance.system_log import say
 from qntx.model.log import INFO, WARN
 from qntx.model.retention import RetentionReport
-from qntx.storage.sqlite.key_value import Remembered
+from qntx.storage.sqlite.key_value import KeyValueStore
 from qntx.storage.sqlite.store import UNAVAILABLE, Store
 
 LOG = logging.getLogger("qntx.maintenance")
@@ -27,14 +27,14 @@ RUN_LIMIT_S = 600.0
 Notify = Callable[[Crossing], None]
 
 
-class Keeper:
+class MaintenanceLoop:
     """Keeps one data directory in order, in a thread of its own; several may, they take turns."""
 
     def __init__(self, settings: Settings, notify: Notify | None = None) -> None:
         self._settings = settings
         self._retention = Retention(settings)
         self._store = Store(settings.database)
-        self._watch = SizeWatch(settings, Remembered(self._store), self._tell)
+        self._watch = SizeWatch(settings, KeyValueStore(self._store), self._tell)
         self._notify = notify
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -47,7 +47,7 @@ class Keeper:
 
     def start(self) -> None:
         """Keep house from now on."""
-        self._thread = threading.Thread(target=self.run, name="qntx-keeper", daemon=True)
+        self._thread = threading.Thread(target=self.run, name="qntx-maintenance", daemon=True)
         self._thread.start()
 
     def stop(self, wait_s: float = 10.0) -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from qntx.clock import iso, now_us
 from qntx.config import Settings
-from qntx.storage.sqlite.key_value import Remembered
+from qntx.storage.sqlite.key_value import KeyValueStore
 from qntx.storage.sqlite.space import database_bytes, folder_bytes
 
 #: A limit counts as crossed until it is undercut by this share: no message a minute at its edge.
@@ -75,7 +75,7 @@ class SizeWatch:
     """Notices crossings; *tell* gets each of them once, also over restarts."""
 
     def __init__(
-        self, settings: Settings, remembered: Remembered, tell: Callable[[Crossing], None]
+        self, settings: Settings, remembered: KeyValueStore, tell: Callable[[Crossing], None]
     ) -> None:
         self._settings = settings
         self._remembered = remembered

@@ -7,7 +7,7 @@ import re
 from qntx.clock import from_iso
 from qntx.errors import BadInput
 from qntx.model.log import LEVEL_NAMES, SOURCES, level_name, parse_level
-from qntx.model.text_match import Needle
+from qntx.model.text_match import TextMatch
 from qntx.model.views import LogFilter
 
 _SPACED_ZONE = re.compile(r"(\d) (\d\d:?\d\d)$")
@@ -36,7 +36,7 @@ def parse_filter(
     """
     minimum, exact = _levels(level)
     if q:
-        Needle(q, case, regex).checked()
+        TextMatch(q, case, regex).checked()
     return LogFilter(
         stage=stage,
         task_id=task_id,

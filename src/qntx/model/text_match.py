@@ -23,7 +23,7 @@ _HARD = re.compile(r"\\Q|\(\?[^:P<]|\{,")
 _CASED = re.compile(r"[^\x00-\x7f\u2e80-\ua48f\uac00-\ud7a3]+")
 
 
-class Needle(NamedTuple):
+class TextMatch(NamedTuple):
     """
     What a message has to hold: *text* literally, or a match of it as an RE2 pattern.
 
@@ -50,7 +50,7 @@ class Needle(NamedTuple):
             return compiled(self.text, self.case)
         return compiled("".join(map(_either_case, self.text)), True)
 
-    def checked(self) -> Needle:
+    def checked(self) -> TextMatch:
         """Itself; raises BadInput for a pattern that is too long, or that RE2 does not take."""
         if self.regex:
             if len(_bytes(self.text)) > MAX_PATTERN_BYTES:
@@ -77,7 +77,7 @@ def _bytes(text: str) -> bytes:
 
 
 def fold(data: bytes) -> bytes:
-    """*data* such that what any needle may match without regard to case is the same bytes."""
+    """*data* such that what any text_match may match without regard to case is the same bytes."""
     data = data.lower()
     for stray, letter in _STRAYS:
         data = data.replace(stray, letter)

@@ -10,14 +10,14 @@ from itertools import count
 from typing import Any
 
 from qntx.journal.format import CLOSES_PART, NO_NEWLINE, PART, RAW
-from qntx.journal.interrupts import let_through
+from qntx.journal.interrupts import reraise_from_signal
 from qntx.journal.run_scope import Origin, Scope
 from qntx.journal.writer import Journal
 from qntx.model.log import INFO, WARN
 from qntx.recording import lines
 from qntx.recording.console import DirectStream
 from qntx.recording.context import ACTIVE, SCOPE, ActiveRun, place
-from qntx.recording.line_buffer import Unfinished, raw
+from qntx.recording.line_buffer import LineBuffer, raw
 
 _part_numbers = count(1)
 _LEVELS = {"stdout": INFO, "stderr": WARN}
@@ -88,7 +88,7 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
         self.lead_to(replaced)
         self._journal: Journal | None = None
         self._origin: Origin = Origin(name, None)
-        self._unfinished: dict[tuple[Scope, int], Unfinished] = {}
+        self._line_buffer: dict[tuple[Scope, int], LineBuffer] = {}
         self._lock = threading.RLock()
         self._bytes = CapturedBytes(self)
 
@@ -124,7 +124,7 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
             try:
                 change(**settings)
             except (OSError, ValueError) as error:
-                let_through(error)  # else: the terminal went away
+                reraise_from_signal(error)  # else: the terminal went away
 
     @property
     def original(self) -> Any:
@@ -134,7 +134,7 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
     def after_fork_in_child(self) -> None:
         """Begin anew: unfinished lines are the parent's, and so is whoever held the lock."""
         self._lock = threading.RLock()
-        self._unfinished = {}
+        self._line_buffer = {}
 
     def lead_to(self, original: Any) -> None:
         """Pass on to *original* from now on."""
@@ -166,7 +166,7 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
             try:
                 self._original.flush()
             except (OSError, ValueError) as error:
-                let_through(error)  # else: the terminal went away; the log has everything
+                reraise_from_signal(error)  # else: the terminal went away; the log has everything
 
     def close(self) -> None:
         """A handler that closes ``sys.stdout`` does not close it for the others."""
@@ -186,7 +186,7 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
         if (
             active is None
             or scope is None
-            or self._unfinished
+            or self._line_buffer
             or SHOWN.text is not None
             or "\n" in text
         ):
@@ -205,18 +205,18 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
 
     def _line(self, journal: Journal, scope: Scope, text: str) -> None:
         """A line that may hold a secret, or lone surrogates."""
-        rest = Unfinished()
+        rest = LineBuffer()
         data, flags = rest.encoded(text, 0)
         journal.line(scope, self._level, self._origin, data, b"", flags)
         if rest.key is not None:
             with self._lock:
-                self._unfinished[scope, threading.get_ident()] = rest
+                self._line_buffer[scope, threading.get_ident()] = rest
 
     def finish(self, active: ActiveRun) -> None:
         """The run is over: what has no newline is a line all the same."""
         with self._lock:
-            for key in [key for key in self._unfinished if key[0].run is active.run]:
-                rest = self._unfinished.pop(key)
+            for key in [key for key in self._line_buffer if key[0].run is active.run]:
+                rest = self._line_buffer.pop(key)
                 if whole := rest.whole():
                     self._put(active, key[0], rest, whole, NO_NEWLINE)
 
@@ -227,27 +227,27 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
         active, scope, flags = where
         key = (scope, threading.get_ident())
         with self._lock:
-            rest = self._unfinished.get(key) or Unfinished()
+            rest = self._line_buffer.get(key) or LineBuffer()
             try:
-                self._unfinished.pop(key, None)
+                self._line_buffer.pop(key, None)
                 rest.add(text)
                 if rest.ended:
                     *whole, last = rest.whole().split("\n")
                     for line in whole:
                         self._put(active, scope, rest, line, flags)
-                        rest = Unfinished(rest.key)
+                        rest = LineBuffer(rest.key)
                     rest.add(last)
                 if rest:
-                    self._unfinished[key] = rest
+                    self._line_buffer[key] = rest
                     self._publish(active, scope, rest, flags)
             except BaseException:
                 # Thrown in by a signal handler: what earlier calls brought is accepted, and stays.
                 if rest:
-                    self._unfinished[key] = rest
+                    self._line_buffer[key] = rest
                 raise
 
     def _put(
-        self, active: ActiveRun, scope: Scope, rest: Unfinished, line: str, flags: int
+        self, active: ActiveRun, scope: Scope, rest: LineBuffer, line: str, flags: int
     ) -> None:
         """Append a complete line; it replaces the pieces of it that were published before."""
         origin = active.journal.origin(self.source)
@@ -257,7 +257,7 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
             number, flags = str(rest.number).encode(), flags | CLOSES_PART
         active.journal.line(scope, self._level, origin, data, number, flags)
 
-    def _publish(self, active: ActiveRun, scope: Scope, rest: Unfinished, flags: int) -> None:
+    def _publish(self, active: ActiveRun, scope: Scope, rest: LineBuffer, flags: int) -> None:
         """Append what is new of a line without a newline, except for what may become a secret."""
         piece, more = rest.publishable()
         if not piece:
@@ -282,7 +282,7 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
                     self._original.write(text)
             except (OSError, ValueError, UnicodeError) as error:
                 # Else: the terminal went away or cannot show it; the log has everything.
-                let_through(error)
+                reraise_from_signal(error)
 
     def _pass_to_foreign(self, text: str) -> None:
         before = SHOWN.text
@@ -304,7 +304,7 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
         try:
             behind.write(data)
         except (OSError, ValueError) as error:
-            let_through(error)  # else see _pass
+            reraise_from_signal(error)  # else see _pass
 
 
 class CapturedBytes(io.RawIOBase):

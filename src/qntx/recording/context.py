@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextvars import ContextVar, Token
 
 from qntx.journal.format import UNATTRIBUTED
-from qntx.journal.interrupts import let_through
+from qntx.journal.interrupts import reraise_from_signal
 from qntx.journal.run_scope import Run, Scope
 from qntx.journal.writer import Journal
 
@@ -33,7 +33,7 @@ def reset_scope(token: Token[Scope | None]) -> None:
     try:
         SCOPE.reset(token)
     except ValueError as error:
-        let_through(error)  # else: a generator or task that was closed from outside
+        reraise_from_signal(error)  # else: a generator or task that was closed from outside
 
 
 def only_run() -> ActiveRun | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from qntx.journal.interrupts import let_through
+from qntx.journal.interrupts import reraise_from_signal
 from qntx.journal.run_scope import Scope
 from qntx.model.log import DEBUG, ERROR, INFO, WARN
 from qntx.recording import descriptors, lines
@@ -61,7 +61,7 @@ class LogCapturingEmitter:  # budget: the interface of the original, and the com
             else:
                 self._active.journal.line(scope, INFO, self._origin, message.encode())
         except UnicodeEncodeError as error:  # lone surrogates
-            let_through(error)
+            reraise_from_signal(error)
             self._put(scope, INFO, message, metadata)
         except WRONG_CALL as error:
             self._failed(scope, INFO, message, error)
@@ -216,7 +216,7 @@ class LogCapturingEmitter:  # budget: the interface of the original, and the com
 
     def _failed(self, scope: Scope, level: int, message: object, error: Exception) -> None:
         """Something about the call is wrong (a message that is no text); keep what can be kept."""
-        let_through(error)
+        reraise_from_signal(error)
         try:
             put(
                 self._active,
@@ -227,7 +227,7 @@ class LogCapturingEmitter:  # budget: the interface of the original, and the com
                 {"capture_error": f"{type(error).__name__}: {error}"},
             )
         except Exception as second:  # noqa: BLE001
-            let_through(second)
+            reraise_from_signal(second)
             put(
                 self._active,
                 scope,
@@ -245,7 +245,7 @@ class LogCapturingEmitter:  # budget: the interface of the original, and the com
         try:
             call(*arguments)
         except Exception as error:  # noqa: BLE001 - a broken terminal must not fail the job
-            let_through(error)
+            reraise_from_signal(error)
             self._put(self._scope(), WARN, f"{method} of the wrapped emitter failed: {error}", None)
 
     def _event(self, kind: str, scope: Scope | None = None, **fields: Any) -> None:
@@ -253,7 +253,7 @@ class LogCapturingEmitter:  # budget: the interface of the original, and the com
             fields = {name: masked(value) for name, value in fields.items()}
             record_event(self._active, scope or self._scope(), kind, fields)
         except WRONG_CALL as error:
-            let_through(error)
+            reraise_from_signal(error)
             self._put(self._scope(), WARN, f"{kind} could not be recorded: {error}", None)
 
     def _scope(self) -> Scope:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import Any
 
-from qntx.journal.interrupts import let_through
+from qntx.journal.interrupts import reraise_from_signal
 
 #: A traceback of more frames is shortened in the middle (in metadata and message alike).
 MAX_FRAMES = 200
@@ -17,7 +17,7 @@ def exception_metadata(error: BaseException) -> dict[str, Any]:
     try:
         return {"exception": _described(error, 0)}
     except Exception as second:  # noqa: BLE001 - exceptions of user code may raise when looked at
-        let_through(second)
+        reraise_from_signal(second)
         kind = type(error)
         return {
             "exception": {
@@ -33,7 +33,7 @@ def readable(error: BaseException) -> str:
         shown = traceback.TracebackException.from_exception(error, limit=-MAX_FRAMES, compact=True)
         return "".join(shown.format()).rstrip("\n")
     except Exception as second:  # noqa: BLE001 - see above
-        let_through(second)
+        reraise_from_signal(second)
         return f"{type(error).__name__} (its traceback cannot be shown: {type(second).__name__})"
 
 
@@ -67,5 +67,5 @@ def text_of(error: BaseException) -> str:
     try:
         return str(error)
     except Exception as second:  # noqa: BLE001 - __str__ of user code
-        let_through(second)
+        reraise_from_signal(second)
         return f"{type(error).__name__} (its text cannot be shown: {type(second).__name__})"

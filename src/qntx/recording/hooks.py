@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, TextIO
 
-from qntx.journal.interrupts import let_through
+from qntx.journal.interrupts import reraise_from_signal
 from qntx.model.log import CRITICAL, ERROR, WARN
 from qntx.recording.captured_stream import SHOWN
 from qntx.recording.context import place
@@ -120,6 +120,6 @@ def _silently(show: Callable[[], None], text: str) -> None:
     try:
         show()
     except Exception as error:  # noqa: BLE001 - there may be no console; the log has it
-        let_through(error)
+        reraise_from_signal(error)
     finally:
         SHOWN.text = before

@@ -17,7 +17,7 @@ _BEGUN = re.compile("[\udcc2-\udcf4][\udc80-\udcbf]{0,2}\\Z")
 _LARGE = 1024
 
 
-class Unfinished:
+class LineBuffer:
     """Text of one stream, scope and thread that has no newline yet."""
 
     __slots__ = (

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from qntx.journal.format import RAW, REDACTED, UNATTRIBUTED
-from qntx.journal.interrupts import let_through
+from qntx.journal.interrupts import reraise_from_signal
 from qntx.journal.run_scope import Origin, Run, Scope
 from qntx.journal.writer import Journal
 from qntx.model.log import WARN
@@ -107,7 +107,7 @@ def record_event(active: ActiveRun, scope: Scope, kind: str, fields: dict[str, A
     try:
         active.journal.event(scope, kind, fields)
     except (TypeError, ValueError, UnicodeError, OverflowError, RecursionError) as error:
-        let_through(error)
+        reraise_from_signal(error)
         active.journal.event(scope, kind, jsonable(fields))
 
 
@@ -140,10 +140,10 @@ def masked(value: Any, *, is_tree: bool = False) -> Any:
     try:
         return guard.metadata(value if is_tree else jsonable(value))
     except RecursionError as error:
-        let_through(error)
+        reraise_from_signal(error)
         return guard.metadata(jsonable(value))
     except Exception as error:  # noqa: BLE001 - rather nothing than a secret
-        let_through(error)
+        reraise_from_signal(error)
         return unstorable(value, f"{type(error).__name__} while masking it")
 
 
@@ -158,7 +158,7 @@ def _metadata(metadata: Mapping[str, Any], flags: int) -> tuple[bytes, int]:
             return data, flags
         found = encode_tree(guard.metadata(tree))
     except Exception as error:  # noqa: BLE001 - rather nothing than a secret
-        let_through(error)
+        reraise_from_signal(error)
         marker = unstorable(metadata, f"{type(error).__name__} while masking it")
         return encode_tree({"metadata": marker}), flags
     return (data, flags) if found == data else (found, flags | REDACTED)

@@ -16,7 +16,7 @@ from uuid import UUID
 
 import msgspec
 
-from qntx.journal.interrupts import let_through
+from qntx.journal.interrupts import reraise_from_signal
 
 #: Deeper than this is replaced by a marker.
 MAX_DEPTH = 64
@@ -50,12 +50,12 @@ def encode_metadata(metadata: Mapping[str, Any]) -> bytes:
         ):
             return encode_tree(metadata)
     except Exception as error:  # noqa: BLE001 - lone surrogates, mappings of user code: see below
-        let_through(error)
+        reraise_from_signal(error)
     tree, _ = cleaned(metadata)
     try:
         return encode_tree(tree)
     except Exception as error:  # noqa: BLE001 - a line is stored whatever its metadata does
-        let_through(error)
+        reraise_from_signal(error)
         return encode_tree(
             {"metadata": unstorable(metadata, f"{type(error).__name__} on encoding")}
         )
@@ -80,7 +80,7 @@ def jsonable(value: Any) -> Any:
     try:
         return _Cleaner(escape=True).clean(value)
     except Exception as error:  # noqa: BLE001 - see encode_metadata
-        let_through(error)
+        reraise_from_signal(error)
         return unstorable(value, f"{type(error).__name__} while reading it")
 
 
@@ -117,7 +117,7 @@ class _Cleaner:
         try:
             return self._compound(value, depth)
         except Exception as error:  # noqa: BLE001 - user code (properties, iterators) may raise
-            let_through(error)
+            reraise_from_signal(error)
             return unstorable(value, f"{type(error).__name__} while reading it")
 
     def _text(self, value: str) -> Any:

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from qntx.config import CaptureSettings
-from qntx.journal.interrupts import let_through
+from qntx.journal.interrupts import reraise_from_signal
 from qntx.journal.run_scope import Run, Scope
 from qntx.journal.spool import share_secret, shared_secrets, spool_folder
-from qntx.journal.wakeup import Waker
+from qntx.journal.wakeup import Wakeup
 from qntx.journal.writer import Journal
 from qntx.recording import (
     asyncio_tasks,
@@ -58,7 +58,7 @@ def journal_of(home: Path, settings: CaptureSettings | None = None) -> Journal:
                 home / "journal",
                 segment_bytes=settings.segment_bytes,
                 memory_limit_bytes=settings.memory_limit_bytes,
-                on_first_segment=Waker(home).poke,
+                on_first_segment=Wakeup(home).notify,
             )
         return journal
 
@@ -204,7 +204,7 @@ def _enter(active: ActiveRun, settings: CaptureSettings) -> None:
                     _share_environment(active.journal)
                 descriptors.begin(active)
             except OSError as error:
-                let_through(error)
+                reraise_from_signal(error)
                 lines.not_captured(active, active.root, "descriptors 1 and 2", error)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from qntx.journal.format import LEVEL_MAX, LEVEL_MIN, UNATTRIBUTED
-from qntx.journal.interrupts import let_through
+from qntx.journal.interrupts import reraise_from_signal
 from qntx.journal.run_scope import Scope
 from qntx.model.log import WARN
 from qntx.recording import streams
@@ -160,7 +160,7 @@ def _handle(self: logging.Logger, record: logging.LogRecord) -> None:
         try:
             _capture(active, scope or active.root, record, flags)
         except WRONG_CALL as error:
-            let_through(error)
+            reraise_from_signal(error)
             _capture_anyway(active, scope or active.root, record, error)
     if is_enabled:
         if type(record) is logging.LogRecord:
@@ -198,7 +198,7 @@ def _said(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
     except WRONG_CALL as error:
-        let_through(error)
+        reraise_from_signal(error)
         return str(record.msg)
 
 
@@ -209,7 +209,7 @@ def _capture_anyway(
     try:
         text = str(record.msg)
     except Exception as second:  # noqa: BLE001 - a message object whose str() raises
-        let_through(second)
+        reraise_from_signal(second)
         text = f"<{type(record.msg).__name__}>"
     metadata = {"capture_error": f"{type(error).__name__}: {error}"}
     origin = active.journal.origin("logging", record.name)
@@ -225,7 +225,7 @@ def _capture(active: ActiveRun, scope: Scope, record: logging.LogRecord, flags: 
         try:
             message = record.getMessage()
         except Exception as error:  # noqa: BLE001 - a wrong format string is the job's, not ours
-            let_through(error)
+            reraise_from_signal(error)
             message, metadata = _unformatted(record, error)
     if (
         len(record.__dict__) != _PLAIN_SIZE
@@ -266,7 +266,7 @@ def _unformatted(record: logging.LogRecord, error: Exception) -> tuple[str, dict
     try:
         template = str(record.msg)
     except Exception as second:  # noqa: BLE001 - a message object whose str() raises
-        let_through(second)
+        reraise_from_signal(second)
         template = f"<{type(record.msg).__name__}>"
     args = record.args
     return template, {

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakSet
 
-from qntx.journal.interrupts import let_through
+from qntx.journal.interrupts import reraise_from_signal
 from qntx.recording.captured_stream import CapturedStream
 from qntx.recording.context import ActiveRun
 
@@ -105,7 +105,7 @@ def flush(stream: Any) -> None:
     try:
         stream.flush()
     except Exception as error:  # noqa: BLE001 - closed, none at all, or a class of the program
-        let_through(error)
+        reraise_from_signal(error)
 
 
 def finish(active: ActiveRun) -> None:

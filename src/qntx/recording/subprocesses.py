@@ -8,7 +8,7 @@ from asyncio.base_subprocess import BaseSubprocessTransport
 from collections.abc import Mapping
 from typing import Any
 
-from qntx.journal.interrupts import let_through
+from qntx.journal.interrupts import reraise_from_signal
 from qntx.journal.run_scope import Scope
 from qntx.journal.spool import Spool, spool_folder
 from qntx.recording import descriptors, lines
@@ -81,7 +81,7 @@ def _spool_for(
         try:
             spools[name] = open_spool(active, scope, name, "subprocess")
         except OSError as error:
-            let_through(error)
+            reraise_from_signal(error)
             lines.not_captured(active, scope, f"a child ({name})", error)
     return spools.get(name)
 

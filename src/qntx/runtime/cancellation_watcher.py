@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from qntx.storage.sqlite.stop_requests import wish_of
+from qntx.storage.sqlite.stop_requests import stop_request_of
 from qntx.storage.sqlite.store import UNAVAILABLE
 
 #: How often to look, seconds.
@@ -16,7 +16,7 @@ LOOK_S = 0.5
 
 
 @contextlib.contextmanager
-def heeding(
+def watching_for_cancellation(
     database: Path, job_id: str, ask: Callable[[str], None], limit_s: float | None = None
 ) -> Iterator[None]:
     """
@@ -36,12 +36,12 @@ def heeding(
                 ends = None
                 ask("timeout")
             with contextlib.suppress(*UNAVAILABLE):
-                wish = wish_of(database, job_id)
+                wish = stop_request_of(database, job_id)
                 if wish != told and wish is not None:
                     ask(wish)
                 told = wish
 
-    thread = threading.Thread(target=look, name="qntx-heeding", daemon=True)
+    thread = threading.Thread(target=look, name="qntx-watching_for_cancellation", daemon=True)
     thread.start()
     try:
         yield

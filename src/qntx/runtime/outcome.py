@@ -86,7 +86,7 @@ def stopped(stop: JobStopped, active: ActiveRun, fallback: Scope) -> Outcome:
     return Outcome("paused", reason="paused", pulse_state={"pause_reason": "user_requested"})
 
 
-class Saying(NamedTuple):
+class LogNote(NamedTuple):
     """A line that tells what was decided: its level, its source, its text, its metadata."""
 
     level: int
@@ -95,17 +95,17 @@ class Saying(NamedTuple):
     metadata: dict[str, Any] | None = None
 
 
-def back_to_the_queue(reason: str) -> Saying:
+def back_to_the_queue(reason: str) -> LogNote:
     """That an attempt ended for a *reason* that is nobody's fault, and its job goes on later."""
     if reason == "lease_expired":
         text = "lease lost: nobody renewed it for as long as it lasts; back to the queue"
-        return Saying(WARN, "scheduler", text, {"reason": reason})
-    return Saying(INFO, "scheduler", f"back to the queue: {reason}")
+        return LogNote(WARN, "scheduler", text, {"reason": reason})
+    return LogNote(INFO, "scheduler", f"back to the queue: {reason}")
 
 
 def with_retry(
     outcome: Outcome, error: BaseException | None, job: Claimed, policy: RetryPolicy
-) -> tuple[Outcome, list[Saying]]:
+) -> tuple[Outcome, list[LogNote]]:
     """*outcome*, or the same with a retry planned where *policy* has one; and what to say of it."""
     limited = RetryPolicy(job.max_attempts, policy.retry_on, policy.backoff, policy.max_crashes)
     if outcome.crashed and 0 < policy.max_crashes <= job.crash_count + 1:
@@ -119,7 +119,7 @@ def with_retry(
             error=outcome.error or outcome.reason,
             error_type="quarantined",
         )
-        return quarantined, [Saying(ERROR, "scheduler", text)]
+        return quarantined, [LogNote(ERROR, "scheduler", text)]
     if outcome.status != "failed" or not limited.retries(error, job.retry_count):
         return outcome, []
     wait_s = policy.backoff.wait_s(job.retry_count + 1)
@@ -134,7 +134,7 @@ def with_retry(
         retry=True,
         next_attempt_at=iso(now_us() + int(wait_s * 1e6)),
     )
-    return planned, [Saying(WARN, "scheduler", text)]
+    return planned, [LogNote(WARN, "scheduler", text)]
 
 
 def _changed(outcome: Outcome, **changes: Any) -> Outcome:

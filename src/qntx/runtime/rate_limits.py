@@ -1,4 +1,4 @@
-"""Gates before handlers that cost money: calls per minute, and budgets per day, week and month."""
+"""Rate limits of handlers that cost money: calls per minute, and budgets per day, week and month."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from qntx.clock import iso, now_us
 from qntx.config import Settings
-from qntx.runtime.wait_reasons import Waiting
+from qntx.runtime.wait_reasons import WaitReasons
 from qntx.storage.sqlite.store import Store
 
 _DAY_US = 86_400_000_000
@@ -18,10 +18,10 @@ LOOK_S = 0.25
 MOST_AT_ONCE = 16
 
 
-class Gates:
+class RateLimits:
     """Says which handlers have to wait, and writes the reason to the jobs that do."""
 
-    def __init__(self, store: Store, settings: Settings, waiting: Waiting) -> None:
+    def __init__(self, store: Store, settings: Settings, waiting: WaitReasons) -> None:
         self._store = store
         self._waiting = waiting
         self._settings = settings.pulse

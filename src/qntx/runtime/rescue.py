@@ -16,7 +16,7 @@ from qntx.journal.writer import Journal
 from qntx.model.job import Claimed
 from qntx.model.log import ERROR, INFO
 from qntx.model.retry import Backoff, RetryPolicy
-from qntx.runtime.outcome import Outcome, Saying, back_to_the_queue, with_retry
+from qntx.runtime.outcome import LogNote, Outcome, back_to_the_queue, with_retry
 from qntx.runtime.wire import Ready
 
 #: Ends that are nobody's fault: the job goes back to the queue, and no retry is counted.
@@ -24,7 +24,7 @@ BLAMELESS = ("server_restarted", "lease_expired", "server_shutdown", "neighbour_
 #: Ends that somebody asked for.
 _ASKED = ("cancelled", "paused", "timeout")
 
-_Half = tuple[Outcome, list[Saying]]
+_Half = tuple[Outcome, list[LogNote]]
 
 
 def judge(
@@ -49,7 +49,7 @@ def judge(
 
 def give_back(job: Claimed, journal: Journal, why: str) -> None:
     """A job that had been handed out but not begun: back to the queue, as if never claimed."""
-    said = [Saying(INFO, "scheduler", f"back to the queue: {why}")]
+    said = [LogNote(INFO, "scheduler", f"back to the queue: {why}")]
     half = Outcome("queued", reason="not_started"), said
     _record(job, journal, half, half)
 
@@ -64,7 +64,7 @@ def _record(job: Claimed, journal: Journal, begun: _Half, waiting: _Half) -> Non
 
 def _begun(job: Claimed, reason: str, policy: RetryPolicy) -> _Half:
     text = f"the worker is gone: {reason}; everything it had said is above"
-    said = [Saying(ERROR, "system", text, {"reason": reason})]
+    said = [LogNote(ERROR, "system", text, {"reason": reason})]
     if reason in ("cancelled", "paused"):
         error = f"killed: it did not stop in time ({reason})"
         return Outcome(reason, error=error, reason=reason), said
@@ -83,7 +83,7 @@ def _begun(job: Claimed, reason: str, policy: RetryPolicy) -> _Half:
 
 
 def _waiting(job: Claimed, reason: str, policy: RetryPolicy, next_in_line: bool) -> _Half:
-    said = [Saying(INFO, "scheduler", f"back to the queue: the worker is gone ({reason})")]
+    said = [LogNote(INFO, "scheduler", f"back to the queue: the worker is gone ({reason})")]
     blamed = next_in_line and reason not in BLAMELESS
     outcome = Outcome("queued", reason="not_started", crashed=blamed)
     planned, more = with_retry(outcome, None, job, policy)

@@ -1,4 +1,4 @@
-"""Wishes that a running job stop: carried to it, then pressed with signals."""
+"""Requests that a running job stop: delivered to it, then escalated with signals."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ TERM_GRACE_S = 3.0
 _ENDS = {"cancel": "cancelled", "pause": "paused"}
 
 
-class Wishes:
-    """The wishes under way to the jobs of *workers* (a list that its owner keeps up to date)."""
+class StopRequests:
+    """Requests to stop under way to jobs of *workers* (a list that its owner keeps)."""
 
     def __init__(self, workers: Sequence[WorkerProcess], stop_grace_s: float) -> None:
         self._workers = workers
@@ -26,19 +26,19 @@ class Wishes:
         #: Jobs that were asked to stop: (job id) → (request, when to go on, next signal).
         self._stops: dict[str, tuple[str, float, int]] = {}
 
-    def carry(self, store: Store) -> None:
+    def deliver(self, store: Store) -> None:
         """Cancel and pause reach running jobs; so do their timeouts."""
         now = time.monotonic()
         for job_id, request in store.queue.stop_requests():
-            self.wish(job_id, request, now)
+            self.request(job_id, request, now)
         for worker in self._workers:
             timeouts = worker.introduced.timeouts if worker.introduced else {}
             for job, since in worker.at_work() if timeouts else ():
                 limit = timeouts.get(job.handler_name)
                 if limit is not None and now - since > limit:
-                    self.wish(job.id, "timeout", now)
+                    self.request(job.id, "timeout", now)
 
-    def wish(self, job_id: str, request: str, now: float) -> None:
+    def request(self, job_id: str, request: str, now: float) -> None:
         """Ask the job to stop, once, if one of the workers holds it."""
         worker = self._holder(job_id)
         if worker is not None and job_id not in self._stops:
@@ -46,7 +46,7 @@ class Wishes:
             grace = 0.5 if request == "timeout" else self._stop_grace_s
             self._stops[job_id] = (request, now + grace, signal.SIGTERM)
 
-    def press(self, now: float) -> None:
+    def escalate(self, now: float) -> None:
         """A job that does not stop when asked: SIGTERM to its worker, then SIGKILL."""
         for job_id, (request, at, number) in list(self._stops.items()):
             worker = self._holder(job_id)

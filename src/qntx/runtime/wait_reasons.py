@@ -21,7 +21,7 @@ _REMEMBERED = 10_000
 _KINDS = {"rate_limited": "rate", "budget_exceeded": "budget", "no_handler": "handler"}
 
 
-class Waiting:
+class WaitReasons:
     """Tells jobs (each once for a reason) why they wait; the lines are the scheduler's."""
 
     def __init__(self, journal: Journal) -> None:

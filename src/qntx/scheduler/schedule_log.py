@@ -18,7 +18,7 @@ _BY_HAND = {
 }
 
 
-class Teller:
+class ScheduleLog:
     """Writes the scheduler's lines; a log is that of a schedule (SP_…) or of a job (JB_…)."""
 
     def __init__(self, journal: Journal) -> None:
@@ -28,7 +28,7 @@ class Teller:
         """One line in the log of a schedule or of a job's first attempt."""
         put_in(self._journal, log, level, "scheduler", message, metadata)
 
-    def tell(self, executions: Iterable[Execution]) -> None:
+    def record(self, executions: Iterable[Execution]) -> None:
         """Say what became of *executions*: each a line, a row of missed ones together."""
         for _, group in groupby(executions, key=_together):
             rows = list(group)

@@ -10,7 +10,7 @@ from qntx.clock import iso, now_us
 from qntx.config import Settings
 from qntx.errors import BadInput, Conflict, NeverFires, NotFound
 from qntx.handlers.shell_command import SHELL_HANDLER
-from qntx.journal.wakeup import Waker
+from qntx.journal.wakeup import Wakeup
 from qntx.model.ids import new_id
 from qntx.model.job import JobRequest
 from qntx.model.log import INFO
@@ -27,7 +27,7 @@ from qntx.model.timing import Timing, parse_time
 from qntx.recording.session import journal_of
 from qntx.scheduler.edits import EditSchedule, edited
 from qntx.scheduler.firing import Firing, MakesRequests, since_last_run
-from qntx.scheduler.schedule_log import Teller
+from qntx.scheduler.schedule_log import ScheduleLog
 from qntx.scheduler.ticker import WAKER
 from qntx.storage.sqlite.connection import transaction
 from qntx.storage.sqlite.executions import ExecutionStore
@@ -181,18 +181,18 @@ class Schedules:
 
     def _told(self, fired: Execution | None) -> None:
         if fired is not None:
-            self._teller.tell([fired])
+            self._schedule_log.record([fired])
             with transaction(self._store.connection):
                 self.executions.mark_told([fired.id])
-            Waker(self._settings.home, "jobs").poke()
+            Wakeup(self._settings.home, "jobs").notify()
 
     def _say(self, schedule_id: str, message: str) -> None:
-        self._teller.say(schedule_id, INFO, message)
-        Waker(self._settings.home, WAKER).poke()
+        self._schedule_log.say(schedule_id, INFO, message)
+        Wakeup(self._settings.home, WAKER).notify()
 
     @property
-    def _teller(self) -> Teller:
-        return Teller(journal_of(self._settings.home, self._settings.capture))
+    def _schedule_log(self) -> ScheduleLog:
+        return ScheduleLog(journal_of(self._settings.home, self._settings.capture))
 
 
 def resolve(new: NewSchedule, schedule_id: str, registered: Names) -> tuple[NewSchedule, str, Any]:

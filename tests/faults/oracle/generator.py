@@ -19,7 +19,7 @@ class Plan(msgspec.Struct):
 
     seed: int
     producers: list[Producer]
-    #: By which door: App.run ("run") or qntx.recording ("capture").
+    #: By which door: App.run ("run") or qntx.capture ("capture").
     door: str = "run"
 
 
@@ -38,7 +38,7 @@ def main() -> None:
     home, ledger, plan_path = map(Path, sys.argv[1:4])
     plan = msgspec.json.decode(plan_path.read_bytes(), type=Plan)
     if plan.door == "capture":
-        with qntx.recording("oracle", home=home) as emit:
+        with qntx.capture("oracle", home=home) as emit:
             ledger.with_suffix(".job").write_text(emit.job_id)
             perform(Block(emit), plan.producers, plan.seed, ledger)
         return

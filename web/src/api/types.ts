@@ -24,7 +24,7 @@ export interface Job {
   status: JobStatus;
   attempt: number;
   max_attempts: number;
-  /** queue, foreground, command (qntx run) or block (qntx.recording): what is no handler cannot be retried. */
+  /** queue, foreground, command (qntx run) or block (qntx.capture): what is no handler cannot be retried. */
   door?: string;
   /** left_s: seconds that a running job still takes, by its own pace. */
   progress: { current: number; total: number; left_s?: number | null } | null;

@@ -15,7 +15,7 @@ BODY_S = 10.0
 MAX_CONNECTIONS = 800
 
 
-class PatientProtocol(H11Protocol):
+class HeaderTimeoutProtocol(H11Protocol):
     """Closes connections on which a request does not come to the end of its headers."""
 
     _waiting: asyncio.TimerHandle | None = None

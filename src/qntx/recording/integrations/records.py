@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from qntx.journal.format import LEVEL_MAX, LEVEL_MIN
-from qntx.journal.interrupts import let_through
+from qntx.journal.interrupts import reraise_from_signal
 from qntx.model.log import WARN
 from qntx.recording.context import place
 from qntx.recording.exceptions import exception_metadata, readable
@@ -37,6 +37,6 @@ def put_record(
     try:
         put(active, scope, level, origin, text, metadata, flags)
     except WRONG_CALL as wrong:
-        let_through(wrong)
+        reraise_from_signal(wrong)
         more = {"capture_error": f"{type(wrong).__name__}: {wrong}"}
         put(active, scope, WARN, origin, text, more, flags)

@@ -36,7 +36,7 @@ _UPDATE_RUN = (
 )
 
 
-class Ledger:  # budget: one method per statement; what the indexer writes is listed here
+class IndexWriter:  # budget: one method per statement; what the indexer writes is listed here
     """The tables that the indexer alone writes."""
 
     def __init__(self, connection: apsw.Connection) -> None:

@@ -7,7 +7,7 @@ from qntx.storage.sqlite.connection import transaction
 from qntx.storage.sqlite.store import Store
 
 
-class Remembered:
+class KeyValueStore:
     """Facts by name, in the table maintenance_state."""
 
     def __init__(self, store: Store) -> None:

@@ -11,7 +11,7 @@ import apsw
 from qntx.clock import iso
 from qntx.journal.format import BODY_APART, NO_NEWLINE, RAW, REDACTED, UNATTRIBUTED
 from qntx.model.log import LEVEL_NAMES, LEVELS, level_name
-from qntx.model.text_match import Needle
+from qntx.model.text_match import TextMatch
 from qntx.model.views import Line, LogFilter
 from qntx.storage.sqlite.jobs import load_json
 
@@ -61,8 +61,8 @@ def lines_where(wanted: LogFilter, *, of_run: bool = True) -> tuple[str, dict[st
     if wanted.until_us is not None:
         where += " AND l.ts < :until"
         values["until"] = wanted.until_us
-    if wanted.needle is not None:
-        where += " AND " + message_holds(wanted.needle, values)
+    if wanted.text_match is not None:
+        where += " AND " + message_holds(wanted.text_match, values)
     if wanted.naming is not None:
         where += " AND (instr(l.message, :naming) OR instr(CAST(l.metadata AS TEXT), :naming))"
         values["naming"] = wanted.naming
@@ -84,21 +84,21 @@ def origins_where(wanted: LogFilter, values: dict[str, Any]) -> str:
     return " AND ".join(conditions)
 
 
-def message_holds(needle: Needle, values: dict[str, Any]) -> str:
-    """The condition that the whole message holds *needle*; its values are added to *values*."""
-    if needle.plain is None:
-        values |= {"needle": needle.text, "kind": needle.case | needle.regex << 1}
-        values["piece"] = max(needle.sure_pieces(), key=len, default=b"")
-        holds = "qntx_holds(:needle, :kind, {0})"
+def message_holds(text_match: TextMatch, values: dict[str, Any]) -> str:
+    """The condition that the whole message holds *text_match*; its values are added to *values*."""
+    if text_match.plain is None:
+        values |= {"text_match": text_match.text, "kind": text_match.case | text_match.regex << 1}
+        values["piece"] = max(text_match.sure_pieces(), key=len, default=b"")
+        holds = "qntx_holds(:text_match, :kind, {0})"
         # Ten times as fast as asking the pattern about each message.
         return _whole(
             f"(instr(lower({{0}}), CAST(:piece AS TEXT)) AND {holds})" if values["piece"] else holds
         )
     # As bytes throughout: LIKE ends at a NUL, and bytes that are no text have no characters.
-    values["needle"] = needle.plain
-    if needle.case:
-        return _whole("instr(CAST({0} AS BLOB), :needle)")
-    return _whole("instr(lower({0}), CAST(:needle AS TEXT))")
+    values["text_match"] = text_match.plain
+    if text_match.case:
+        return _whole("instr(CAST({0} AS BLOB), :text_match)")
+    return _whole("instr(lower({0}), CAST(:text_match AS TEXT))")
 
 
 def _whole(condition: str) -> str:
@@ -109,7 +109,7 @@ def _whole(condition: str) -> str:
     )
 
 
-def teach(connection: apsw.Connection) -> None:
+def register_functions(connection: apsw.Connection) -> None:
     """Have statements of *connection* know qntx_holds(text, kind, message)."""
     holds: Any = _holds
     connection.create_scalar_function("qntx_holds", holds, 3, deterministic=True)
@@ -132,7 +132,7 @@ def _readable(message: bytes) -> bytes:
 
 @lru_cache(64)
 def _search(text: str, kind: int) -> Any:
-    return Needle(text, bool(kind & 1), bool(kind & 2)).pattern.search
+    return TextMatch(text, bool(kind & 1), bool(kind & 2)).pattern.search
 
 
 def contexts_where(wanted: LogFilter, of: str = "") -> str:

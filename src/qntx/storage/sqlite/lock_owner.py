@@ -13,7 +13,7 @@ _LOCKS = Path("/proc/locks")
 MAX_COMMAND = 120
 
 
-class Holder(msgspec.Struct, frozen=True):
+class LockOwner(msgspec.Struct, frozen=True):
     """The process inside a write transaction; *stopped*: it does nothing until it is told to."""
 
     pid: int
@@ -32,7 +32,7 @@ class Holder(msgspec.Struct, frozen=True):
         )
 
 
-def holder_of(database: Path) -> Holder | None:
+def lock_owner_of(database: Path) -> LockOwner | None:
     """
     The process that is in a write transaction on *database*; None: nobody, or it cannot be told.
 
@@ -51,7 +51,7 @@ def holder_of(database: Path) -> Holder | None:
             continue
         if fields[5].rpartition(":")[2] == str(number) and fields[6] == _WRITE_BYTE:
             pid = int(fields[4])
-            return Holder(pid, command_of(pid), is_stopped(pid))
+            return LockOwner(pid, command_of(pid), is_stopped(pid))
     return None
 
 

@@ -22,7 +22,7 @@ from qntx.model.views import (
 from qntx.storage.sqlite.histogram import histogram
 from qntx.storage.sqlite.jobs import make_cursor, read_cursor
 from qntx.storage.sqlite.line_query import OF_TASK, Rows, Selection, of_task
-from qntx.storage.sqlite.lines import SEQ_MASK, line_of, teach
+from qntx.storage.sqlite.lines import SEQ_MASK, line_of, register_functions
 from qntx.storage.sqlite.outline import SELECT_CONTEXTS, outline
 from qntx.storage.sqlite.retention import KEPT_LINES, expired_of
 from qntx.storage.sqlite.search_blocks import END
@@ -43,7 +43,7 @@ class LogStore:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._db = connection
-        teach(connection)
+        register_functions(connection)
 
     # -- the tree ------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from qntx.model.job import Claimed, JobRequest, JobStatus, check_move
 from qntx.storage.sqlite.connection import transaction
 from qntx.storage.sqlite.enqueue import insert_job, parent_of, values_of, wake_parent
 from qntx.storage.sqlite.jobs import load_json
-from qntx.storage.sqlite.run_kinds import check_door
+from qntx.storage.sqlite.run_kinds import check_run_kind
 
 # The index is named: left to itself, SQLite sorts everything that is queued for every claim.
 _CLAIM = """
@@ -234,7 +234,7 @@ class JobQueue:
     def _stop(self, job_id: str, target: JobStatus, request: str) -> str:
         status = self._status(job_id)
         check_move(job_id, status, target)
-        check_door(self._db, job_id, request)
+        check_run_kind(self._db, job_id, request)
         at = iso(now_us())
         if status is JobStatus.RUNNING:
             self._db.execute(
@@ -261,7 +261,7 @@ class JobQueue:
                     f"job {job_id} is {status}; this works for one that is "
                     f"{' or '.join(sorted(allowed))}"
                 )
-            check_door(self._db, job_id, "retry")
+            check_run_kind(self._db, job_id, "retry")
             self._db.execute(
                 "UPDATE async_ix_jobs SET status = 'queued',"
                 " next_attempt_at = iif(status = 'paused', next_attempt_at, NULL),"

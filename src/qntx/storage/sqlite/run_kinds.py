@@ -7,7 +7,7 @@ import apsw
 from qntx.errors import Conflict
 
 
-def check_door(db: apsw.Connection, job_id: str, wish: str) -> None:
+def check_run_kind(db: apsw.Connection, job_id: str, wish: str) -> None:
     """Raises Conflict where no handler stands behind the job, so that *wish* has no sense."""
     sql = (
         "SELECT door, (SELECT pid FROM job_attempts a WHERE a.job_id = j.id"
@@ -22,7 +22,7 @@ def check_door(db: apsw.Connection, job_id: str, wish: str) -> None:
             )
         if door == "block":
             raise Conflict(
-                f"job {job_id} is a block of a program (qntx.recording) - run that again"
+                f"job {job_id} is a block of a program (qntx.capture) - run that again"
                 if wish == "retry"
                 else f"job {job_id} is a block of the program with process id {pid} - stop that"
             )

@@ -12,7 +12,13 @@ from qntx.clock import monotonic_s
 from qntx.model.search import FoundLine, FoundPage, Indexed
 from qntx.model.views import LogFilter
 from qntx.storage.sqlite.jobs import make_cursor, read_cursor
-from qntx.storage.sqlite.lines import SELECT_LINE, contexts_where, line_of, lines_where, teach
+from qntx.storage.sqlite.lines import (
+    SELECT_LINE,
+    contexts_where,
+    line_of,
+    lines_where,
+    register_functions,
+)
 from qntx.storage.sqlite.search_blocks import END, Candidates
 
 MAX_PAGE = 1_000
@@ -49,7 +55,7 @@ def search(
     Runs that began last come first, in each the newest line. A page may hold fewer lines than
     *limit*, or none, and yet have a cursor: there was more than half a second allows for.
     """
-    teach(connection)
+    register_functions(connection)
     limit = max(1, min(limit, MAX_PAGE))
     where, values = lines_where(wanted, of_run=False)
     if handler is not None:

@@ -40,8 +40,8 @@ class Candidates:
 
     def __init__(self, connection: apsw.Connection, wanted: LogFilter) -> None:
         self._db = connection
-        needle = wanted.needle
-        self._grams = sorted(grams(needle.pieces())) if needle is not None else []
+        text_match = wanted.text_match
+        self._grams = sorted(grams(text_match.pieces())) if text_match is not None else []
         self._since = MIN if wanted.since_us is None else wanted.since_us
         self._until = END if wanted.until_us is None else wanted.until_us
         #: The lowest level that is wanted.

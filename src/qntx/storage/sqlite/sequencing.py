@@ -8,13 +8,13 @@ from qntx.indexer.events import Pending
 from qntx.indexer.state import SEQ_MASK, ContextState
 from qntx.journal.format import BODY_APART, NO_NEWLINE, RAW, REDACTED
 from qntx.model.log import ERROR
-from qntx.storage.sqlite.index_writer import LARGE_MESSAGE_BYTES, ROW_MESSAGE_BYTES, Ledger
+from qntx.storage.sqlite.index_writer import LARGE_MESSAGE_BYTES, ROW_MESSAGE_BYTES, IndexWriter
 
 #: What every marker of a redaction begins with.
 MARKER = b"***["
 
 
-def insert(ledger: Ledger, lines: list[Pending], several: bool) -> set[ContextState]:
+def insert(index_writer: IndexWriter, lines: list[Pending], several: bool) -> set[ContextState]:
     """
     Give each line the next number of its run, and insert it; returns the contexts they touch.
 
@@ -34,7 +34,7 @@ def insert(ledger: Ledger, lines: list[Pending], several: bool) -> set[ContextSt
         if level in counts:
             counts[level] += 1
         else:
-            _first_of_level(ledger, context, number, at, level, touched)
+            _first_of_level(index_writer, context, number, at, level, touched)
         context.last_id = number
         context.last_ts = at
         if not flags and len(message) <= LARGE_MESSAGE_BYTES:
@@ -43,7 +43,7 @@ def insert(ledger: Ledger, lines: list[Pending], several: bool) -> set[ContextSt
             if flags & REDACTED:
                 run.redactions += message.count(MARKER) + metadata.count(MARKER)
             if len(message) > LARGE_MESSAGE_BYTES:
-                *begun, message = _pieces(message, ledger.most_bytes)
+                *begun, message = _pieces(message, index_writer.most_bytes)
                 for piece in begun:
                     bodies.append((number, piece))
                     shown = _beginning(piece, flags)
@@ -74,12 +74,12 @@ def insert(ledger: Ledger, lines: list[Pending], several: bool) -> set[ContextSt
                 level,
                 flags,
                 text,
-                _fitting(metadata, ledger.most_bytes) if metadata else None,
+                _fitting(metadata, index_writer.most_bytes) if metadata else None,
             )
         )
-    ledger.insert_lines(rows)
+    index_writer.insert_lines(rows)
     for number, body in bodies:
-        ledger.insert_body(number, body)
+        index_writer.insert_body(number, body)
     return touched
 
 
@@ -110,7 +110,7 @@ def _fitting(metadata: bytes, most: int) -> str:
 
 
 def _first_of_level(
-    ledger: Ledger,
+    index_writer: IndexWriter,
     context: ContextState,
     number: int,
     at: int,
@@ -119,7 +119,7 @@ def _first_of_level(
 ) -> None:
     """The first line of a level that this round adds to a context."""
     if not context.counts:
-        ledger.place(context)
+        index_writer.place(context)
         touched.add(context)
         context.first_id, context.first_ts = number, at
     context.counts[level] = 1

@@ -7,7 +7,7 @@ from pathlib import Path
 import apsw
 
 
-def wish_of(database: Path, job_id: str) -> str | None:
+def stop_request_of(database: Path, job_id: str) -> str | None:
     """
     What somebody asks the running job *job_id* for: ``cancel``, ``pause`` or nothing (None).
 

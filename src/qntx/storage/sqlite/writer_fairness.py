@@ -20,7 +20,7 @@ _GAP_S = 0.05
 _here = threading.local()
 
 
-def let_others_pass(folder: Path) -> None:
+def yield_to_waiters(folder: Path) -> None:
     """
     Wait while another process waits to write to the database in *folder*, 50 ms at most.
 
@@ -36,9 +36,9 @@ def let_others_pass(folder: Path) -> None:
 
 
 @contextmanager
-def in_line(folder: str) -> Iterator[None]:
+def waiting_to_write(folder: str) -> Iterator[None]:
     """
-    While inside, :func:`let_others_pass` knows of this thread when it has to wait to write.
+    While inside, :func:`yield_to_waiters` knows of this thread when it has to wait to write.
 
     *folder* is that of the database. A thread that need not wait never opens a file for it.
     """
@@ -50,7 +50,7 @@ def in_line(folder: str) -> Iterator[None]:
         place.leave()
 
 
-def patience(timeout_s: float) -> Callable[[int], bool]:
+def busy_handler(timeout_s: float) -> Callable[[int], bool]:
     """A busy handler that tries often, for *timeout_s* seconds."""
     began = 0.0
 
