@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 KEPT_EVENTS = 4_000
 KEPT_BYTES = 4 << 20
 #: Looks are at least this far apart, seconds.
-PAUSE_S = 0.1
+FEED_PAUSE_S = 0.1
 #: How long it goes on looking after the last listener has left, seconds.
-IDLE_S = 10.0
+FEED_LINGER_S = 10.0
 #: Tokens taken at once; more than that wait in the socket, and then are not sent.
 TOKENS = 500
 #: Who was away longer than this is not told one by one what changed, microseconds.
@@ -146,12 +146,12 @@ class ChangeFeed:
                     except UNAVAILABLE:
                         pass  # it is looked at again; nothing is passed over
                     await woken.wait(1.0)
-                    await asyncio.sleep(max(0.0, began + PAUSE_S - monotonic_s()))
+                    await asyncio.sleep(max(0.0, began + FEED_PAUSE_S - monotonic_s()))
                     if self._listeners:
                         idle_since = None
                     elif idle_since is None:
                         idle_since = monotonic_s()
-                    elif monotonic_s() - idle_since > IDLE_S:
+                    elif monotonic_s() - idle_since > FEED_LINGER_S:
                         return
         finally:
             # What comes meanwhile would be missing: ids of before lead to the store.
