@@ -13,7 +13,7 @@ import pytest
 from qntx.builtin import built_in_app
 from qntx.config import load
 from tests.acceptance.conftest import Served, serving_in
-from tests.role.kit import example_module
+from tests.recruiting.kit import example_module
 
 SITE = example_module("site").CareerSite()
 LISTED = {f"/jobs/{slug}" for slug in SITE.postings}

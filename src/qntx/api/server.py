@@ -23,6 +23,7 @@ from litestar.openapi.config import OpenAPIConfig
 
 from qntx.api import (
     actions,
+    contributed,
     events,
     executions,
     jobs,
@@ -53,7 +54,6 @@ from qntx.api.security.stack import Guards, Policy, guarded
 from qntx.api.security.tokens import Token
 from qntx.app import App
 from qntx.maintenance.loop import MaintenanceLoop
-from qntx_recruiting import api as recruiting
 
 #: Threads that read the store, each with a connection of its own.
 READERS = 8
@@ -96,7 +96,8 @@ def create_api(
     sessions = Sessions(app.settings.home, Token(app.settings.home, token), port)
     context = ServerContext.of(app, mode, sessions, workers, maintenance)
     parameters = Parameters()
-    ui = pages.Pages(pages.WebFiles(), allowed, sessions.token if mode == "local" else None)
+    shown = sessions.token if mode == "local" else None
+    ui = pages.Pages(pages.WebFiles(), allowed, shown, contributed.paths(app.applications))
     api = Litestar(
         route_handlers=[
             *jobs.ROUTES,
@@ -105,8 +106,9 @@ def create_api(
             *search.ROUTES,
             *stream.ROUTES,
             *events.ROUTES,
-            *recruiting.ROUTES,
+            *contributed.routes(app.applications),
             *system.ROUTES,
+            *contributed.ROUTES,
             *schedules.ROUTES,
             *executions.ROUTES,
             *retention.ROUTES,

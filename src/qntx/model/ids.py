@@ -6,9 +6,6 @@ import os
 import re
 import threading
 import time
-from typing import Literal
-
-Prefix = Literal["JB", "PX", "SP", "JD", "RL", "CN", "AS"]
 
 #: What any id may look like from outside; ids are opaque and never become part of a path.
 ID_PATTERN = re.compile(r"[A-Za-z0-9_\-]{1,64}")
@@ -22,7 +19,7 @@ _lock = threading.Lock()
 _last = 0
 
 
-def new_id(prefix: Prefix) -> str:
+def new_id(prefix: str) -> str:
     """A new id such as ``JB_01JD3ZP0V4…``; later ids of one process sort after earlier ones."""
     global _last
     with _lock:

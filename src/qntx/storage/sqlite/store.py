@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import apsw
 
+from qntx.application import Application
 from qntx.errors import StoreUnavailable
 from qntx.journal.wakeup import Wakeup
 from qntx.storage.sqlite.connection import is_moved
@@ -23,11 +25,14 @@ class Store:
     """
     Opens the database at *path* on first use, once per thread, up to date.
 
+    It has the tables of *applications*, too; one that is added later, when it is opened next.
+
     One that was replaced meanwhile is opened anew; one that was removed is StoreUnavailable.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, applications: Sequence[Application] = ()) -> None:
         self.path = path
+        self._applications = applications
         self._wakeup = Wakeup(path.parent, "jobs")
         self._local = threading.local()
         self._was_open = False
@@ -40,7 +45,9 @@ class Store:
             self.close()
             found = None
         if found is None:
-            found = open_database(self.path, make=not self._was_open)
+            found = open_database(
+                self.path, make=not self._was_open, applications=self._applications
+            )
             self._was_open = True
             self._local.connection = found
             self._local.jobs = JobStore(found)

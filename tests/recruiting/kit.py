@@ -12,7 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from qntx.config import FetchSettings, Settings
+from qntx.config import Settings
+from qntx_recruiting.settings import FetchSettings
 from qntx_recruiting.wiring import PORTS
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
