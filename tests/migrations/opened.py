@@ -139,24 +139,26 @@ def ask(path: Path, sql: str) -> list[tuple[Any, ...]]:
 
 
 def schema(path: Path) -> dict[str, Any]:
-    """Every table, index, view and trigger, with its columns, as text without its blanks."""
-    return {
-        f"{kind} {name}": (
-            re.sub(r"\s+", "", re.sub(r"--.*", "", sql or "")),
-            ask(path, f"PRAGMA table_xinfo({name})"),
-            ask(path, f"PRAGMA foreign_key_list({name})"),
-            ask(path, f"PRAGMA index_xinfo({name})"),
-        )
-        for kind, name, sql in ask(path, "SELECT type, name, sql FROM sqlite_master")
-    }
+    """Every table, index, view and trigger: its text without blanks, its columns and keys."""
+    with closing(sqlite3.connect(path)) as db:
+        return {
+            f"{kind} {name}": (
+                re.sub(r"\s+", "", re.sub(r"--.*", "", sql or "")),
+                *(
+                    db.execute(f"PRAGMA {what}({name})").fetchall()
+                    for what in ("table_xinfo", "foreign_key_list", "index_xinfo")
+                ),
+            )
+            for kind, name, sql in db.execute("SELECT type, name, sql FROM sqlite_master")
+        }
 
 
 def rows(path: Path) -> dict[str, list[tuple[Any, ...]]]:
     """What each table holds in the columns that it has now, by the statement that reads it."""
-    found = {}
-    for (table,) in ask(path, "SELECT name FROM sqlite_master WHERE type = 'table'"):
-        if table != "schema_migrations":
-            columns = [name for _, name, *_ in ask(path, f"PRAGMA table_info({table})")]
-            sql = f"SELECT {', '.join(columns)} FROM {table} ORDER BY 1"
-            found[sql] = ask(path, sql)
-    return found
+    with closing(sqlite3.connect(path)) as db:
+        tables = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        reads = []
+        for (table,) in tables:
+            columns = [name for _, name, *_ in db.execute(f"PRAGMA table_info({table})")]
+            reads.append(f"SELECT {', '.join(columns)} FROM {table} ORDER BY 1")
+        return {sql: db.execute(sql).fetchall() for sql in reads if "schema_migrations" not in sql}
