@@ -16,7 +16,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from qntx.api import feed
+from qntx.api import change_feed as feed
 from qntx.api.server import Server
 from qntx.app import App
 from qntx.model.schedule import NewSchedule
@@ -104,8 +104,12 @@ def test_moves_by_hand_of_jobs_that_wait(fresh: App, served: Server) -> None:
     with listening(served) as heard:
         job = fresh.enqueue("said", {"lines": 1})
         heard.until("job", id=job, status="queued")
-        for move, status in (("pause", "paused"), ("resume", "queued"), ("cancel", "cancelled"),
-                             ("retry", "queued")):  # fmt: skip
+        for move, status in (
+            ("pause", "paused"),
+            ("resume", "queued"),
+            ("cancel", "cancelled"),
+            ("retry", "queued"),
+        ):
             getattr(fresh.queue, move)(job)
             heard.until("job", id=job, status=status)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from qntx.api import feed
+from qntx.api import change_feed as feed
 from qntx.app import App
 
 from .kit import TOKEN, Data, make_app, serving
@@ -51,7 +51,7 @@ def test_a_stream_that_is_asked_for_by_head_does_not_begin(
         for path in ("/api/pulse/events", f"/api/pulse/jobs/{job_id}/events"):
             answer = raw(server, f"HEAD {path} HTTP/1.1\r\nHost: localhost:{{port}}\r\n\r\n")
             assert answer.startswith(b"HTTP/1.1 200 ")
-        watch = server.api.state.server.watch
+        watch = server.api.state.server.poller
         deadline = time.monotonic() + 20
         while watch.listeners and time.monotonic() < deadline:
             os.sched_yield()

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import IO, Any
 from weakref import WeakSet
 
-from qntx.journal.wake import ENOUGH, Waker
-from qntx.storage.sqlite.holder import is_stopped
+from qntx.journal.wakeup import ENOUGH, Wakeup
+from qntx.storage.sqlite.lock_owner import is_stopped
 
 #: An indexer that was stopped (SIGSTOP) for so long is replaced, seconds: nothing shows any more,
 #: and if it was writing, nobody else can.
@@ -91,7 +91,7 @@ class IndexerProcess:
                 stdin.write(ENOUGH)
                 stdin.flush()
         self.let_go()
-        Waker(self._home).poke()
+        Wakeup(self._home).notify()
         try:
             self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:

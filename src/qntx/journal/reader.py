@@ -129,7 +129,7 @@ class SegmentReader:
         os.close(self._fd)
 
 
-def remove_unborn(path: Path) -> None:
+def remove_uncommitted(path: Path) -> None:
     """Remove a segment that a process left half made when it died; its name tells which."""
     maker = path.stem.rpartition(".")[2]
     try:

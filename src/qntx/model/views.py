@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from qntx.model.needle import Needle
+from qntx.model.text_match import TextMatch
 
 
 class Counts(msgspec.Struct, frozen=True, gc=False):
@@ -58,6 +58,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     status: str
     #: ``queue``, ``foreground``, ``command`` (qntx run) or ``block`` (qntx.capture).
+    run_kind: str
+    #: The name that ``run_kind`` had first; the same value.
     door: str
     attempt: int
     max_attempts: int
@@ -278,6 +280,6 @@ class LogFilter(msgspec.Struct, frozen=True, kw_only=True):
     naming: str | None = None
 
     @property
-    def needle(self) -> Needle | None:
+    def text_match(self) -> TextMatch | None:
         """What messages have to hold."""
-        return None if self.text is None else Needle(self.text, self.case, self.regex)
+        return None if self.text is None else TextMatch(self.text, self.case, self.regex)

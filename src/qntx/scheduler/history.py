@@ -11,17 +11,28 @@ from pathlib import Path
 import msgspec
 
 from qntx.model.schedule import Execution, ExecutionStatus
-from qntx.storage.migrate import open_database
 from qntx.storage.sqlite.executions import ExecutionStore
+from qntx.storage.sqlite.migrate import open_database
 
 #: Statistics are of the newest executions only: what was years ago says little.
 WINDOW = 500
 #: A change smaller than this share is no trend.
 STEADY = 0.1
 _CSV_COLUMNS = (
-    "id", "scheduled_job_id", "async_job_id", "status", "cause", "nominal_at", "started_at",
-    "completed_at", "duration_ms", "reason", "result_summary", "error_message", "created_at",
-)  # fmt: skip
+    "id",
+    "scheduled_job_id",
+    "async_job_id",
+    "status",
+    "cause",
+    "nominal_at",
+    "started_at",
+    "completed_at",
+    "duration_ms",
+    "reason",
+    "result_summary",
+    "error_message",
+    "created_at",
+)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 

@@ -12,11 +12,11 @@ import apsw
 from qntx.errors import NotFound
 from qntx.journal.format import BODY_APART, NO_NEWLINE
 from qntx.model.views import LogFilter
-from qntx.storage.migrate import open_database
 from qntx.storage.sqlite.lines import (
     lines_where,
 )
 from qntx.storage.sqlite.logs import LogStore
+from qntx.storage.sqlite.migrate import open_database
 
 #: How much is gathered before it is handed on, and the most that one statement reads.
 CHUNK_BYTES = 256 << 10

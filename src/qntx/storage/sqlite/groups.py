@@ -10,8 +10,8 @@ import msgspec
 from qntx.model.groups import LineGroup, LineGroups
 from qntx.model.log import LEVEL_NAMES, WARN
 from qntx.model.views import LogFilter
+from qntx.storage.sqlite.line_query import Runs, Selection
 from qntx.storage.sqlite.lines import line_of
-from qntx.storage.sqlite.selection import Runs, Selection
 from qntx.storage.sqlite.store import Store
 
 #: Lines that are looked at, from the first on: more of them say little else, and take long.
@@ -64,9 +64,12 @@ def groups(db: apsw.Connection, job_id: str, wanted: LogFilter, runs: Runs) -> L
         found.values(), key=lambda group: (-LEVEL_NAMES.index(group.first.level), -group.count)
     )
     return LineGroups(
-        job_id=job_id, total_count=total, looked_at=looked_at, group_count=len(together),
+        job_id=job_id,
+        total_count=total,
+        looked_at=looked_at,
+        group_count=len(together),
         groups=together[:MAX_GROUPS],
-    )  # fmt: skip
+    )
 
 
 def alike(message: str) -> str:

@@ -15,7 +15,6 @@ import msgspec
 from qntx.journal.format import BODY_APART, RAW
 from qntx.model.log import level_name
 from qntx.model.views import LogFilter
-from qntx.storage.migrate import open_database
 from qntx.storage.sqlite.export import pieces
 from qntx.storage.sqlite.jobs import load_json
 from qntx.storage.sqlite.lines import (
@@ -27,6 +26,7 @@ from qntx.storage.sqlite.lines import (
     lines_where,
 )
 from qntx.storage.sqlite.logs import LogStore
+from qntx.storage.sqlite.migrate import open_database
 
 #: The most lines that are put together at once.
 BATCH_LINES = 2_000
@@ -120,8 +120,9 @@ class _Rendered:
         """Render the parts that the next lines share."""
         lines: list[Any] = self._db.execute(
             "SELECT DISTINCT l.context_key, l.origin_key, l.level, l.flags FROM (SELECT * FROM"
-            f" log_lines l {self._where} ORDER BY l.id LIMIT {BATCH_LINES}) l", values,
-        ).fetchall()  # fmt: skip
+            f" log_lines l {self._where} ORDER BY l.id LIMIT {BATCH_LINES}) l",
+            values,
+        ).fetchall()
         places = "SELECT a.attempt, c.stage, c.task_id FROM log_contexts c JOIN job_attempts a"
         places += " USING (run_key) WHERE c.context_key = ?"
         for key in {line[0] for line in lines}:
