@@ -23,6 +23,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 FROZEN = HERE / "frozen"
 MIGRATIONS = HERE.parents[1] / "src" / "qntx" / "storage" / "sqlite" / "migrations"
+APPLIED_AT = "2026-01-01T00:00:00.000000Z"
 SHOWN_CHARACTERS = 4096
 LEVELS = ("debug", "info", "warn", "error", "critical")
 FLAGS = ((1, "bytes"), (2, "no_newline"), (4, "unattributed"), (32, "redacted"))
@@ -86,7 +87,7 @@ def newest() -> int:
 
 
 def fill(path: Path, version: int) -> None:
-    """A database of *version* at *path*, made of migrations and rows alone."""
+    """A database of *version* at *path*: each migration, and the rows that a program of it wrote."""
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         db.execute("PRAGMA journal_mode = WAL")
@@ -95,22 +96,18 @@ def fill(path: Path, version: int) -> None:
             "CREATE TABLE schema_migrations(version INTEGER PRIMARY KEY, name TEXT NOT NULL,"
             " sha256 TEXT NOT NULL, applied_at TEXT NOT NULL)"
         )
-        for migration in _up_to(MIGRATIONS, version):
+        for number in range(1, version + 1):
+            (migration,) = MIGRATIONS.glob(f"{number:04d}_*.sql")
             sql = migration.read_text("utf-8")
             db.executescript(sql)
             db.execute(
                 "INSERT INTO schema_migrations VALUES(?, ?, ?, ?)",
-                (int(migration.name[:4]), migration.stem[5:],
-                 hashlib.sha256(sql.encode()).hexdigest(), "2026-01-01T00:00:00.000000Z"),
-            )  # fmt: skip
-        for rows in _up_to(HERE / "rows", version):
-            db.executescript(rows.read_text("utf-8"))
-            db.executescript(_COUNTERS)
+                (number, migration.stem[5:], hashlib.sha256(sql.encode()).hexdigest(), APPLIED_AT),
+            )
+            for rows in (HERE / "rows").glob(f"{number:04d}_*.sql"):
+                db.executescript(rows.read_text("utf-8"))
+                db.executescript(_COUNTERS)
         db.execute(f"PRAGMA user_version = {version}")
-
-
-def _up_to(folder: Path, version: int) -> list[Path]:
-    return [path for path in sorted(folder.glob("*.sql")) if int(path.name[:4]) <= version]
 
 
 def read(path: Path, version: int) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from click.testing import CliRunner, Result
 from qntx.builtin import built_in_app
 from qntx.cli import main
 from qntx.errors import StoreUnavailable
-from qntx.storage.migrate import known, open_database
+from qntx.storage.sqlite.migrate import known, open_database
 from tests.api.kit import serving
 
 FROZEN = Path(__file__).resolve().parent / "frozen"

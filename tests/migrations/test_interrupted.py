@@ -12,7 +12,7 @@ import pytest
 
 from .opened import OPEN, Frozen, Unavailable, all_frozen, ask, rows, schema, upgrade
 
-OLDER = [frozen for frozen in all_frozen() if frozen.version < 7]
+OLDER = all_frozen()[:-1]
 #: Dies before its statement number LAST, and tells how many there were; what is not committed is
 #: in the write-ahead log by then.
 DYING = """
@@ -61,8 +61,8 @@ def test_killed_in_the_middle(frozen: Frozen, tmp_path: Path, chance: random.Ran
         assert ask(path, sql) == kept, sql
 
 
-@pytest.mark.parametrize("frozen", OLDER, ids=str)
-def test_failed_at_its_last_migration(frozen: Frozen, tmp_path: Path) -> None:
+@pytest.mark.parametrize("frozen", [one for one in OLDER if one.version < 7], ids=str)
+def test_failed_in_a_later_migration(frozen: Frozen, tmp_path: Path) -> None:
     path = frozen.thaw(tmp_path / "home")
     # What the migration 0007 makes is there: it fails, after those before it went well.
     ask(path, "CREATE INDEX contexts_by_stage ON log_contexts (stage)")

@@ -30,7 +30,9 @@ def test_jobs_are_listed_newest_first(old: Upgraded) -> None:
 
 def test_a_job_is_shown_with_its_attempts(old: Upgraded) -> None:
     for job in jobs(old):
-        assert shown_job(old.get(f"/api/pulse/jobs/{job['id']}"), job) == job
+        alone = old.get(f"/api/pulse/jobs/{job['id']}")
+        assert shown_job(alone, job) == job
+        assert alone["run_kind"] == job["door"], "the name that it had first"
         shown = old.get(f"/api/pulse/jobs/{job['id']}/attempts")["attempts"]
         frozen = attempts(old, job["id"])
         assert [shared(one, of) for one, of in zip(shown, frozen, strict=True)] == frozen
