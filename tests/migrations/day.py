@@ -50,15 +50,43 @@ def _before_the_server() -> None:
     _qntx("run", "--name", "backup", "--", "sh", "-c", script, code=3)
     _qntx("enqueue", "shop.import", "--payload", '{"file": "catalogue.csv"}', "--key", "import:1")
     _qntx("enqueue", "shop.bill", "--payload", '{"month": 1}', "--priority", "5")
-    _qntx("enqueue", "shop.bill", "--payload", '{"month": 2}', "--delay", "52w", "--source", "later")
+    _qntx(
+        "enqueue", "shop.bill", "--payload", '{"month": 2}', "--delay", "52w", "--source", "later"
+    )
     _qntx("enqueue", "shop.stock", "--payload", '{"shelves": 1100}')
     _qntx("cancel", _qntx("enqueue", "shop.import", "--payload", '{"file": "old.csv"}').strip())
     payload = '{"file": "catalogue.csv"}'
-    _qntx("schedules", "create", "--handler", "shop.import", "--payload", payload, "--every", "6h",
-          "--name", "Catalogue", "--now")  # fmt: skip
-    _qntx("schedules", "create", "--handler", "shop.bill", "--payload", '{"month": 1}', "--cron",
-          "0 9 * * 1-5", "--zone", "Europe/Berlin", "--overlap", "queue", "--missed", "all(5)",
-          "--name", "Bills")  # fmt: skip
+    _qntx(
+        "schedules",
+        "create",
+        "--handler",
+        "shop.import",
+        "--payload",
+        payload,
+        "--every",
+        "6h",
+        "--name",
+        "Catalogue",
+        "--now",
+    )
+    _qntx(
+        "schedules",
+        "create",
+        "--handler",
+        "shop.bill",
+        "--payload",
+        '{"month": 1}',
+        "--cron",
+        "0 9 * * 1-5",
+        "--zone",
+        "Europe/Berlin",
+        "--overlap",
+        "queue",
+        "--missed",
+        "all(5)",
+        "--name",
+        "Bills",
+    )
     for change in ("pause", "delete"):
         code = f"ix https://jobs.example.com/{change}"
         _qntx("schedules", "create", code, "--every", "1d", "--name", f"To {change}")
@@ -115,17 +143,25 @@ def _qntx(*arguments: str, code: int = 0) -> str:
 
 def _python(*arguments: str, code: int = 0) -> str:
     done = subprocess.run(
-        [sys.executable, *arguments], cwd=SHOP, env=_environment(), text=True,
-        stdout=subprocess.PIPE, check=False,
-    )  # fmt: skip
+        [sys.executable, *arguments],
+        cwd=SHOP,
+        env=_environment(),
+        text=True,
+        stdout=subprocess.PIPE,
+        check=False,
+    )
     if done.returncode != code:
         raise RuntimeError(f"{arguments} ended with {done.returncode}: {done.stdout}")
     return done.stdout
 
 
 def _environment() -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("PATH",) if name in os.environ}
-    return {**kept, "QNTX_HOME": str(HOME), "QNTX_APP": '["shop"]', "PYTHONPATH": f"{SHOP}{os.pathsep}{SHOP / 'src'}"}
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "PYTHONPATH": f"{SHOP}{os.pathsep}{SHOP / 'src'}",
+        "QNTX_APP": '["shop"]',
+        "QNTX_HOME": str(HOME),
+    }
 
 
 def _scrub(path: Path) -> None:
@@ -137,9 +173,7 @@ def _scrub(path: Path) -> None:
     """
     this = f"{socket.gethostname()}-"
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.execute(
-            "UPDATE job_attempts SET worker = replace(worker, ?, 'shop-1-')", (this,)
-        )
+        db.execute("UPDATE job_attempts SET worker = replace(worker, ?, 'shop-1-')", (this,))
         db.execute("VACUUM")  # what was there before is still in the free part of pages
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     data = path.read_bytes()

@@ -30,14 +30,29 @@ FLAGS = ((1, "bytes"), (2, "no_newline"), (4, "unattributed"), (32, "redacted"))
 
 #: What a migration gives to rows that were there before it: (table, its version, fields).
 GIVEN_LATER: tuple[tuple[str, int, dict[str, Any]], ...] = (
-    ("schedules", 3, {
-        "name": None, "cron": None, "run_at": None, "anchor_at": None, "time_zone": "UTC",
-        "jitter_seconds": 0, "start_at": None, "end_at": None, "overlap": "skip", "missed": "one",
-        "priority": 0, "next_nominal_at": None, "state_reason": None, "declared_as": None,
-    }),
+    (
+        "schedules",
+        3,
+        {
+            "name": None,
+            "cron": None,
+            "run_at": None,
+            "anchor_at": None,
+            "time_zone": "UTC",
+            "jitter_seconds": 0,
+            "start_at": None,
+            "end_at": None,
+            "overlap": "skip",
+            "missed": "one",
+            "priority": 0,
+            "next_nominal_at": None,
+            "state_reason": None,
+            "declared_as": None,
+        },
+    ),
     ("executions", 3, {"nominal_at": None, "cause": "schedule", "reason": None, "waiting": False}),
     ("jobs", 6, {"door": "queue"}),
-)  # fmt: skip
+)
 
 #: The counters that the program of the time would have kept of the rows.
 _COUNTERS = """
@@ -87,7 +102,7 @@ def newest() -> int:
 
 
 def fill(path: Path, version: int) -> None:
-    """A database of *version* at *path*: each migration, and the rows that a program of it wrote."""
+    """A database of *version* at *path*: each migration, and rows as a program of it wrote them."""
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         db.execute("PRAGMA journal_mode = WAL")
@@ -123,7 +138,7 @@ def read(path: Path, version: int) -> dict[str, Any]:
             "schedules": list(_rows(db, "scheduled_pulse_jobs", ("payload", "metadata"))),
             "executions": list(_rows(db, "pulse_executions", ())),
         }
-        if version >= 2:
+        if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'roles'").fetchone():
             found["recruiting"] = _recruiting(db)
         if version >= 5:
             found["expired"] = [dict(row) for row in db.execute(_EXPIRED)]
@@ -142,8 +157,14 @@ def read(path: Path, version: int) -> dict[str, Any]:
 
 _JSON_OF_JOBS = ("error_details", "payload", "result", "pulse_state")
 #: Columns of a job that the API does not show as they are.
-_NOT_SHOWN = ("checkpoint", "crash_count", "plugin_version", "idempotency_key",
-              "progress_current", "progress_total")  # fmt: skip
+_NOT_SHOWN = (
+    "checkpoint",
+    "crash_count",
+    "plugin_version",
+    "idempotency_key",
+    "progress_current",
+    "progress_total",
+)
 _EXPIRED = (
     "SELECT a.job_id, sum(e.lines) AS lines, max(e.at) AS at FROM log_expiry e"
     " JOIN job_attempts a USING (run_key) GROUP BY a.job_id ORDER BY a.job_id"
@@ -167,12 +188,26 @@ def _attempts(db: sqlite3.Connection) -> Iterator[dict[str, Any]]:
         item = dict(row)
         counts = {level: item.pop(f"{level}_count") for level in LEVELS}
         yield {
-            **{name: item[name] for name in (
-                "job_id", "attempt", "status", "worker", "pid", "started_at", "ended_at", "error",
-                "error_type", "error_stage", "reason", "first_error_seq")},
+            **{
+                name: item[name]
+                for name in (
+                    "job_id",
+                    "attempt",
+                    "status",
+                    "worker",
+                    "pid",
+                    "started_at",
+                    "ended_at",
+                    "error",
+                    "error_type",
+                    "error_stage",
+                    "reason",
+                    "first_error_seq",
+                )
+            },
             "counts": {"total": item["stored"], **counts},
             "receipt": {name: item[name] for name in ("accepted", "stored", "lost", "redactions")},
-        }  # fmt: skip
+        }
 
 
 def _lines(db: sqlite3.Connection) -> Iterator[dict[str, Any]]:
@@ -221,17 +256,27 @@ def _recruiting(db: sqlite3.Connection) -> dict[str, Any]:
     usage = db.execute("SELECT count(*), total(cost) FROM ai_model_usage").fetchone()
     return {
         "roles": rows("SELECT * FROM roles ORDER BY id"),
-        "jds": rows("SELECT * FROM job_descriptions ORDER BY updated_at DESC, id",
-                    "extraction", "posting"),
-        "candidates": [json.loads(profile) for (profile,) in
-                       db.execute("SELECT profile FROM candidates ORDER BY id")],
-        "scores": rows("SELECT * FROM candidate_scores ORDER BY jd_id, score DESC, candidate_id",
-                       "evidence"),
-        "attestations": rows("SELECT id, subjects, predicates, contexts, actors, timestamp, source,"
-                             " attributes FROM attestations ORDER BY timestamp, id", "subjects",
-                             "predicates", "contexts", "actors", "attributes"),
+        "jds": rows(
+            "SELECT * FROM job_descriptions ORDER BY updated_at DESC, id", "extraction", "posting"
+        ),
+        "candidates": [
+            json.loads(profile)
+            for (profile,) in db.execute("SELECT profile FROM candidates ORDER BY id")
+        ],
+        "scores": rows(
+            "SELECT * FROM candidate_scores ORDER BY jd_id, score DESC, candidate_id", "evidence"
+        ),
+        "attestations": rows(
+            "SELECT id, subjects, predicates, contexts, actors, timestamp, source,"
+            " attributes FROM attestations ORDER BY timestamp, id",
+            "subjects",
+            "predicates",
+            "contexts",
+            "actors",
+            "attributes",
+        ),
         "model_usage": {"calls": usage[0], "cost": usage[1]},
-    }  # fmt: skip
+    }
 
 
 def _json(text: str | None) -> Any:

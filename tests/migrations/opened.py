@@ -27,9 +27,11 @@ from qntx.storage.sqlite.migrate import known, open_database
 from tests.api.kit import serving
 
 FROZEN = Path(__file__).resolve().parent / "frozen"
-#: What keeps versions of its own, and its migrations: (version, name, SQL). The files of each are
-#: called by its name; an application with its own table of versions is a line here.
+#: What keeps versions of its own (the frozen files of each are called by its name): its
+#: migrations, (version, name, SQL), and the table in which it notes those that were applied.
+#: An application with migrations of its own is a line in each.
 MIGRATIONS: dict[str, Callable[[], list[tuple[int, str, str]]]] = {"qntx": known}
+APPLIED = {"qntx": "schema_migrations"}
 #: What a child process runs that opens the database of its first argument and tells when it has.
 OPEN = f"""
 import sys
@@ -138,6 +140,14 @@ def ask(path: Path, sql: str) -> list[tuple[Any, ...]]:
         return db.execute(sql).fetchall()
 
 
+def version_of(path: Path, owner: str) -> int:
+    """The version of the tables of *owner*; of qntx the header of the file has it, too."""
+    ((version,),) = ask(path, f"SELECT max(version) FROM {APPLIED[owner]}")
+    if owner == "qntx":
+        assert ask(path, "PRAGMA user_version") == [(version,)]
+    return int(version)
+
+
 def schema(path: Path) -> dict[str, Any]:
     """Every table, index, view and trigger: its text without blanks, its columns and keys."""
     with closing(sqlite3.connect(path)) as db:
@@ -161,4 +171,9 @@ def rows(path: Path) -> dict[str, list[tuple[Any, ...]]]:
         for (table,) in tables:
             columns = [name for _, name, *_ in db.execute(f"PRAGMA table_info({table})")]
             reads.append(f"SELECT {', '.join(columns)} FROM {table} ORDER BY 1")
-        return {sql: db.execute(sql).fetchall() for sql in reads if "schema_migrations" not in sql}
+        return {sql: db.execute(sql).fetchall() for sql in reads if not is_of_versions(sql)}
+
+
+def is_of_versions(sql: str) -> bool:
+    """Whether the statement reads what migrations were applied: that changes."""
+    return any(f" {table} " in sql for table in APPLIED.values())

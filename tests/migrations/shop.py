@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +40,9 @@ def resize(ctx: qntx.JobContext, payload: dict[str, Any]) -> None:
     print("resized", payload["name"])
 
 
-@app.handler("shop.bill", max_attempts=2, retry_on=ConnectionError, backoff=qntx.Backoff(base_s=0.01))
+@app.handler(
+    "shop.bill", max_attempts=2, retry_on=ConnectionError, backoff=qntx.Backoff(base_s=0.01)
+)
 def bill(ctx: qntx.JobContext, payload: dict[str, Any]) -> None:
     """Fails twice: the bank cannot be reached, then it refuses."""
     with ctx.emit.stage("charge", "Charging"):
@@ -76,4 +77,3 @@ if __name__ == "__main__":
     with qntx.capture("nightly") as emit:
         with emit.stage("count"):
             print("the night was quiet")
-        time.sleep(0)

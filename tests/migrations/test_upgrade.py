@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from .opened import (
+    APPLIED,
     FROZEN,
     MIGRATIONS,
     OPEN,
@@ -20,6 +21,7 @@ from .opened import (
     rows,
     schema,
     upgrade,
+    version_of,
 )
 
 NEWEST = {owner: known()[-1][0] for owner, known in MIGRATIONS.items()}
@@ -35,20 +37,20 @@ def test_every_version_that_there_is_a_migration_for_is_frozen(owner: str) -> No
 
 def test_it_was_frozen_at_its_version(frozen: Frozen, tmp_path: Path) -> None:
     path = frozen.thaw(tmp_path / "home")
-    assert ask(path, "PRAGMA user_version") == [(frozen.version,)]
-    assert ask(path, "SELECT max(version) FROM schema_migrations") == [(frozen.version,)]
+    assert version_of(path, frozen.owner) == frozen.version
     assert ask(path, "PRAGMA auto_vacuum") == [(2,)], "space can be given back"
     assert ask(path, "PRAGMA journal_mode") == [("wal",)]
 
 
 def test_all_migrations_are_applied_and_nothing_is_broken(frozen: Frozen, tmp_path: Path) -> None:
     path = frozen.thaw(tmp_path / "home")
-    applied = ask(path, "SELECT * FROM schema_migrations")
+    notes = f"SELECT * FROM {APPLIED[frozen.owner]} ORDER BY version"
+    applied = ask(path, notes)
     upgrade(path)
-    after = ask(path, "SELECT * FROM schema_migrations ORDER BY version")
+    after = ask(path, notes)
     assert [row[:2] for row in after] == [row[:2] for row in MIGRATIONS[frozen.owner]()]
     assert after[: len(applied)] == applied, "what was applied is not applied again"
-    assert ask(path, "PRAGMA user_version") == [(NEWEST[frozen.owner],)]
+    assert version_of(path, frozen.owner) == NEWEST[frozen.owner]
     assert ask(path, "PRAGMA integrity_check") == [("ok",)]
     assert ask(path, "PRAGMA foreign_key_check") == []
 
@@ -71,9 +73,9 @@ def test_no_row_is_lost(frozen: Frozen, tmp_path: Path) -> None:
 
 def test_a_newer_database_is_refused_and_left_as_it_is(frozen: Frozen, tmp_path: Path) -> None:
     path = frozen.thaw(tmp_path / "home")
-    ask(path, "INSERT INTO schema_migrations VALUES(999, 'tomorrow', '', '')")
+    ask(path, f"INSERT INTO {APPLIED[frozen.owner]} VALUES(999, 'tomorrow', '', '')")
     ask(path, "PRAGMA user_version = 999")
-    before = ask(path, "SELECT name, sql FROM sqlite_master")
+    before = schema(path)
     sentence = (
         "the database has schema version 999, this program knows up to "
         f"{NEWEST[frozen.owner]} - use the newer qntx, or another QNTX_HOME"
@@ -84,17 +86,18 @@ def test_a_newer_database_is_refused_and_left_as_it_is(frozen: Frozen, tmp_path:
     refused = qntx(path.parent, "jobs")
     assert refused.exit_code != 0
     assert sentence in refused.stderr
-    assert ask(path, "SELECT name, sql FROM sqlite_master") == before
-    assert ask(path, "PRAGMA user_version") == [(999,)]
+    assert schema(path) == before
+    assert version_of(path, frozen.owner) == 999
 
 
 def test_a_migration_that_reads_differently_today_is_refused(
     frozen: Frozen, tmp_path: Path
 ) -> None:
     path = frozen.thaw(tmp_path / "home")
-    ask(path, "UPDATE schema_migrations SET sha256 = 'other' WHERE version = 1")
+    _, name, _ = MIGRATIONS[frozen.owner]()[0]
+    ask(path, f"UPDATE {APPLIED[frozen.owner]} SET sha256 = 'other' WHERE version = 1")
     ask(path, "PRAGMA user_version = 0")
-    with pytest.raises(Unavailable, match="0001_core was applied with another text"):
+    with pytest.raises(Unavailable, match=f"0001_{name} was applied with another text"):
         upgrade(path)
 
 
@@ -102,11 +105,14 @@ def test_many_processes_open_an_old_database_at_once(tmp_path: Path) -> None:
     path = all_frozen()[0].thaw(tmp_path / "home")
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", OPEN, str(path)], stdin=subprocess.PIPE, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            [sys.executable, "-c", OPEN, str(path)],
+            stdin=subprocess.PIPE,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         for _ in range(4)
-    ]  # fmt: skip
+    ]
     for process in processes:  # all have loaded, and wait for this
         assert process.stdin is not None
         process.stdin.close()
