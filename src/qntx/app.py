@@ -234,7 +234,7 @@ class App:  # budget: the one object that users hold; each method is a line or a
                 )
 
 
-def foreground_fields(job: Claimed, producer: str, door: str = "foreground") -> dict[str, Any]:
+def foreground_fields(job: Claimed, producer: str, run_kind: str = "foreground") -> dict[str, Any]:
     """What the beginning of a run without a queue tells the indexer: its job's row."""
     row = {
         "id": job.id,
@@ -244,6 +244,6 @@ def foreground_fields(job: Claimed, producer: str, door: str = "foreground") -> 
         "max_attempts": 1,
         "parent_job_id": None,
         "execution_id": None,
-        "door": door,
+        "run_kind": run_kind,
     }
     return {"job": row, "worker": UNSUPERVISED + producer}

@@ -187,8 +187,8 @@ def _active(app: App, job: Claimed) -> ActiveRun:
     return ActiveRun(Run(job.id, 1), journal_of(app.settings.home, app.settings.capture))
 
 
-def _begin(active: ActiveRun, job: Claimed, door: str) -> None:
-    begin_attempt(active, job, foreground_fields(job, active.journal.producer, door))
+def _begin(active: ActiveRun, job: Claimed, run_kind: str) -> None:
+    begin_attempt(active, job, foreground_fields(job, active.journal.producer, run_kind))
 
 
 def _script() -> str:

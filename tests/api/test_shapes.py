@@ -24,6 +24,7 @@ JOB = {
     "handler_name",
     "source",
     "status",
+    "run_kind",
     "door",
     "attempt",
     "max_attempts",

@@ -16,11 +16,11 @@ from qntx.clock import iso, now_us
 from qntx.foreground import run_command
 from qntx.journal.writer import Journal
 from qntx.maintenance.loop import MaintenanceLoop
-from qntx.maintenance.system_log import SYSTEM_LOG
 from qntx.model.retention import DAY_US
 from qntx.model.views import LogFilter
 from qntx.recording.emitter import LogCapturingEmitter
 from qntx.recording.session import close_journals
+from qntx.recording.system_log import SYSTEM_LOG
 from qntx.storage.sqlite.connection import transaction
 from tests.api.kit import serving, walk
 from tests.recording import Recorded, drain_all

@@ -17,10 +17,10 @@ from qntx.config import FetchSettings, StorageSettings
 from qntx.errors import BadInput, FetchError
 from qntx.maintenance.loop import MaintenanceLoop
 from qntx.maintenance.size_watch import SizeWatch, measure
-from qntx.maintenance.system_log import SYSTEM_LOG
 from qntx.maintenance.webhook import post, webhook_of
 from qntx.model.views import LogFilter
 from qntx.recording.session import close_journals
+from qntx.recording.system_log import SYSTEM_LOG
 from qntx.storage.sqlite.key_value import KeyValueStore
 from tests.recording import drain_all
 

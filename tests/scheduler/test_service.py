@@ -11,9 +11,10 @@ import pytest
 
 from qntx.clock import from_iso, iso
 from qntx.errors import BadInput, Conflict, IllegalTransition, NotFound, UnknownHandler
+from qntx.handlers import shell_command as shell
 from qntx.model.schedule import NewSchedule
 from qntx.runtime.registry import Registry
-from qntx.scheduler import declared, shell
+from qntx.scheduler import declared
 from qntx.scheduler.edits import EditSchedule
 from qntx.scheduler.history import csv_rows, json_rows, percentile, statistics
 from qntx.storage.sqlite.connection import transaction

@@ -22,7 +22,7 @@ from qntx.indexer import search_index
 from qntx.indexer.search_index import SearchIndex, signature
 from qntx.model.text_match import TextMatch, fold
 from qntx.model.views import LogFilter
-from qntx.storage.sqlite import candidates, selection
+from qntx.storage.sqlite import line_query, search_blocks
 from qntx.storage.sqlite.connection import transaction
 from qntx.storage.sqlite.logs import LogStore
 from qntx.storage.sqlite.migrate import open_database
@@ -46,8 +46,8 @@ def db(path: Path) -> Iterator[apsw.Connection]:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of five lines, used from the first line on."""
     monkeypatch.setattr(search_index, "BLOCK_LINES", 5)
-    monkeypatch.setattr(candidates, "FEW_LINES", 0)
-    monkeypatch.setattr(candidates, "SPAN_LINES", 7)
+    monkeypatch.setattr(search_blocks, "FEW_LINES", 0)
+    monkeypatch.setattr(search_blocks, "SPAN_LINES", 7)
 
 
 def build(path: Path) -> int:
@@ -164,7 +164,7 @@ def test_only_blocks_that_may_hold_it_are_looked_through(path: Path, db: apsw.Co
 def test_levels_and_counts_over_many_blocks(
     path: Path, db: apsw.Connection, built: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selection, "IDS", 7)
+    monkeypatch.setattr(line_query, "IDS", 7)
     levels = [
         40 if n % 31 == 0 else 35 if n % 17 == 0 else 30 if n % 5 == 0 else 20 for n in range(200)
     ]

@@ -13,7 +13,7 @@ from qntx.indexer.producer import Part, Producer
 from qntx.indexer.state import ContextState, RunState
 from qntx.journal.reader import Record
 from qntx.model.log import ERROR, WARN
-from qntx.storage.sqlite import attempt_writes as outcomes
+from qntx.storage.sqlite import attempt_writes
 from qntx.storage.sqlite.index_writer import IndexWriter
 
 #: A line on its way into the store: order, context, origin, time, level, flags, message, metadata.
@@ -103,16 +103,16 @@ class Events:
         ]
 
     def _begin(self, context: ContextState, record: Record, fields: dict[str, Any]) -> None:
-        outcomes.begin(self._index_writer.connection, context.run, fields, record.at_us)
+        attempt_writes.begin(self._index_writer.connection, context.run, fields, record.at_us)
         self._begun.append(context.run)
 
     def _write_beginnings(self) -> None:
         """Attempts that began in this round and did not end in it."""
-        outcomes.write_beginnings(self._index_writer.connection, self._begun)
+        attempt_writes.write_beginnings(self._index_writer.connection, self._begun)
         self._begun.clear()
 
     def _end(self, context: ContextState, record: Record, fields: dict[str, Any]) -> None:
-        if outcomes.end(self._index_writer.connection, context.run, fields, record.at_us):
+        if attempt_writes.end(self._index_writer.connection, context.run, fields, record.at_us):
             context.run.ended = True
             self._over.append(context.run)
             # A retry, a parent that waited: somebody may have something to do.
@@ -124,7 +124,7 @@ class Events:
         if run.ended:
             return
         half = fields[
-            "begun" if outcomes.has_begun(self._index_writer.connection, run) else "waiting"
+            "begun" if attempt_writes.has_begun(self._index_writer.connection, run) else "waiting"
         ]
         for level, source, text, metadata in half["says"]:
             self.say(run, level, text, metadata, source)
@@ -136,18 +136,18 @@ class Events:
             text = f"child {fields['id']} was not enqueued: this attempt is over"
             self.say(context.run, WARN, text, {"child": fields["id"]})
             return
-        outcomes.spawn(self._index_writer.connection, context.run, fields, record.at_us)
+        attempt_writes.spawn(self._index_writer.connection, context.run, fields, record.at_us)
         self.queue_changed = True
 
     def _span(self, context: ContextState, record: Record, fields: dict[str, Any]) -> None:
         context_key = self._index_writer.place(context)
-        outcomes.span(self._index_writer.connection, context_key, fields, record.at_us)
+        attempt_writes.span(self._index_writer.connection, context_key, fields, record.at_us)
 
     def _progress(self, context: ContextState, record: Record, fields: dict[str, Any]) -> None:
-        outcomes.progress(self._index_writer.connection, context.run, fields, record.at_us)
+        attempt_writes.progress(self._index_writer.connection, context.run, fields, record.at_us)
 
     def _checkpoint(self, context: ContextState, record: Record, fields: dict[str, Any]) -> None:
-        outcomes.checkpoint(self._index_writer.connection, context.run, fields)
+        attempt_writes.checkpoint(self._index_writer.connection, context.run, fields)
 
     # -- losses -----------------------------------------------------------------------------
 
@@ -219,7 +219,9 @@ class Events:
                 "the process was killed while the disk was full",
             )
         self._write_beginnings()
-        for job_id, attempt in outcomes.unsupervised(self._index_writer.connection, producer.name):
+        for job_id, attempt in attempt_writes.unsupervised(
+            self._index_writer.connection, producer.name
+        ):
             run = self._index_writer.run(job_id, attempt)
             reason = "the process ended without a word (killed, or the machine went down)"
             self.say(
@@ -234,7 +236,7 @@ class Events:
                 "error_type": "process_died",
                 "reason": "process_died",
             }
-            outcomes.end(self._index_writer.connection, run, fields, now_us())
+            attempt_writes.end(self._index_writer.connection, run, fields, now_us())
             self.queue_changed = True
             run.ended = True
             self._over.append(run)

@@ -11,9 +11,9 @@ from qntx.config import Settings
 from qntx.errors import Conflict
 from qntx.maintenance.retention import Retention
 from qntx.maintenance.size_watch import Crossing, SizeWatch, human
-from qntx.maintenance.system_log import say
 from qntx.model.log import INFO, WARN
 from qntx.model.retention import RetentionReport
+from qntx.recording.system_log import log_system
 from qntx.storage.sqlite.key_value import KeyValueStore
 from qntx.storage.sqlite.store import UNAVAILABLE, Store
 
@@ -88,7 +88,7 @@ class MaintenanceLoop:
             return  # another process is at it
         if report.lines or report.jobs_removed:
             by = {one.rule: one.lines for one in report.by}
-            say(
+            log_system(
                 self._settings,
                 INFO,
                 sentence(report),
@@ -99,7 +99,7 @@ class MaintenanceLoop:
             )
 
     def _tell(self, crossing: Crossing) -> None:
-        say(
+        log_system(
             self._settings,
             WARN if crossing.over else INFO,
             crossing.message,
@@ -112,7 +112,7 @@ class MaintenanceLoop:
         try:
             self._notify(crossing)
         except Exception as error:  # noqa: BLE001 - the other end is not ours
-            say(self._settings, WARN, f"the webhook was not reached: {error}")
+            log_system(self._settings, WARN, f"the webhook was not reached: {error}")
 
 
 def sentence(report: RetentionReport) -> str:

@@ -58,6 +58,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     status: str
     #: ``queue``, ``foreground``, ``command`` (qntx run) or ``block`` (qntx.capture).
+    run_kind: str
+    #: The name that ``run_kind`` had first; the same value.
     door: str
     attempt: int
     max_attempts: int

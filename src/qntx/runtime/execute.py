@@ -1,4 +1,4 @@
-"""The one door: the only place that runs a handler, whatever it is and whoever asks."""
+"""The one entry point: the only place that runs a handler, whatever it is and whoever asks."""
 
 from __future__ import annotations
 

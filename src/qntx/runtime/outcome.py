@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -16,6 +16,7 @@ from qntx.recording import metadata, streams
 from qntx.recording.context import ActiveRun
 from qntx.recording.exceptions import exception_metadata, readable
 from qntx.recording.lines import masked, put
+from qntx.recording.system_log import LogNote
 
 #: Of these, 0, False and an empty list are values like any other.
 _ANY_VALUE = ("result", "checkpoint")
@@ -84,15 +85,6 @@ def stopped(stop: JobStopped, active: ActiveRun, fallback: Scope) -> Outcome:
         put(active, active.root, said.level, origin, said.text, said.metadata)
         return Outcome("queued", reason=stop.reason)
     return Outcome("paused", reason="paused", pulse_state={"pause_reason": "user_requested"})
-
-
-class LogNote(NamedTuple):
-    """A line that tells what was decided: its level, its source, its text, its metadata."""
-
-    level: int
-    source: str
-    text: str
-    metadata: dict[str, Any] | None = None
 
 
 def back_to_the_queue(reason: str) -> LogNote:

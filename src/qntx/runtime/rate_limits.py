@@ -1,4 +1,4 @@
-"""Rate limits of handlers that cost money: calls per minute, and budgets per day, week and month."""
+"""Rate limits of handlers that cost money: calls a minute, budgets a day, a week and a month."""
 
 from __future__ import annotations
 

@@ -16,7 +16,8 @@ from qntx.journal.writer import Journal
 from qntx.model.job import Claimed
 from qntx.model.log import ERROR, INFO
 from qntx.model.retry import Backoff, RetryPolicy
-from qntx.runtime.outcome import LogNote, Outcome, back_to_the_queue, with_retry
+from qntx.recording.system_log import LogNote
+from qntx.runtime.outcome import Outcome, back_to_the_queue, with_retry
 from qntx.runtime.wire import Ready
 
 #: Ends that are nobody's fault: the job goes back to the queue, and no retry is counted.

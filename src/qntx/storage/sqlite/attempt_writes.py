@@ -23,9 +23,9 @@ UNSUPERVISED = "foreground:"
 
 _INSERT_JOB = (
     "INSERT OR IGNORE INTO async_ix_jobs(id, source, status, handler_name, payload, attempt,"
-    " max_attempts, parent_job_id, execution_id, created_at, updated_at, started_at, door)"
+    " max_attempts, parent_job_id, execution_id, created_at, updated_at, started_at, run_kind)"
     " VALUES(:id, :source, 'running', :handler_name, :payload, :attempt, :max_attempts,"
-    " :parent_job_id, :execution_id, :at, :at, :at, :door)"
+    " :parent_job_id, :execution_id, :at, :at, :at, :run_kind)"
 )
 _BEGIN = (
     " worker = ifnull(:worker, worker), pid = :pid,"
@@ -70,7 +70,9 @@ def begin(db: apsw.Connection, run: RunState, fields: dict[str, Any], at_us: int
     at = iso(at_us)
     job = fields.get("job")
     if job is not None:
-        db.execute(_INSERT_JOB, {"door": "foreground", **job, "at": at, "attempt": run.attempt})
+        # Journals that an earlier version wrote call it "door".
+        kind = job.get("door", "foreground")
+        db.execute(_INSERT_JOB, {"run_kind": kind, **job, "at": at, "attempt": run.attempt})
     run.begun = {
         "worker": fields.get("worker"),
         "pid": fields.get("pid"),

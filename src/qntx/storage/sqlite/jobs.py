@@ -30,7 +30,7 @@ SELECT j.id, j.handler_name, j.source, j.status, j.attempt, j.max_attempts, j.pr
        -- Seconds at work so far: of all attempts where each goes on from a checkpoint.
        CASE WHEN j.status = 'running' THEN total((a.attempt = j.attempt OR j.checkpoint IS NOT NULL)
            * (julianday(ifnull(a.ended_at, 'now')) - julianday(a.started_at))) * 86400 END,
-       j.door, j.rowid
+       j.run_kind, j.rowid
 FROM async_ix_jobs j LEFT JOIN job_attempts a ON a.job_id = j.id
 """
 #: The path of numbers sorts every job behind its parent, and siblings by age.
@@ -171,6 +171,7 @@ def _job(row: tuple[Any, ...]) -> Job:
         handler_name=row[1],
         source=row[2],
         status=row[3],
+        run_kind=row[37],
         door=row[37],
         attempt=row[4],
         max_attempts=row[5],

@@ -1,4 +1,4 @@
-"""By which door a job came in decides what can be asked of it."""
+"""How a job came to run decides what can be asked of it."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import apsw
 from qntx.errors import Conflict
 
 
-def check_run_kind(db: apsw.Connection, job_id: str, wish: str) -> None:
-    """Raises Conflict where no handler stands behind the job, so that *wish* has no sense."""
+def check_run_kind(db: apsw.Connection, job_id: str, request: str) -> None:
+    """Raises Conflict where no handler stands behind the job, so that *request* makes no sense."""
     sql = (
-        "SELECT door, (SELECT pid FROM job_attempts a WHERE a.job_id = j.id"
+        "SELECT run_kind, (SELECT pid FROM job_attempts a WHERE a.job_id = j.id"
         " ORDER BY attempt DESC LIMIT 1) FROM async_ix_jobs j WHERE id = ?"
     )
-    for door, pid in db.execute(sql, (job_id,)):
-        if door == "command" and wish != "cancel":
+    for run_kind, pid in db.execute(sql, (job_id,)):
+        if run_kind == "command" and request != "cancel":
             raise Conflict(
                 f"job {job_id} is a command, not a handler - run it again with qntx run"
-                if wish == "retry"
+                if request == "retry"
                 else f"job {job_id} is a command, which can only be cancelled (qntx cancel)"
             )
-        if door == "block":
+        if run_kind == "block":
             raise Conflict(
                 f"job {job_id} is a block of a program (qntx.capture) - run that again"
-                if wish == "retry"
+                if request == "retry"
                 else f"job {job_id} is a block of the program with process id {pid} - stop that"
             )

@@ -41,7 +41,7 @@ def test_a_cancelled_command_ends(tmp_path: Path) -> None:
         process.kill()
         process.communicate()
     job = app.store.jobs.get(job_id)
-    assert (job.status, job.door) == ("cancelled", "command")
+    assert (job.status, job.run_kind, job.door) == ("cancelled", "command", "command")
     assert job.result == {"exit_code": -signal.SIGTERM}
     with pytest.raises(Conflict, match="run it again with qntx run"):
         app.queue.retry(job_id)

@@ -1,21 +1,40 @@
-"""What the scheduler decided, as lines: in the schedule's own log, and first in the job's."""
+"""What qntx itself reports, as lines in the log of a job, of a schedule, or of the system."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
+from qntx.config import Settings
 from qntx.journal.writer import Journal
 from qntx.model.log import ERROR, INFO, WARN
 from qntx.model.schedule import Execution
 from qntx.recording.lines import put_in
+from qntx.recording.session import journal_of
 
+#: Read it like the log of a job: ``qntx logs SYSTEM``.
+SYSTEM_LOG = "SYSTEM"
 #: By cause: what happened to the schedule, and how the job came about; the rest goes by the clock.
 _BY_HAND = {
     "force": ("triggered by hand", "triggered by hand from"),
     "rerun": ("run again from its history", "run again from the history of"),
 }
+
+
+class LogNote(NamedTuple):
+    """A line that tells what was decided: its level, its source, its text, its metadata."""
+
+    level: int
+    source: str
+    text: str
+    metadata: dict[str, Any] | None = None
+
+
+def log_system(settings: Settings, level: int, message: str, **metadata: Any) -> None:
+    """One line in the system's log."""
+    journal = journal_of(settings.home, settings.capture)
+    put_in(journal, SYSTEM_LOG, level, "system", message, metadata)
 
 
 class ScheduleLog:
