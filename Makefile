@@ -5,7 +5,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
+# An index that this machine prefers is not to be in the lock, nor to make it look stale.
 PYPI := https://pypi.org/simple
+NO_INDEX := env -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS
 STAMP := $(VENV)/.installed
 WEB_STAMP := src/qntx/web/index.html
 export QNTX_HOME ?= $(CURDIR)/.qntx
@@ -17,7 +19,8 @@ help: ## List the targets
 
 # With uv or with pip (`make setup UV=`): the versions are those of uv.lock.
 ifneq ($(UV),)
-install = UV_PROJECT_ENVIRONMENT=$(VENV) $(UV) sync --quiet --locked --python $(PYTHON) $(1:%=--extra %)
+install = UV_PROJECT_ENVIRONMENT=$(VENV) $(NO_INDEX) $(UV) sync --quiet --locked \
+	--default-index $(PYPI) --python $(PYTHON) $(1:%=--extra %)
 else
 install = $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--constraint $(VENV)/constraints.txt $(1:%=--editable '.[%]')
@@ -39,8 +42,7 @@ endif
 	@touch $@
 
 lock: $(or $(UV),build/uv/bin/uv) ## Write uv.lock anew from pyproject.toml; UPGRADE=1 takes newer versions
-	@env -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS \
-		$< lock --no-config --default-index $(PYPI) $(if $(UPGRADE),--upgrade)
+	@$(NO_INDEX) $< lock --no-config --default-index $(PYPI) $(if $(UPGRADE),--upgrade)
 
 build/uv/bin/uv:
 	@$(PYTHON) -m venv build/uv

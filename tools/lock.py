@@ -7,6 +7,7 @@ Compares uv.lock with pyproject.toml, and gives it to pip, which cannot read it.
 
 from __future__ import annotations
 
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -16,6 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Where anybody can get what is locked; an index of one machine or company is not that.
 INDEX = "https://pypi.org/simple"
 FILES = "https://files.pythonhosted.org/"
+#: uv writes the clauses of a marker in another order, so they are compared one by one.
+_BETWEEN = re.compile(r"[()]|\band\b|\bor\b")
 
 
 def main() -> int:
@@ -74,8 +77,7 @@ def private(lock: dict[str, Any]) -> list[str]:
 def _written(text: str, extra: str | None) -> str:
     """A requirement of pyproject.toml in one spelling; *extra* is the one that asks for it."""
     wanted, _, marker = text.partition(";")
-    asked = [f"({marker})" * bool(marker), f'extra == "{extra}"' * bool(extra)]
-    return _spelled(wanted, " and ".join(filter(None, asked)))
+    return _spelled(wanted, f'{marker} and extra == "{extra}"' if extra else marker)
 
 
 def _locked(entry: dict[str, Any]) -> str:
@@ -85,12 +87,15 @@ def _locked(entry: dict[str, Any]) -> str:
 
 
 def _spelled(wanted: str, marker: str) -> str:
-    from packaging.requirements import Requirement  # pytest's; `constraints` runs without it
+    # What pytest brings along, and `constraints` does without.
+    from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
-    found = Requirement(f"{wanted} ; {marker}" if marker else wanted)
+    text = marker.replace("'", '"').replace("python_version", "python_full_version")
+    clauses = {"".join(clause.split()) for clause in _BETWEEN.split(text)} - {""}
+    found = Requirement(wanted)
     found.name = canonicalize_name(found.name)
-    return str(found)
+    return f"{found} {' '.join(sorted(clauses))}".strip()
 
 
 if __name__ == "__main__":
