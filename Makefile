@@ -106,9 +106,9 @@ release: $(STAMP) $(WEB_STAMP) ## Build and check the sdist and the wheel, say w
 	@rm -rf dist
 	@$(BIN)/python -m build --outdir dist
 	@$(BIN)/twine check --strict dist/*
-	@$(BIN)/python -c 'from importlib.metadata import version as v; print( \
-		"Nothing is published. Left to do: CHANGELOG.md and UPGRADING.md have the version, then\n" \
-		f"  git tag v{v("qntx-pulse")} && git push --tags && $(BIN)/twine upload dist/*")'
+	@echo "Nothing is published. When CHANGELOG.md and UPGRADING.md name the version:"
+	@$(BIN)/python -c 'from importlib.metadata import version; v = version("qntx-pulse"); \
+		print(f"  git tag v{v} && git push origin v{v} && $(BIN)/twine upload dist/*")'
 
 docs: ## Say where the documentation is
 	@echo "docs/README.md is the index; the API describes itself at /openapi.json"
