@@ -27,7 +27,7 @@ from qntx.storage.sqlite.outline import SELECT_CONTEXTS, outline
 from qntx.storage.sqlite.retention import KEPT_LINES, expired_of
 from qntx.storage.sqlite.search_blocks import END
 
-MAX_PAGE = 10_000
+MAX_LINES_PER_PAGE = 10_000
 
 
 class Tail(NamedTuple):
@@ -82,7 +82,7 @@ class LogStore:
         of the newest); *around* is such a number, in whose middle the page lies.
         Raises NotFound for an unknown job.
         """
-        limit = max(1, min(limit, MAX_PAGE))
+        limit = max(1, min(limit, MAX_LINES_PER_PAGE))
         runs = self.runs(job_id, wanted.attempt)
         chosen = Selection(self._db, wanted, runs)
         if around is not None:
@@ -158,7 +158,7 @@ class LogStore:
 
     def task(self, task_id: str, job_id: str | None, limit: int, after: str | None) -> TaskLogPage:
         """Lines of *task_id* over all jobs, newest first, or of one job in order."""
-        limit = max(1, min(limit, MAX_PAGE))
+        limit = max(1, min(limit, MAX_LINES_PER_PAGE))
         total = sum(
             row[0]
             for row in self._db.execute(
