@@ -154,7 +154,7 @@ def test_one_who_reads_too_slowly_is_told_and_goes_on(
     fresh: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feed, "KEPT_EVENTS", 50)
-    monkeypatch.setattr(feed, "PAUSE_S", 0.001)
+    monkeypatch.setattr(feed, "FEED_PAUSE_S", 0.001)
     with serving(fresh) as (server, client), socket.socket() as lazy, listening(server) as heard:
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         lazy.connect(("127.0.0.1", server.port))

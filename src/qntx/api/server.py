@@ -58,7 +58,7 @@ from qntx_recruiting import api as recruiting
 #: Threads that read the store, each with a connection of its own.
 READERS = 8
 #: How long requests may go on once the server is asked to stop, seconds.
-GRACE_S = 3
+SHUTDOWN_GRACE_S = 3
 KEEP_ALIVE_S = 30
 #: Above the limits of our own guards, so that those can answer in the usual form.
 MAX_HEAD_BYTES = 64 << 10
@@ -261,7 +261,7 @@ def _config(api: Litestar) -> uvicorn.Config:
         proxy_headers=False,
         limit_concurrency=MAX_CONNECTIONS,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=GRACE_S,
+        timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
     )
 

@@ -17,7 +17,7 @@ from qntx.recording.system_log import log_system
 from qntx.storage.sqlite.store import UNAVAILABLE, Store
 
 LOG = logging.getLogger("qntx.maintenance")
-LOOK_S = 60.0
+MAINTENANCE_POLL_S = 60.0
 HOUR_US = 3_600_000_000
 #: The longest that one run of retention takes; the next one goes on from there.
 RUN_LIMIT_S = 600.0
@@ -65,7 +65,7 @@ class MaintenanceLoop:
                     LOG.warning("the store cannot be looked after, trying again: %s", error)
                 except Exception:  # housekeeping outlives whatever it meets
                     LOG.exception("housekeeping failed, trying again in a minute")
-            self._stopping.wait(LOOK_S)
+            self._stopping.wait(MAINTENANCE_POLL_S)
         self._store.close()
 
     def look(self) -> None:

@@ -22,7 +22,7 @@ from qntx.storage.sqlite.store import UNAVAILABLE, Store
 LOG = logging.getLogger("qntx.scheduler")
 WAKER = "ticker"
 #: How many schedules are fired in one transaction: it holds up other writers for milliseconds.
-BATCH = 100
+SCHEDULES_PER_ROUND = 100
 #: The longest sleep: after it the tables are read again, whatever a wakeup missed.
 LONGEST_US = 60 * MICRO
 RETRY_US = MICRO
@@ -93,7 +93,7 @@ class Ticker:
         if self._maintained_us is None or went_back or self._maintained_us + LONGEST_US <= now_us:
             self._maintain(now_us, replan=self._maintained_us is None or went_back)
         while not self._stopping.is_set():
-            ids = schedules.due(self._clock.now_us(), BATCH)
+            ids = schedules.due(self._clock.now_us(), SCHEDULES_PER_ROUND)
             if not ids:
                 break
             self._fire(ids)
@@ -149,7 +149,7 @@ class Ticker:
             )
         for schedule_id in stopped:
             self._schedule_log.say(schedule_id, INFO, "stopped: its last job is over")
-        while untold := executions.untold(BATCH, now_us - UNTOLD_US):
+        while untold := executions.untold(SCHEDULES_PER_ROUND, now_us - UNTOLD_US):
             self._tell(untold)
         if replan:
             for schedule in schedules.ahead(now_us):

@@ -29,7 +29,7 @@ from qntx.storage.sqlite.retention import KEPT_LINES, expired_of
 from qntx.storage.sqlite.search_blocks import END
 from qntx.storage.sqlite.translation import translated
 
-MAX_PAGE = 10_000
+MAX_LINES_PER_PAGE = 10_000
 
 
 @translated
@@ -65,7 +65,7 @@ class LogStore(Logs):
         before: str | None = None,
         around: int | None = None,
     ) -> LogPage:
-        limit = max(1, min(limit, MAX_PAGE))
+        limit = max(1, min(limit, MAX_LINES_PER_PAGE))
         runs = self.runs(job_id, wanted.attempt)
         chosen = Selection(self._db, wanted, runs)
         if around is not None:
@@ -127,7 +127,7 @@ class LogStore(Logs):
         return make_cursor(runs[line.attempt] << 32 | line.id)
 
     def task(self, task_id: str, job_id: str | None, limit: int, after: str | None) -> TaskLogPage:
-        limit = max(1, min(limit, MAX_PAGE))
+        limit = max(1, min(limit, MAX_LINES_PER_PAGE))
         total = sum(
             row[0]
             for row in self._db.execute(
