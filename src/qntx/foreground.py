@@ -30,7 +30,7 @@ from qntx.runtime.execute import begin_attempt, end_attempt
 from qntx.runtime.outcome import Outcome, failure
 
 #: Seconds that a cancelled command gets to end by itself.
-GRACE_S = 10.0
+CANCELLED_COMMAND_GRACE_S = 10.0
 NOT_FOUND = "command_not_found"
 
 
@@ -158,7 +158,7 @@ def _ending(child: subprocess.Popen[bytes], wishes: list[str]) -> Callable[[str]
     def end(wish: str) -> None:
         wishes.append(wish)
         child.terminate()
-        killer = threading.Timer(GRACE_S, child.kill)
+        killer = threading.Timer(CANCELLED_COMMAND_GRACE_S, child.kill)
         killer.daemon = True
         killer.start()
 

@@ -16,7 +16,7 @@ from qntx.model.job import JobRequest
 from qntx.model.views import AttemptView, Job, JobPage, JobTree, StagesView
 
 MAX_JOBS = 1_000
-MAX_DEPTH = 64
+MAX_PAYLOAD_DEPTH = 64
 YEAR_S = 366 * 86_400
 
 JobId = Annotated[str, PathParameter(description="The job's id (JB_…).", max_length=200)]
@@ -228,7 +228,7 @@ def _request(server: ServerContext, new: NewJob) -> JobRequest:
 def _check_depth(value: Any) -> None:
     """Raise BadInput for a payload that is nested too deeply to be shown again."""
     level = [value]
-    for _ in range(MAX_DEPTH):
+    for _ in range(MAX_PAYLOAD_DEPTH):
         nested: list[Any] = []
         for item in level:
             if isinstance(item, dict):
@@ -238,7 +238,9 @@ def _check_depth(value: Any) -> None:
         if not nested:
             return
         level = nested
-    raise BadInput(f"the payload is nested deeper than {MAX_DEPTH} levels - make it flatter")
+    raise BadInput(
+        f"the payload is nested deeper than {MAX_PAYLOAD_DEPTH} levels - make it flatter"
+    )
 
 
 ROUTES = [
