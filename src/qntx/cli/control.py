@@ -147,7 +147,7 @@ def worker(ctx: click.Context, workers: int | None, grace_s: float) -> None:
 
     app = built_in_app(settings_of(ctx))
     # Opening the store first: a database that cannot be used is said before anything starts.
-    _ = app.store.connection
+    app.store.prepare()
     number = app.settings.server.workers if workers is None else workers
     told = told_to_end()
     supervisor = Supervisor(app.settings, number, keepalive=app.ensure_indexer)

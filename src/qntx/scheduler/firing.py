@@ -29,10 +29,8 @@ from qntx.model.job import JobRequest
 from qntx.model.schedule import Execution, Schedule, kept_timing
 from qntx.model.views import Counts
 from qntx.runtime.requests import MakesRequests
-from qntx.storage.sqlite.connection import transaction
+from qntx.storage.interfaces import Executions, Schedules
 from qntx.storage.sqlite.enqueue import insert_job, values_of
-from qntx.storage.sqlite.executions import ExecutionStore
-from qntx.storage.sqlite.schedules import ScheduleStore
 from qntx.storage.sqlite.store import Store
 
 LAST_RUN = "last_run"
@@ -46,19 +44,19 @@ class Firing:
         self._request = request
 
     @property
-    def schedules(self) -> ScheduleStore:
+    def schedules(self) -> Schedules:
         """The schedules, on this thread's connection."""
-        return ScheduleStore(self._store.connection)
+        return self._store.schedules
 
     @property
-    def executions(self) -> ExecutionStore:
+    def executions(self) -> Executions:
         """The executions, on this thread's connection."""
-        return ExecutionStore(self._store.connection)
+        return self._store.executions
 
     def fire_due(self, ids: Iterable[str], now_us: int) -> list[Execution]:
         """Fire what is due of the schedules *ids* at *now_us*, all in one transaction."""
         made: list[Execution] = []
-        with transaction(self._store.connection):
+        with self._store.transaction():
             down = self.schedules.beat(now_us)
             for schedule_id in ids:
                 schedule = self.schedules.get(schedule_id)
@@ -212,7 +210,7 @@ class Firing:
 
     def give_up(self, schedule_id: str, error: str, now_us: int) -> list[Execution]:
         """Pause a schedule that cannot be fired, and say why."""
-        with transaction(self._store.connection):
+        with self._store.transaction():
             return self._broken(self.schedules.get(schedule_id), error, now_us)
 
     def _broken(self, schedule: Schedule, error: str, now_us: int) -> list[Execution]:
