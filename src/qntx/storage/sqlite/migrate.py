@@ -28,7 +28,7 @@ Migration = tuple[int, str, str]
 
 def known() -> list[Migration]:
     """The migrations of the runtime, in order; number 2 belongs to an application by now."""
-    return _numbered("qntx.storage.sqlite.migrations")
+    return numbered("qntx.storage.sqlite.migrations")
 
 
 def open_database(
@@ -55,19 +55,19 @@ def migrate(connection: apsw.Connection, applications: Iterable[Application] = (
     Raises StoreUnavailable when the database was made by a newer program, or when a migration
     that was applied reads differently today.
     """
-    applied: list[str] = []
-    if _version(connection) != known()[-1][0]:
-        with transaction(connection):
-            applied += _migrate_runtime(connection)
-    for application in applications:
-        if "sqlite" in application.migrations:
+    bringing = [one for one in applications if "sqlite" in one.migrations]
+    if _version(connection) == known()[-1][0] and all(_is_done(connection, a) for a in bringing):
+        return []
+    # One transaction around the check and the change: of several processes that start at once,
+    # exactly one migrates and the others find it done.
+    with transaction(connection):
+        applied = _migrate_runtime(connection)
+        for application in bringing:
             applied += _migrate_application(connection, application)
     return applied
 
 
 def _migrate_runtime(connection: apsw.Connection) -> list[str]:
-    # One transaction around the check and the change: of several processes that start at once,
-    # exactly one migrates and the others find it done.
     connection.execute(_TABLE)
     done = dict(connection.execute("SELECT version, sha256 FROM schema_migrations"))
     applied = []
@@ -87,20 +87,22 @@ def _migrate_application(connection: apsw.Connection, application: Application) 
     One that was part of the runtime once finds its tables in an old database: a migration that was
     applied with the very same text is taken over.
     """
-    migrations = _numbered(application.migrations["sqlite"])
-    if _applied(connection, application).keys() == {version for version, *_ in migrations}:
-        return []
     applied = []
-    with transaction(connection):
-        done = _applied(connection, application)
-        old = {digest for (digest,) in connection.execute("SELECT sha256 FROM schema_migrations")}
-        for version, name, sql, digest in _missing(migrations, done, application.name):
-            if digest not in old:
-                connection.execute(sql)
-                applied.append(name)
-            row = (application.name, version, name, digest, iso(now_us()))
-            connection.execute("INSERT INTO application_migrations VALUES(?,?,?,?,?)", row)
+    done = _applied(connection, application)
+    old = {digest for (digest,) in connection.execute("SELECT sha256 FROM schema_migrations")}
+    migrations = numbered(application.migrations["sqlite"])
+    for version, name, sql, digest in _missing(migrations, done, application.name):
+        if digest not in old:
+            connection.execute(sql)
+            applied.append(name)
+        row = (application.name, version, name, digest, iso(now_us()))
+        connection.execute("INSERT INTO application_migrations VALUES(?,?,?,?,?)", row)
     return applied
+
+
+def _is_done(connection: apsw.Connection, application: Application) -> bool:
+    versions = {version for version, *_ in numbered(application.migrations["sqlite"])}
+    return _applied(connection, application).keys() == versions
 
 
 def _applied(connection: apsw.Connection, application: Application) -> dict[int, str]:
@@ -130,7 +132,8 @@ def _missing(
 
 
 @cache
-def _numbered(package: str) -> list[Migration]:
+def numbered(package: str) -> list[Migration]:
+    """The migrations in the package *package*, in order."""
     found = sorted((f.name, f) for f in files(package).iterdir() if f.name.endswith(".sql"))
     return [(int(name[:4]), name[5:-4], f.read_text("utf-8")) for name, f in found]
 
