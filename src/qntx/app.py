@@ -15,7 +15,7 @@ from qntx.config import Settings, load
 from qntx.errors import BadInput, StoreUnavailable
 from qntx.indexer.launch import IndexerProcess
 from qntx.model.ids import new_id
-from qntx.model.job import Claimed, JobRequest
+from qntx.model.job import UNSUPERVISED, Claimed, JobRequest
 from qntx.recording.emitters import ProgressEmitter
 from qntx.recording.session import close_journals, journal_of
 from qntx.runtime.cancellation_watcher import watching_for_cancellation
@@ -23,8 +23,7 @@ from qntx.runtime.context import Control
 from qntx.runtime.execute import execute
 from qntx.runtime.outcome import Outcome
 from qntx.runtime.registry import F, Registry
-from qntx.storage.sqlite.attempt_writes import UNSUPERVISED
-from qntx.storage.sqlite.queue import JobQueue
+from qntx.storage.interfaces import Queue
 from qntx.storage.sqlite.store import Store
 
 Port = TypeVar("Port")
@@ -129,7 +128,7 @@ class App:  # budget: the one object that users hold; each method is a line or a
         return self.enqueue_all([self.request(handler_name, payload, **options)])[0]
 
     @property
-    def queue(self) -> JobQueue:
+    def queue(self) -> Queue:
         """The queue: cancel, pause, resume and retry jobs."""
         return self.store.queue
 
@@ -171,9 +170,7 @@ class App:  # budget: the one object that users hold; each method is a line or a
         control = control or Control()
         with (
             self.indexing(),
-            watching_for_cancellation(
-                self.settings.database, job.id, control.ask, handler.timeout_s
-            ),
+            watching_for_cancellation(self.store, job.id, control.ask, handler.timeout_s),
         ):
             if on_start is not None:
                 on_start(job.id)

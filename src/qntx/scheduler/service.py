@@ -29,8 +29,7 @@ from qntx.recording.system_log import ScheduleLog
 from qntx.scheduler.edits import EditSchedule, edited
 from qntx.scheduler.firing import Firing, MakesRequests, since_last_run
 from qntx.scheduler.ticker import WAKER
-from qntx.storage.interfaces import Executions, Schedules
-from qntx.storage.sqlite.store import Store
+from qntx.storage.interfaces import Executions, Schedules, Store
 from qntx_recruiting.ats.ix import Names, handler_of, parse_ix, payload_of
 
 FORCE_TRIGGER = "__force_trigger__"
