@@ -3,13 +3,13 @@ Firing: one transaction from the due instant to the job on the queue.
 
 Everything that belongs together is written together: the execution, its job, and the schedule's
 next instant. What was decided stands in the execution's row; its lines follow after the commit
-(see `telling`), so that no line tells of what was rolled back.
+(see `recording.system_log`), so that no line tells of what was rolled back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -28,15 +28,10 @@ from qntx.model.ids import new_id
 from qntx.model.job import JobRequest
 from qntx.model.schedule import Execution, Schedule, kept_timing
 from qntx.model.views import Counts
+from qntx.runtime.requests import MakesRequests
 from qntx.storage.interfaces import Executions, Schedules, Store
 
 LAST_RUN = "last_run"
-
-
-class MakesRequests(Protocol):
-    """Gives a checked request for a job (`App.request`); raises UnknownHandler or BadInput."""
-
-    def __call__(self, handler_name: str, payload: Any = None, **options: Any) -> JobRequest: ...
 
 
 class Firing:

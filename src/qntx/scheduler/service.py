@@ -26,8 +26,9 @@ from qntx.model.schedule import (
 from qntx.model.timing import Timing, parse_time
 from qntx.recording.session import journal_of
 from qntx.recording.system_log import ScheduleLog
+from qntx.runtime.requests import MakesRequests
 from qntx.scheduler.edits import EditSchedule, edited
-from qntx.scheduler.firing import Firing, MakesRequests, since_last_run
+from qntx.scheduler.firing import Firing, since_last_run
 from qntx.scheduler.ticker import WAKER
 from qntx.storage.interfaces import Executions, Schedules, Store
 from qntx_recruiting.ats.ix import Names, handler_of, parse_ix, payload_of

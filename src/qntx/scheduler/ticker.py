@@ -15,8 +15,9 @@ from qntx.model.log import INFO, WARN
 from qntx.model.schedule import Execution, Schedule, first_run, kept_timing
 from qntx.recording.session import journal_of
 from qntx.recording.system_log import ScheduleLog
+from qntx.runtime.requests import MakesRequests
 from qntx.scheduler.clock import TickerClock, WallClock
-from qntx.scheduler.firing import Firing, MakesRequests
+from qntx.scheduler.firing import Firing
 from qntx.storage import open_store
 
 LOG = logging.getLogger("qntx.scheduler")
