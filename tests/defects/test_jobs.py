@@ -13,10 +13,10 @@ import pytest
 
 from qntx.clock import iso, now_us
 from qntx.errors import IllegalTransition
+from qntx.explain.wait_reasons import WaitReasons
 from qntx.model.job import JobRequest
 from qntx.model.retry import Backoff
 from qntx.runtime.rate_limits import RateLimits
-from qntx.runtime.wait_reasons import WaitReasons
 from qntx.storage.sqlite.store import Store
 from tests.runtime.bench import Bench
 from tests.runtime.conftest import Running

@@ -17,8 +17,7 @@ from qntx.explain.sentences import explain_job
 from qntx.model.job import JobRequest
 from qntx.model.schedule import NewSchedule
 from qntx.runtime.context import JobContext
-from qntx.runtime.leases import live_handlers
-from qntx.scheduler.service import Schedules
+from qntx.scheduler.service import ScheduleService
 from tests.runtime.conftest import MODULE, Running
 from tests.runtime.jobs_for_tests import lines, wait_for
 
@@ -44,7 +43,7 @@ def limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running
 
 def schedule(app: App, handler: str, payload: Any = None) -> tuple[str, str]:
     """A schedule that has just fired, and its job."""
-    service = Schedules(app.settings, app.store, app.request, app.registry)
+    service = ScheduleService(app.settings, app.store, app.request, app.registry)
     made, fired = service.create(
         NewSchedule(handler_name=handler, payload=payload, every="1d", force=True), by="a test"
     )
@@ -104,7 +103,7 @@ def test_a_job_without_a_handler_waits_visibly(running: Running) -> None:
 
 
 def test_explain_asks_the_workers_not_its_own_handlers(running: Running) -> None:
-    wait_for(lambda: "test.noop" in (live_handlers(running.app.settings.home) or ()))
+    wait_for(lambda: "test.noop" in (running.app.store.supervisors.live_handlers() or ()))
     stranger = built_in_app(load(home=running.app.settings.home, app=[]))
     stranger.handler("only.here")(lambda ctx, payload: None)
     alien = stranger.enqueue("only.here")
@@ -115,7 +114,7 @@ def test_explain_asks_the_workers_not_its_own_handlers(running: Running) -> None
     told = explain_job(stranger.store, stranger.registry, later)
     assert "It waits until" in told.why[0]
     running.supervisor.stop()
-    assert live_handlers(running.app.settings.home) is None
+    assert running.app.store.supervisors.live_handlers() is None
     ready = running.app.enqueue("test.noop")
     told = explain_job(running.app.store, running.app.registry, ready)
     assert told.next[0].startswith("No worker is at work")

@@ -20,8 +20,6 @@ from qntx.errors import NotFound
 from qntx.model.views import Job
 from qntx.runtime.token_channel import TokenReceiver
 from qntx.storage.sqlite.changes import Changed, Changes, since
-from qntx.storage.sqlite.executions import ExecutionStore
-from qntx.storage.sqlite.schedules import ScheduleStore
 from qntx.storage.sqlite.store import UNAVAILABLE, Store
 
 #: How many events, and bytes of them, are kept for those who read slowly.
@@ -210,8 +208,8 @@ def _told(
     if changed.untold and number is None:
         gap = {"reason": "more changed at once than is told one by one", "missed": changed.untold}
         yield frame(b"gap", _encode(gap))
-    jobs, executions = store.jobs, ExecutionStore(store.connection)
-    schedules = ScheduleStore(store.connection)
+    jobs, executions = store.jobs, store.executions
+    schedules = store.schedules
     kinds: tuple[tuple[bytes, list[str], Callable[[str], object]], ...] = (
         (b"job", changed.jobs, lambda which: summary(jobs.get(which))),
         (b"execution", changed.executions, executions.get),

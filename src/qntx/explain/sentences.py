@@ -14,12 +14,7 @@ from qntx.model.job import ACTIVE
 from qntx.model.schedule import Execution, Schedule
 from qntx.model.views import Job, Line, LogFilter
 from qntx.model.zones import zone_of
-from qntx.runtime.leases import live_handlers
-from qntx.storage.sqlite.executions import ExecutionStore
-from qntx.storage.sqlite.lock_owner import lock_owner_of
-from qntx.storage.sqlite.schedules import ScheduleStore
-from qntx.storage.sqlite.store import Store
-from qntx.storage.sqlite.wait_reasons import place_of, runner_of
+from qntx.storage.interfaces import Executions, Schedules, Store
 from qntx_recruiting.ats.ix import Names
 
 _NEWEST = "9999999999"
@@ -43,7 +38,7 @@ def explain_job(store: Store, registered: Names, job_id: str) -> Explanation:
         why += _obstacle(store)
     if job.execution_id is not None:
         try:
-            execution = ExecutionStore(store.connection).get(job.execution_id)
+            execution = store.executions.get(job.execution_id)
         except QntxError:
             return Explanation(job.id, job.status, why, after)
         because = f" ({execution.reason})" if execution.reason else ""
@@ -54,7 +49,7 @@ def explain_job(store: Store, registered: Names, job_id: str) -> Explanation:
 
 def _queued(store: Store, registered: Names, job: Job) -> tuple[list[str], list[str]]:
     held = _held(job.pulse_state)
-    known = live_handlers(store.path.parent)
+    known = store.supervisors.live_handlers()
     if job.handler_name not in (registered if known is None else known):
         return (
             [f"No worker has the handler {job.handler_name!r}."],
@@ -69,7 +64,7 @@ def _queued(store: Store, registered: Names, job: Job) -> tuple[list[str], list[
             [f"It waits until {job.next_attempt_at} {cause}.", *held],
             [f"Attempt {job.attempt + 1} starts when a worker is free then."],
         )
-    place = place_of(store.connection, job.id)
+    place = store.waits.place(job.id)
     before = "It is the next one in the queue."
     if place.ahead:
         before = f"It is queued behind {place.ahead:,} job{_s(place.ahead)}."
@@ -90,7 +85,7 @@ def _queued(store: Store, registered: Names, job: Job) -> tuple[list[str], list[
 def _running(store: Store, registered: Names, job: Job) -> tuple[list[str], list[str]]:
     del registered
     why = [f"It runs since {job.started_at}, {_which(job)}."]
-    runner = runner_of(store.connection, job.id, job.attempt)
+    runner = store.waits.runner(job.id, job.attempt)
     if runner is not None:
         pid = f" (process {runner.pid})" if runner.pid else ""
         why = [
@@ -175,7 +170,7 @@ _JOB = {
 
 def explain_execution(store: Store, registered: Names, execution_id: str) -> Explanation:
     """Why the execution *execution_id* is as it is: by its job, where it has one. NotFound."""
-    execution = ExecutionStore(store.connection).get(execution_id)
+    execution = store.executions.get(execution_id)
     if execution.async_job_id is not None:
         job = explain_job(store, registered, execution.async_job_id)
         why = [f"Its job {job.id} is {job.state}.", *job.why]
@@ -188,8 +183,8 @@ def explain_execution(store: Store, registered: Names, execution_id: str) -> Exp
 
 def explain_schedule(store: Store, schedule_id: str) -> Explanation:
     """Why the schedule *schedule_id* is in its state, and when it fires next. Raises NotFound."""
-    kept = ScheduleStore(store.connection)
-    executions = ExecutionStore(store.connection)
+    kept = store.schedules
+    executions = store.executions
     schedule = kept.get(schedule_id)
     why = [f"It is {schedule.state}: {schedule.timing}."]
     if schedule.state_reason:
@@ -203,13 +198,13 @@ def explain_schedule(store: Store, schedule_id: str) -> Explanation:
 
 def _obstacle(store: Store) -> list[str]:
     """Who keeps everything from being written, if somebody does and will not stop by itself."""
-    owner = lock_owner_of(store.path)
+    owner = store.lock_owner()
     if owner is None or not owner.stopped:
         return []
     return [f"Nothing can be written: the database is locked by {owner.text}."]
 
 
-def _after(schedule: Schedule, executions: ExecutionStore, kept: ScheduleStore) -> list[str]:
+def _after(schedule: Schedule, executions: Executions, kept: Schedules) -> list[str]:
     after = []
     if schedule.state == "paused":
         after.append("It fires again when it is resumed; instants until then are not missed.")

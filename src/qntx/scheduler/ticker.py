@@ -8,17 +8,17 @@ import threading
 
 from qntx.clock import iso
 from qntx.config import Settings
-from qntx.errors import QntxError
+from qntx.errors import QntxError, StoreUnavailable
 from qntx.journal.wakeup import Wakeup
 from qntx.model.cron import MICRO
 from qntx.model.log import INFO, WARN
 from qntx.model.schedule import Execution, Schedule, first_run, kept_timing
 from qntx.recording.session import journal_of
 from qntx.recording.system_log import ScheduleLog
+from qntx.runtime.requests import MakesRequests
 from qntx.scheduler.clock import TickerClock, WallClock
-from qntx.scheduler.firing import Firing, MakesRequests
-from qntx.storage.sqlite.connection import transaction
-from qntx.storage.sqlite.store import UNAVAILABLE, Store
+from qntx.scheduler.firing import Firing
+from qntx.storage import open_store
 
 LOG = logging.getLogger("qntx.scheduler")
 WAKER = "ticker"
@@ -44,7 +44,7 @@ class Ticker:
         self, settings: Settings, request: MakesRequests, clock: TickerClock | None = None
     ) -> None:
         self._settings = settings
-        self._store = Store(settings.database)
+        self._store = open_store(settings)
         self._firing = Firing(self._store, request)
         self._clock = clock or WallClock()
         self._wakeup = Wakeup(settings.home, WAKER)
@@ -72,7 +72,7 @@ class Ticker:
         while not self._stopping.is_set():
             try:
                 until_us = self.tick()
-            except UNAVAILABLE as error:
+            except StoreUnavailable as error:
                 # Locked, full or being replaced: nothing is lost, what is due stays due.
                 LOG.warning("schedules cannot be read, trying again in 1 s: %s", error)
                 until_us = self._clock.now_us() + RETRY_US
@@ -81,7 +81,7 @@ class Ticker:
                 until_us = self._clock.now_us() + RETRY_US
             if not self._stopping.is_set():
                 self._clock.wait(self._wakeup, until_us)
-        with contextlib.suppress(*UNAVAILABLE), transaction(self._store.connection):
+        with contextlib.suppress(StoreUnavailable), self._store.transaction():
             self._firing.schedules.beat(self._clock.now_us())  # from here on nobody is at work
         self._store.close()
 
@@ -106,7 +106,7 @@ class Ticker:
         now_us = self._clock.now_us()
         try:
             made = self._firing.fire_due(ids, now_us)
-        except UNAVAILABLE:
+        except StoreUnavailable:
             raise
         except Exception as error:
             if len(ids) > 1:  # one of them is at fault: the others need not suffer
@@ -122,7 +122,7 @@ class Ticker:
     def _tell(self, made: list[Execution]) -> None:
         if made:
             self._schedule_log.record(made)
-            with transaction(self._store.connection):
+            with self._store.transaction():
                 self._firing.executions.mark_told([execution.id for execution in made])
 
     @property
@@ -136,7 +136,7 @@ class Ticker:
         begins = self._maintained_us is None
         self._maintained_us = now_us
         executions, schedules = self._firing.executions, self._firing.schedules
-        with transaction(self._store.connection):
+        with self._store.transaction():
             repaired = executions.repair(now_us)
             stopped = schedules.finish_stopping(now_us)
             schedules.beat(now_us, begins=begins)
@@ -162,14 +162,14 @@ class Ticker:
             nominal_at, run_at = first_run(schedule.id, kept_timing(schedule), now_us)
         except QntxError as error:
             fields = {"state": "paused", "state_reason": f"paused by the scheduler: {error}"}
-            with transaction(self._store.connection):
+            with self._store.transaction():
                 self._firing.schedules.advance(schedule, fields, now_us)
             self._schedule_log.say(schedule.id, WARN, f"paused: {error}")
             return
         if nominal_at is None or nominal_at == schedule.next_nominal_at:
             return
         planned = {"next_nominal_at": nominal_at, "next_run_at": run_at}
-        with transaction(self._store.connection):
+        with self._store.transaction():
             if not self._firing.schedules.advance(schedule, planned, now_us):
                 return
         self._schedule_log.say(
