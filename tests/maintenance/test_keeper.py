@@ -22,9 +22,8 @@ from qntx.model.views import LogFilter
 from qntx.recording.session import close_journals
 from qntx.recording.system_log import SYSTEM_LOG
 from qntx.storage.sqlite.key_value import KeyValueStore
-from tests.recording import drain_all
-
-from .kit import later, make_app
+from tests.support.aged_jobs import later, make_app
+from tests.support.recorded_runs import drain_all
 
 
 @pytest.fixture
