@@ -1,4 +1,4 @@
-"""Doors for everybody: capture any block of Python, or any command, as a job of its own."""
+"""For everybody: capture any block of Python, or any command, as a job of its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import msgspec
 
@@ -30,7 +29,7 @@ from qntx.runtime.execute import begin_attempt, end_attempt
 from qntx.runtime.outcome import Outcome, failure
 
 #: Seconds that a cancelled command gets to end by itself.
-GRACE_S = 10.0
+CANCELLED_COMMAND_GRACE_S = 10.0
 NOT_FOUND = "command_not_found"
 
 
@@ -73,7 +72,13 @@ def capture(
             app.settle(job.id)
 
 
-def run_command(app: App, command: Sequence[str], *, name: str, on_start: Any = None) -> int:
+def run_command(
+    app: App,
+    command: Sequence[str],
+    *,
+    name: str,
+    on_start: Callable[[str], None] | None = None,
+) -> int:
     """
     Run *command* as a job called *name*, its output captured and passed through as it comes.
 
@@ -158,7 +163,7 @@ def _ending(child: subprocess.Popen[bytes], wishes: list[str]) -> Callable[[str]
     def end(wish: str) -> None:
         wishes.append(wish)
         child.terminate()
-        killer = threading.Timer(GRACE_S, child.kill)
+        killer = threading.Timer(CANCELLED_COMMAND_GRACE_S, child.kill)
         killer.daemon = True
         killer.start()
 

@@ -24,7 +24,7 @@ _BLOCK_PITCH = 1.25
 # Closer than this share of the font size are marks beside a line, not lines.
 _LEAST_PITCH = 0.9
 MAX_PAGES = 50
-MAX_TEXT_CHARS = 1_000_000
+MAX_TEXT_CHARS_EXTRACTED = 1_000_000
 MAX_ARCHIVE_ENTRIES = 1_000
 MAX_ARCHIVE_BYTES = 100 << 20
 
@@ -56,7 +56,7 @@ def pdf_text(source: str, body: bytes) -> tuple[str, tuple[str, ...]]:
         pages = [_page_text(document, index) for index in range(min(count, MAX_PAGES))]
     finally:
         document.close()
-    text = "\n\n".join(pages)[:MAX_TEXT_CHARS]
+    text = "\n\n".join(pages)[:MAX_TEXT_CHARS_EXTRACTED]
     if not text.strip():
         raise FetchError(
             f"cannot read {source}: the PDF holds no text, only pictures - "
@@ -138,7 +138,7 @@ def docx_text(source: str, body: bytes) -> str:
         raise FetchError(
             f"cannot read {source}: the DOCX file is damaged ({error}) - save it again"
         ) from error
-    text = html_to_text(html)[:MAX_TEXT_CHARS]
+    text = html_to_text(html)[:MAX_TEXT_CHARS_EXTRACTED]
     if not text:
         raise FetchError(f"cannot read {source}: the document holds no text - check the file")
     return text

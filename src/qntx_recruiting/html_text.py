@@ -15,7 +15,7 @@ _BLOCKS = frozenset(
 )
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 # Deeper nesting than this is not rendered: no person writes it.
-_MAX_DEPTH = 200
+_MAX_ELEMENT_DEPTH = 200
 #: Parsers take time that grows with the square of the depth; pages of people reach some 50.
 MAX_OPEN_ELEMENTS = 2_000
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
@@ -61,7 +61,7 @@ def _render(node: LexborNode, parts: list[str], depth: int) -> None:
             parts.append(re.sub(r"\s+", " ", child.text(deep=False)))
         elif tag == "br":
             parts.append("\n")
-        elif tag in _SKIPPED or depth > _MAX_DEPTH:
+        elif tag in _SKIPPED or depth > _MAX_ELEMENT_DEPTH:
             continue
         elif tag in _HEADINGS or _is_bold_paragraph(child):
             parts.append(f"\n\n## {_one_line(child)}\n\n")

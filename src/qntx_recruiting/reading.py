@@ -17,7 +17,7 @@ from qntx_recruiting.text import JobText, decode, guess_title, normalise, plain_
 #: Less text than this is no job description.
 MIN_TEXT_CHARS = 80
 #: Job descriptions have some 5,000 characters; what stands behind this many is left out.
-MAX_TEXT_CHARS = 200_000
+MAX_TEXT_CHARS_READ = 200_000
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}charset=[\"']?([A-Za-z0-9_\-]{2,40})", re.IGNORECASE)
 # "Data Engineer | Careers at Nordlicht": what stands behind the last mark names the site.
 _SITE_NAME = re.compile(r"\s+[|–—·»]\s+|\s+-\s+")
@@ -99,11 +99,13 @@ def _checked(source: str, job: JobText) -> JobText:
             "description - if the page builds itself by script, save it as a file and give that"
         )
     notes = job.notes
-    if len(job.text) > MAX_TEXT_CHARS:
-        notes += (f"only the first {MAX_TEXT_CHARS:,} of {len(job.text):,} characters were read",)
+    if len(job.text) > MAX_TEXT_CHARS_READ:
+        notes += (
+            f"only the first {MAX_TEXT_CHARS_READ:,} of {len(job.text):,} characters were read",
+        )
     return msgspec.structs.replace(
         job,
         title=job.title or guess_title(job.text),
-        text=job.text[:MAX_TEXT_CHARS],
+        text=job.text[:MAX_TEXT_CHARS_READ],
         notes=notes,
     )

@@ -21,7 +21,7 @@ from qntx.api.server import Server
 from qntx.app import App
 from qntx.model.schedule import NewSchedule
 from qntx.runtime.token_channel import TokenReceiver, TokenSender
-from qntx.scheduler.service import Schedules
+from qntx.scheduler.service import ScheduleService
 from tests.support.api_data import Talker, make_app, running
 from tests.support.api_server import serving
 from tests.support.waiting import wait_until
@@ -117,7 +117,7 @@ def test_moves_by_hand_of_jobs_that_wait(fresh: App, served: Server) -> None:
 
 
 def test_schedules_and_executions(fresh: App, served: Server) -> None:
-    kept = Schedules(fresh.settings, fresh.store, fresh.request, fresh.registry)
+    kept = ScheduleService(fresh.settings, fresh.store, fresh.request, fresh.registry)
     with listening(served) as heard:
         schedule, _ = kept.create(
             NewSchedule(handler_name="said", every="1h", payload={"lines": 1}), by="a test"
@@ -156,7 +156,7 @@ def test_one_who_reads_too_slowly_is_told_and_goes_on(
     fresh: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feed, "KEPT_EVENTS", 50)
-    monkeypatch.setattr(feed, "PAUSE_S", 0.001)
+    monkeypatch.setattr(feed, "FEED_PAUSE_S", 0.001)
     with serving(fresh) as (server, _), socket.socket() as lazy, listening(server) as heard:
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         lazy.connect(("127.0.0.1", server.port))

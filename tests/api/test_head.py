@@ -45,7 +45,7 @@ def test_what_answers_get_answers_head(client: httpx2.Client, data: Data) -> Non
 def test_a_stream_that_is_asked_for_by_head_does_not_begin(
     fresh: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed, "IDLE_S", 0.0)
+    monkeypatch.setattr(feed, "FEED_LINGER_S", 0.0)
     job_id = fresh.enqueue("said", {})
     with serving(fresh) as (server, _):
         for path in ("/api/pulse/events", f"/api/pulse/jobs/{job_id}/events"):

@@ -219,7 +219,7 @@ def test_nobody_looks_on_for_one_who_is_gone(fresh: App, monkeypatch: pytest.Mon
         return FoundPage(q="x", logs=[], next_cursor="more", indexed=Indexed(0, 0))
 
     monkeypatch.setattr(api_search.search, "search", endless)
-    monkeypatch.setattr(api_search, "LONG_PATIENCE_S", 3600)
+    monkeypatch.setattr(api_search, "FIRST_LINE_LIMIT_S", 3600)
     with serving(fresh) as (server, client):
         with socket.create_connection(("127.0.0.1", server.port)) as asking:
             host = f"Host: 127.0.0.1:{server.port}\r\n\r\n"

@@ -162,7 +162,7 @@ def test_a_live_stream_tells_of_the_job_and_its_end(fresh: App) -> None:
 
 def test_a_quiet_stream_shows_that_it_lives(fresh: App, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "HEARTBEAT_S", 0.05)
-    monkeypatch.setattr("qntx.api.server.GRACE_S", 60)
+    monkeypatch.setattr("qntx.api.server.SHUTDOWN_GRACE_S", 60)
     job = fresh.enqueue("said", {"lines": 1})
     with serving(fresh) as (server, client):
         path = f"/api/pulse/jobs/{job}/events"

@@ -15,7 +15,7 @@ from qntx.clock import now_us
 from qntx.config import load
 from qntx.journal.writer import Journal
 from qntx.model.job import Claimed, JobRequest
-from qntx.runtime.dispatch import IDLE_S, Dispatcher
+from qntx.runtime.dispatch import LONGEST_PAUSE_S, Dispatcher
 from qntx.runtime.leases import Leases
 from qntx.runtime.wait_reasons import WaitReasons
 from qntx.runtime.wire import Assign, Beat, Done, Ready, Recall, Returned, Stop
@@ -144,7 +144,7 @@ def test_a_delayed_job_that_is_due_and_cannot_run_is_not_looked_for_again_and_ag
     due_us = store.queue.next_due_us(0)
     assert due_us is not None
     wait_until(lambda: now_us() > due_us)
-    assert dispatcher.dispatch([driven.worker]) == IDLE_S
+    assert dispatcher.dispatch([driven.worker]) == LONGEST_PAUSE_S
     leases.close()
     journal.close()
     store.close()

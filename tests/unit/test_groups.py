@@ -91,7 +91,7 @@ def test_the_gravest_come_first_then_the_most(db: apsw.Connection) -> None:
 def test_of_very_many_the_first_are_grouped(
     db: apsw.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MAX_LINES", 6)
+    monkeypatch.setattr(module, "MAX_LINES_GROUPED", 6)
     monkeypatch.setattr(module, "MAX_GROUPS", 2)
     monkeypatch.setattr(module, "_READ_LINES", 3)
     store(db, "JB_1", [said("abc"[n % 3] * 3) for n in range(9)])

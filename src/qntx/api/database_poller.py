@@ -13,8 +13,8 @@ from qntx.storage.sqlite.connection import is_moved
 from qntx.storage.sqlite.migrate import open_database
 from qntx.storage.sqlite.store import UNAVAILABLE
 
-POLL_S = 0.007
-RETRY_S = 0.5
+DATABASE_POLL_S = 0.007
+DATABASE_RETRY_S = 0.5
 MAX_LISTENERS = 256
 
 
@@ -46,7 +46,7 @@ class Listener:
 class DatabasePoller:
     """Polls the database's change counter in one thread, while somebody listens."""
 
-    def __init__(self, path: Path, poll_s: float = POLL_S) -> None:
+    def __init__(self, path: Path, poll_s: float = DATABASE_POLL_S) -> None:
         self._path = path
         self._poll_s = poll_s
         self._listeners: set[Listener] = set()
@@ -98,7 +98,7 @@ class DatabasePoller:
             except UNAVAILABLE:
                 # Whoever listens reads, and reports what it finds; here it is tried again.
                 self._wake_all()
-                self._idle.wait(RETRY_S)
+                self._idle.wait(DATABASE_RETRY_S)
 
     def _watch(self) -> None:
         connection = open_database(self._path, make=False)

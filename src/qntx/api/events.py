@@ -18,7 +18,7 @@ from qntx.api.sse import EVENT_STREAM, HEARTBEAT_S, frame
 from qntx.errors import StoreUnavailable
 
 #: Events that are handed to the socket at once.
-BATCH = 200
+EVENTS_PER_READ = 200
 MAX_LISTENERS = 256
 
 
@@ -66,7 +66,7 @@ async def _events(server: ServerContext, last_event_id: str | None) -> AsyncIter
         yield beginning
         while not server.poller.closing:
             listener.clear()
-            events, missed = feed.after(place, BATCH)
+            events, missed = feed.after(place, EVENTS_PER_READ)
             if missed:
                 gap = {"reason": "this client reads too slowly", "missed": missed}
                 yield frame(b"gap", msgspec.json.encode(gap))

@@ -16,7 +16,7 @@ from qntx.model.job import JobRequest
 from qntx.model.views import AttemptView, Job, JobPage, JobTree, StagesView
 
 MAX_JOBS = 1_000
-MAX_DEPTH = 64
+MAX_PAYLOAD_DEPTH = 64
 YEAR_S = 366 * 86_400
 
 JobId = Annotated[str, PathParameter(description="The job's id (JB_…).", max_length=200)]
@@ -213,22 +213,21 @@ def get_tree(server: Server, job_id: JobId) -> JobTree:
 
 def _request(server: ServerContext, new: NewJob) -> JobRequest:
     _check_depth(new.payload)
-    options = {"source": new.source} if new.source else {}
     return server.app.request(
         new.handler_name,
         new.payload,
+        source=new.source or None,
         priority=new.priority,
         delay_s=new.delay_s,
         idempotency_key=new.idempotency_key,
         unique=new.unique,
-        **options,
     )
 
 
 def _check_depth(value: Any) -> None:
     """Raise BadInput for a payload that is nested too deeply to be shown again."""
     level = [value]
-    for _ in range(MAX_DEPTH):
+    for _ in range(MAX_PAYLOAD_DEPTH):
         nested: list[Any] = []
         for item in level:
             if isinstance(item, dict):
@@ -238,7 +237,9 @@ def _check_depth(value: Any) -> None:
         if not nested:
             return
         level = nested
-    raise BadInput(f"the payload is nested deeper than {MAX_DEPTH} levels - make it flatter")
+    raise BadInput(
+        f"the payload is nested deeper than {MAX_PAYLOAD_DEPTH} levels - make it flatter"
+    )
 
 
 ROUTES = [

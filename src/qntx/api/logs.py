@@ -23,7 +23,7 @@ from qntx.model.views import Histogram, LogPage, TaskLogPage
 from qntx.storage.sqlite import export, ndjson
 from qntx.storage.sqlite.groups import issues
 
-MAX_LINES = 10_000
+MAX_LINES_PER_PAGE = 10_000
 MAX_BUCKETS = 300
 MAX_SEQ = (1 << 32) - 1
 PLAIN = "text/plain"
@@ -32,7 +32,7 @@ NDJSON = "application/x-ndjson"
 SENT_BYTES = 256 << 10
 
 LineLimit = Annotated[
-    int, QueryParameter(description="How many lines at most.", ge=1, le=MAX_LINES)
+    int, QueryParameter(description="How many lines at most.", ge=1, le=MAX_LINES_PER_PAGE)
 ]
 Position = Annotated[
     str | None,

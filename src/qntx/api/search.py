@@ -23,8 +23,8 @@ from qntx.storage.sqlite import search
 
 MAX_FOUND = 1_000
 #: How long a page looks for more lines, and for the first one.
-PATIENCE_S = 2.0
-LONG_PATIENCE_S = 8.0
+MORE_LINES_LIMIT_S = 2.0
+FIRST_LINE_LIMIT_S = 8.0
 
 
 @get(
@@ -84,7 +84,7 @@ async def search_lines(
             )
             found += page.logs
             cursor = page.next_cursor
-            patience = PATIENCE_S if found else LONG_PATIENCE_S
+            patience = MORE_LINES_LIMIT_S if found else FIRST_LINE_LIMIT_S
             over = len(found) >= limit or monotonic_s() - began > patience or gone.done()
             if cursor is None or over:
                 return msgspec.structs.replace(page, logs=found)

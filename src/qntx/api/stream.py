@@ -23,17 +23,17 @@ from qntx.api.sse import EVENT_STREAM, HEARTBEAT_S, frame
 from qntx.clock import monotonic_s
 from qntx.model.job import FINAL
 from qntx.model.views import AttemptView, Job, Line, LogFilter
-from qntx.storage.sqlite.logs import Tail
+from qntx.storage.interfaces.logs import Tail
 
 #: Lines per read, at first and at most; as many as about this many bytes hold for one client.
 FIRST_LINES, MOST_LINES = 100, 1_000
-BATCH_BYTES = 256 << 10
-#: Reads that are kept for others at the same place; each holds about BATCH_BYTES.
+STREAM_BATCH_BYTES = 256 << 10
+#: Reads that are kept for others at the same place; each holds about STREAM_BATCH_BYTES.
 SHARED_LOOKS = 16
 #: A client that takes what it is sent later than this is told that it lags, seconds.
 SLOW_S = 1.0
 #: Reads are at least this far apart, and so are news of the job itself.
-PAUSE_S = 0.015
+STREAM_PAUSE_S = 0.015
 JOB_PAUSE_S = 0.25
 
 _encode = msgspec.json.Encoder().encode
@@ -178,9 +178,9 @@ class _Pull:
     def sent(self, size_bytes: int, seconds: float) -> None:
         """A batch was taken, after so long."""
         self.lagging = seconds > SLOW_S
-        if size_bytes > BATCH_BYTES:
-            self.lines = max(1, self.lines * BATCH_BYTES // size_bytes)
-        elif size_bytes < BATCH_BYTES // 2:
+        if size_bytes > STREAM_BATCH_BYTES:
+            self.lines = max(1, self.lines * STREAM_BATCH_BYTES // size_bytes)
+        elif size_bytes < STREAM_BATCH_BYTES // 2:
             self.lines = min(2 * self.lines, MOST_LINES)
 
 
@@ -212,7 +212,7 @@ def _look(
 async def _woken(listener: Listener, began: float, timeout_s: float) -> bool:
     """Wait for news, but not so short that a busy job costs a read for each line."""
     woken = await listener.wait(max(timeout_s, 0.001))
-    rest = began + PAUSE_S - monotonic_s()
+    rest = began + STREAM_PAUSE_S - monotonic_s()
     if woken and rest > 0:
         await asyncio.sleep(rest)
     return woken

@@ -16,8 +16,8 @@ from qntx.runtime.registry import Registry
 SHELL_HANDLER = "shell.command"
 HANDLERS = Registry()
 #: How often a running command is looked after, and how long it may take to end when asked to.
-LOOK_S = 0.2
-GRACE_S = 3.0
+CANCEL_CHECK_S = 0.2
+SIGTERM_GRACE_S = 3.0
 
 
 class CommandFailed(QntxError):
@@ -64,7 +64,7 @@ def _wait(ctx: JobContext, process: subprocess.Popen[bytes]) -> int:
     try:
         while True:
             try:
-                return process.wait(LOOK_S)
+                return process.wait(CANCEL_CHECK_S)
             except subprocess.TimeoutExpired:
                 ctx.check()
     except BaseException:
@@ -73,7 +73,7 @@ def _wait(ctx: JobContext, process: subprocess.Popen[bytes]) -> int:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    for number, grace_s in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, None)):
+    for number, grace_s in ((signal.SIGTERM, SIGTERM_GRACE_S), (signal.SIGKILL, None)):
         try:
             os.killpg(process.pid, number)
         except ProcessLookupError:

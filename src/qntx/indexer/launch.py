@@ -17,7 +17,7 @@ from qntx.storage.sqlite.lock_owner import is_stopped
 #: An indexer that was stopped (SIGSTOP) for so long is replaced, seconds: nothing shows any more,
 #: and if it was writing, nobody else can.
 STOPPED_S = 10.0
-LOOK_S = 0.25
+INDEXER_CHECK_S = 0.25
 
 
 class IndexerProcess:
@@ -57,7 +57,7 @@ class IndexerProcess:
         now = time.monotonic()
         if now < self._look_at:
             return False
-        self._look_at = now + LOOK_S
+        self._look_at = now + INDEXER_CHECK_S
         if not is_stopped(self.pid):
             self._seen_moving = now
         if now - self._seen_moving < STOPPED_S:

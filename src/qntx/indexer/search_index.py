@@ -40,7 +40,7 @@ SAVED_S = 0.05
 FEWEST_RECORDS = 128
 #: numpy is loaded after so long without lines, or with enough of them waiting, seconds.
 QUIET_S = 1.0
-PATIENCE_S = 5.0
+MAX_BEHIND_S = 5.0
 #: Pages of write-ahead log (4 KiB each) after which it is folded into the database.
 CHECKPOINT_PAGES = 8_000
 
@@ -142,7 +142,7 @@ class SearchIndex:
         return (
             self._numpy is not None
             or now - self._records_at >= QUIET_S
-            or now - self._behind_since >= PATIENCE_S
+            or now - self._behind_since >= MAX_BEHIND_S
         )
 
     def _load(self) -> None:

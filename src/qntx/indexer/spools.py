@@ -19,7 +19,7 @@ from qntx.recording.redaction import Redactor, from_environment, masked_line
 from qntx.storage.sqlite.index_writer import IndexWriter
 
 #: Bytes looked at in one go, and the most that one round takes of a spool.
-CHUNK_BYTES = 1 << 20
+SPOOL_CHUNK_BYTES = 1 << 20
 #: A line without a newline is given up waiting for beyond this size.
 MAX_LINE_BYTES = 1 << 30
 _PUNCH_HOLE_KEEP_SIZE = 3
@@ -61,7 +61,7 @@ class Spool:
         """The complete lines before *upto*, without newline; *last*: the rest is one, too."""
         assert self._fd is not None
         while self.searched < upto:
-            chunk = os.pread(self._fd, min(CHUNK_BYTES, upto - self.searched), self.searched)
+            chunk = os.pread(self._fd, min(SPOOL_CHUNK_BYTES, upto - self.searched), self.searched)
             if not chunk:
                 break
             start = 0

@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 FIRST_SEGMENT_BYTES = 256 << 10
 #: While the disk is full: how often to look whether there is room again.
-RETRY_S = 0.2
+FULL_DISK_RETRY_S = 0.2
 _pack_prefix = PREFIX.pack
 _pack_head = HEAD.pack
 PREFIX_SIZE = PREFIX.size
@@ -390,7 +390,7 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
             return not self._retrying
 
         while True:
-            time.sleep(RETRY_S)
+            time.sleep(FULL_DISK_RETRY_S)
             if self._exclusively(retry):
                 return
 

@@ -14,11 +14,10 @@ from qntx.maintenance.size_watch import Crossing, SizeWatch, human
 from qntx.model.log import INFO, WARN
 from qntx.model.retention import RetentionReport
 from qntx.recording.system_log import log_system
-from qntx.storage.sqlite.key_value import KeyValueStore
 from qntx.storage.sqlite.store import UNAVAILABLE, Store
 
 LOG = logging.getLogger("qntx.maintenance")
-LOOK_S = 60.0
+MAINTENANCE_POLL_S = 60.0
 HOUR_US = 3_600_000_000
 #: The longest that one run of retention takes; the next one goes on from there.
 RUN_LIMIT_S = 600.0
@@ -34,7 +33,7 @@ class MaintenanceLoop:
         self._settings = settings
         self._retention = Retention(settings)
         self._store = Store(settings.database)
-        self._watch = SizeWatch(settings, KeyValueStore(self._store), self._tell)
+        self._watch = SizeWatch(settings, self._store.facts, self._tell)
         self._notify = notify
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -66,7 +65,7 @@ class MaintenanceLoop:
                     LOG.warning("the store cannot be looked after, trying again: %s", error)
                 except Exception:  # housekeeping outlives whatever it meets
                     LOG.exception("housekeeping failed, trying again in a minute")
-            self._stopping.wait(LOOK_S)
+            self._stopping.wait(MAINTENANCE_POLL_S)
         self._store.close()
 
     def look(self) -> None:

@@ -19,7 +19,7 @@ import msgspec
 from qntx.journal.interrupts import reraise_from_signal
 
 #: Deeper than this is replaced by a marker.
-MAX_DEPTH = 64
+MAX_METADATA_DEPTH = 64
 #: How long the ``repr`` of an unknown object may take, seconds.
 REPR_TIMEOUT_S = 0.1
 #: Longer representations of unknown objects are cut, visibly.
@@ -130,8 +130,8 @@ class _Cleaner:
         identity = id(value)
         if identity in self._above:
             return unstorable(value, "circular reference")
-        if depth >= MAX_DEPTH:
-            return unstorable(value, f"nested deeper than {MAX_DEPTH}")
+        if depth >= MAX_METADATA_DEPTH:
+            return unstorable(value, f"nested deeper than {MAX_METADATA_DEPTH}")
         weight = self._weight
         if identity in self._met or not (own or _has_fields(value)):
             self._weight = REPEATED

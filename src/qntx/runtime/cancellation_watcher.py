@@ -12,7 +12,7 @@ from qntx.storage.sqlite.stop_requests import stop_request_of
 from qntx.storage.sqlite.store import UNAVAILABLE
 
 #: How often to look, seconds.
-LOOK_S = 0.5
+CANCELLATION_POLL_S = 0.5
 
 
 @contextlib.contextmanager
@@ -50,4 +50,8 @@ def watching_for_cancellation(
 
 
 def _pause(ends: float | None) -> float:
-    return LOOK_S if ends is None else max(0.0, min(LOOK_S, ends - time.monotonic()))
+    return (
+        CANCELLATION_POLL_S
+        if ends is None
+        else max(0.0, min(CANCELLATION_POLL_S, ends - time.monotonic()))
+    )

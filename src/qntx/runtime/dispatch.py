@@ -20,7 +20,7 @@ ASYNC_JOBS = 100
 LOOK_AT_MEMORY_S = 0.05
 #: Jobs that wait behind one that takes longer than this are asked back.
 RECALL_S = 0.05
-IDLE_S = 10.0
+LONGEST_PAUSE_S = 10.0
 
 
 class Dispatcher:
@@ -49,7 +49,7 @@ class Dispatcher:
                 retire(worker)
         ready = [w for w in ready if not w.closing]
         if not ready:
-            return IDLE_S
+            return LONGEST_PAUSE_S
         sync = _known_to_all(ready, "sync")
         asynchronous = _known_to_all(ready, "asynchronous")
         metered = _known_to_all(ready, "metered") if self._rate_limits.limited else []
@@ -127,7 +127,7 @@ class Dispatcher:
             return RECALL_S
         # What was due before and is here still waits for a worker, or a handler, not for its time.
         due = self._store.queue.next_due_us(began_us)
-        return IDLE_S if due is None else max(0.001, (due - now_us()) / 1e6)
+        return LONGEST_PAUSE_S if due is None else max(0.001, (due - now_us()) / 1e6)
 
     def _is_due_for_replacement(self, worker: WorkerProcess) -> bool:
         if worker.executed >= self._max_jobs:

@@ -13,7 +13,7 @@ from qntx.storage.sqlite.store import Store
 
 _DAY_US = 86_400_000_000
 #: How often a closed gate is looked at again, and an open one, seconds.
-LOOK_S = 0.25
+SPENDING_POLL_S = 0.25
 #: Jobs that may start between two looks where only money is limited.
 MOST_AT_ONCE = 16
 
@@ -45,7 +45,7 @@ class RateLimits:
         that run count as one call each.
         """
         now = time.monotonic()
-        if now - self._looked >= LOOK_S or in_flight < self.in_flight:
+        if now - self._looked >= SPENDING_POLL_S or in_flight < self.in_flight:
             self._looked = now
             reason = self._reason()
             if reason is not None or self.closed:

@@ -27,7 +27,7 @@ from qntx.storage.sqlite.store import UNAVAILABLE, Store
 
 LOG = logging.getLogger("qntx.runtime")
 #: How often to look without being woken, seconds: delayed jobs, lost wake-ups.
-POLL_S = 0.5
+SUPERVISOR_ROUND_S = 0.5
 #: The longest pause before a worker is started that could not start the last times, seconds.
 MAX_SPAWN_PAUSE_S = 30.0
 
@@ -99,14 +99,14 @@ class Supervisor:
         waiting = WaitReasons(self._journal)
         self._dispatcher = Dispatcher(store, self._settings, self._leases, waiting)
         while not self._stopping.is_set():
-            self._wait(min(POLL_S, self._round(store)))
+            self._wait(min(SUPERVISOR_ROUND_S, self._round(store)))
         self._end_workers(store)
         store.close()
         self._leases.close()
 
     def _round(self, store: Store) -> float:
         """Do what there is to do; returns after how many seconds to look again."""
-        pause = POLL_S  # also when the store is locked or full: the next look does it
+        pause = SUPERVISOR_ROUND_S  # also when the store is locked or full: the next look does it
         try:
             if self._keepalive is not None:
                 self._keepalive()

@@ -14,7 +14,7 @@ from qntx.storage.sqlite.store import Store
 from qntx.storage.sqlite.wait_reasons import Held, active_handlers, hold, hold_waiting
 
 #: How often to look for jobs that wait, and after how long a job of a schedule is one, seconds.
-LOOK_S = 1.0
+WAIT_REASONS_POLL_S = 1.0
 #: So many jobs are told at a look, the first in line; and so many are remembered.
 MOST_TOLD = 200
 _REMEMBERED = 10_000
@@ -47,7 +47,7 @@ class WaitReasons:
         now = time.monotonic()
         if now < self._look_at or not workers:
             return
-        self._look_at = now + LOOK_S
+        self._look_at = now + WAIT_REASONS_POLL_S
         for name in set(active_handlers(store.connection)) - known():
             message = (
                 f"waits: no worker has the handler {name!r} - it runs as soon as a server "
@@ -55,7 +55,7 @@ class WaitReasons:
             )
             self.hold(store, [name], {"pause_reason": "no_handler", "message": message})
         if busy:
-            since = iso(now_us() - int(LOOK_S * 1e6))
+            since = iso(now_us() - int(WAIT_REASONS_POLL_S * 1e6))
             why = "all workers are busy with other jobs"
             state = {"pause_reason": "concurrency", "message": f"waits: {why}"}
             held = hold_waiting(store.connection, since, MOST_TOLD, state)

@@ -21,7 +21,7 @@ from qntx.runtime.wire import EXIT_LEASE_LOST, EXIT_ORPHANED, Channel, FromWorke
 
 #: A worker holds as many jobs as take it about so long, seconds, and at most this many.
 DEPTH_S = 0.05
-MAX_DEPTH = 512
+MAX_QUEUE_DEPTH = 512
 _OUR_EXITS = {EXIT_ORPHANED: "server_restarted", EXIT_LEASE_LOST: "lease_expired"}
 _OUR_GROUPS = Path("/proc/self/cgroup")
 _GROUPS = Path("/sys/fs/cgroup")
@@ -89,7 +89,7 @@ class WorkerProcess:
             self.began.pop(job_id, None)
         if in_turn:  # an async one says nothing of the sync one that runs beside it
             each_s = (now - self.since) / in_turn
-            self.depth = max(1, min(MAX_DEPTH, int(DEPTH_S / max(each_s, 1e-6))))
+            self.depth = max(1, min(MAX_QUEUE_DEPTH, int(DEPTH_S / max(each_s, 1e-6))))
             self.since = now
         return over
 

@@ -11,11 +11,12 @@ from pathlib import Path
 import msgspec
 
 from qntx.model.schedule import Execution, ExecutionStatus
+from qntx.storage.interfaces import Executions
 from qntx.storage.sqlite.executions import ExecutionStore
 from qntx.storage.sqlite.migrate import open_database
 
 #: Statistics are of the newest executions only: what was years ago says little.
-WINDOW = 500
+EXECUTIONS_LOOKED_AT = 500
 #: A change smaller than this share is no trend.
 STEADY = 0.1
 _CSV_COLUMNS = (
@@ -55,9 +56,9 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     trend: Trend
 
 
-def statistics(executions: ExecutionStore, schedule_id: str) -> Statistics:
+def statistics(executions: Executions, schedule_id: str) -> Statistics:
     """The statistics of a schedule; cancelled executions count for no rate."""
-    ended = executions.ended(schedule_id, WINDOW)
+    ended = executions.ended(schedule_id, EXECUTIONS_LOOKED_AT)
     judged = [status for _, status, _ in ended if status != ExecutionStatus.CANCELLED]
     took = [ms for _, status, ms in ended if ms is not None and status == ExecutionStatus.COMPLETED]
     newer, older = judged[: len(judged) // 2], judged[len(judged) // 2 :]

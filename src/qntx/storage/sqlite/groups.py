@@ -15,7 +15,7 @@ from qntx.storage.sqlite.lines import line_of
 from qntx.storage.sqlite.store import Store
 
 #: Lines that are looked at, from the first on: more of them say little else, and take long.
-MAX_LINES = 20_000
+MAX_LINES_GROUPED = 20_000
 MAX_GROUPS = 200
 _READ_LINES = 2_000
 #: What differs between lines that say the same: addresses, UUIDs, our own ids, hashes, numbers.
@@ -52,7 +52,7 @@ def groups(db: apsw.Connection, job_id: str, wanted: LogFilter, runs: Runs) -> L
     start = looked_at = 0
     with db:  # one state of the log, whatever is written meanwhile
         total = chosen.count()
-        while looked_at < MAX_LINES and (rows := chosen.first(start, _READ_LINES)):
+        while looked_at < MAX_LINES_GROUPED and (rows := chosen.first(start, _READ_LINES)):
             for row in rows:
                 line = line_of(row)
                 key = (line.level, alike(line.message))

@@ -23,7 +23,7 @@ from qntx.storage.sqlite.search_blocks import END, Candidates
 
 MAX_PAGE = 1_000
 #: How long one call may look; its page then says where the next one goes on.
-PATIENCE_S = 0.5
+SEARCH_CALL_LIMIT_S = 0.5
 
 # A schedule has a log of its own, and is no job.
 _JOBS = """
@@ -64,7 +64,7 @@ def search(
     among = _among(connection, wanted, handler)
     sql = f"{_SELECT} {where} ORDER BY l.id DESC LIMIT :limit"
     high = END if cursor is None else read_cursor(cursor)
-    deadline = monotonic_s() + PATIENCE_S
+    deadline = monotonic_s() + SEARCH_CALL_LIMIT_S
     rows: list[tuple[Any, ...]] = []
     end: int | None = None
     with connection:  # everything of one moment, also while lines move into the index
