@@ -15,10 +15,10 @@ from qntx.builtin import built_in_app
 from qntx.clock import iso, now_us
 from qntx.config import load
 from qntx.errors import IllegalTransition
+from qntx.explain.wait_reasons import WaitReasons
 from qntx.model.job import JobRequest
 from qntx.model.retry import Backoff
 from qntx.runtime.rate_limits import RateLimits
-from qntx.runtime.wait_reasons import WaitReasons
 from qntx.storage.sqlite.store import Store
 from tests.support.processes import command_of, send
 from tests.support.queue_bench import Bench

@@ -17,7 +17,6 @@ from qntx.explain.sentences import explain_job
 from qntx.model.job import JobRequest
 from qntx.model.schedule import NewSchedule
 from qntx.runtime.context import JobContext
-from qntx.runtime.leases import live_handlers
 from qntx.scheduler.service import ScheduleService
 from tests.support.waiting import wait_until
 from tests.support.worker_jobs import lines
@@ -105,7 +104,7 @@ def test_a_job_without_a_handler_waits_visibly(running: Running) -> None:
 
 
 def test_explain_asks_the_workers_not_its_own_handlers(running: Running) -> None:
-    wait_until(lambda: "test.noop" in (live_handlers(running.app.settings.home) or ()))
+    wait_until(lambda: "test.noop" in (running.app.store.supervisors.live_handlers() or ()))
     stranger = built_in_app(load(home=running.app.settings.home, app=[]))
     stranger.handler("only.here")(lambda ctx, payload: None)
     alien = stranger.enqueue("only.here")
@@ -116,7 +115,7 @@ def test_explain_asks_the_workers_not_its_own_handlers(running: Running) -> None
     told = explain_job(stranger.store, stranger.registry, later)
     assert "It waits until" in told.why[0]
     running.supervisor.stop()
-    assert live_handlers(running.app.settings.home) is None
+    assert running.app.store.supervisors.live_handlers() is None
     ready = running.app.enqueue("test.noop")
     told = explain_job(running.app.store, running.app.registry, ready)
     assert told.next[0].startswith("No worker is at work")

@@ -13,11 +13,11 @@ import pytest
 
 from qntx.clock import now_us
 from qntx.config import load
+from qntx.explain.wait_reasons import WaitReasons
 from qntx.journal.writer import Journal
 from qntx.model.job import Claimed, JobRequest
 from qntx.runtime.dispatch import LONGEST_PAUSE_S, Dispatcher
 from qntx.runtime.leases import Leases
-from qntx.runtime.wait_reasons import WaitReasons
 from qntx.runtime.wire import Assign, Beat, Done, Ready, Recall, Returned, Stop
 from qntx.runtime.worker_process import spawn
 from qntx.storage.sqlite.store import Store
@@ -137,7 +137,7 @@ def test_a_delayed_job_that_is_due_and_cannot_run_is_not_looked_for_again_and_ag
 ) -> None:
     store = Store(driven.settings.database)
     journal = Journal(driven.settings.home / "journal")
-    leases = Leases(driven.settings.home, 30.0, journal)
+    leases = Leases(store.supervisors, 30.0, journal)
     dispatcher = Dispatcher(store, driven.settings, leases, WaitReasons(journal))
     request = JobRequest(handler_name="test.of-nobody", source="test", delay_s=0.001)
     store.queue.enqueue([request])
