@@ -24,7 +24,7 @@ from qntx.builtin import built_in_app
 from qntx.cli import main
 from qntx.errors import StoreUnavailable
 from qntx.storage.sqlite.migrate import known, open_database
-from tests.api.kit import serving
+from tests.support.api_server import serving
 
 FROZEN = Path(__file__).resolve().parent / "frozen"
 #: What keeps versions of its own (the frozen files of each are called by its name): its
