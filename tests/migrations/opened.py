@@ -25,7 +25,7 @@ from qntx.cli import main
 from qntx.errors import StoreUnavailable
 from qntx.storage.sqlite.migrate import known, open_database
 from qntx_recruiting.application import APPLICATION as RECRUITING
-from tests.api.kit import serving
+from tests.support.api_server import serving
 
 FROZEN = Path(__file__).resolve().parent / "frozen"
 #: What keeps versions of its own (the frozen files of each are called by its name): its
