@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 import qntx
+import qntx.application
 import qntx.config
 import qntx.errors
 
 #: Beside `qntx` itself: what stands in these is public.
-PUBLIC_MODULES = (qntx, qntx.config, qntx.errors)
+PUBLIC_MODULES = (qntx, qntx.application, qntx.config, qntx.errors)
 #: Made by the runtime and handed to a handler or caller; nobody else calls them.
 NOT_CALLED = ("JobContext", "Captured", "LogCapturingEmitter", "JobQueue")
 
