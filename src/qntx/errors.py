@@ -12,6 +12,7 @@ Every exception that qntx raises, as one tree.
     │   └── IllegalTransition    a job may not move between these two states
     ├── StoreUnavailable         the database is missing, damaged or newer than qntx (503)
     │   └── StoreBusy            it is locked, or its disk is full: trying again may help
+    ├── UnstorableValue          no database will ever take a value: trying again does not help
     └── JobStopped               raised inside a handler that was asked to stop
         ├── JobCancelled
         ├── JobPaused
@@ -91,6 +92,12 @@ class StoreUnavailable(QntxError):
 
 class StoreBusy(StoreUnavailable):
     """The database is locked, or its disk is full: trying again may help."""
+
+
+class UnstorableValue(QntxError):
+    """A value that the database will never take, however often it is tried."""
+
+    code = "unstorable_value"
 
 
 class JobStopped(QntxError):

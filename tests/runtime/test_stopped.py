@@ -17,8 +17,9 @@ from qntx.cli import main
 from qntx.errors import StoreUnavailable
 from qntx.explain.sentences import explain_job
 from qntx.indexer import launch
+from qntx.procfs import is_stopped
 from qntx.storage.sqlite.connection import connect, unavailable
-from qntx.storage.sqlite.lock_owner import is_stopped, lock_owner_of
+from qntx.storage.sqlite.lock_owner import lock_owner_of
 from tests.runtime.conftest import MODULE, Running
 from tests.runtime.jobs_for_tests import lines, wait_for
 

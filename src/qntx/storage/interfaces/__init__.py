@@ -10,9 +10,12 @@ A backend gives a `Store`; its parts are listed there. What goes for all of them
 - Times are stored as text in UTC (`qntx.clock.iso`) and given as it, or as microseconds (``…_us``).
 """
 
+from qntx.storage.interfaces.coordination import Leadership, WakeUp
 from qntx.storage.interfaces.jobs import Jobs, Queue
+from qntx.storage.interfaces.log_writer import LogWriter
 from qntx.storage.interfaces.logs import Logs, Tail
 from qntx.storage.interfaces.schedules import Executions, Schedules
+from qntx.storage.interfaces.search_index import SearchIndexWriter
 from qntx.storage.interfaces.store import KeyValue, LockOwner, Store
 from qntx.storage.interfaces.waits import Held, JobWaits, ModelUsage, Supervisors
 
@@ -22,12 +25,16 @@ __all__ = [
     "JobWaits",
     "Jobs",
     "KeyValue",
+    "Leadership",
     "LockOwner",
+    "LogWriter",
     "Logs",
     "ModelUsage",
     "Queue",
     "Schedules",
+    "SearchIndexWriter",
     "Store",
     "Supervisors",
     "Tail",
+    "WakeUp",
 ]
