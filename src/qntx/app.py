@@ -179,7 +179,8 @@ class App:  # budget: the one object that users hold; each method is a line or a
                 ) from error
             if not isinstance(found, App | Registry):
                 raise BadInput(
-                    f"the entry point {point.name!r} = {point.value!r} is no qntx App or Registry"
+                    f"the entry point {point.name!r} = {point.value!r} is not a qntx App "
+                    "or Registry"
                 )
             self.include(found)
 

@@ -141,7 +141,9 @@ def _days(value: object) -> float | str:
     except ValueError:
         days = -1.0
     if not 0 < days <= 36_500:
-        raise ValueError(f'{value!r} is no number of days - give one above 0, or "forever"')
+        raise ValueError(
+            f'{value!r} is not a valid number of days - give one above 0, or "forever"'
+        )
     return days
 
 
@@ -271,7 +273,7 @@ def _wrong(fault: Any) -> str:
         *sections, last = fault["loc"]
         within = "".join(f"{section}." for section in sections)
         meant = did_you_mean(str(last), _names_in(sections), within)
-        return f"there is no setting {name!r}{meant} - {where}"
+        return f"unknown setting {name!r}{meant} - {where}"
     reason = fault["msg"].removeprefix("Value error, ")
     return f"setting {name!r} cannot be used: {reason} - {where}"
 
