@@ -11,5 +11,6 @@ export function getJD(id: string, signal: AbortSignal | null): Promise<JDPage> {
 }
 
 export async function listCandidates(signal: AbortSignal | null): Promise<Candidate[]> {
-  return (await getJson<{ candidates: Candidate[] }>("/api/pulse/candidates", {}, signal)).candidates;
+  return (await getJson<{ candidates: Candidate[] }>("/api/pulse/candidates", {}, signal))
+    .candidates;
 }

@@ -82,7 +82,8 @@ export interface ChildPage {
 }
 
 export type ScheduleState = "active" | "paused" | "stopping" | "inactive" | "deleted";
-export type ExecutionStatus = "running" | "completed" | "failed" | "cancelled" | "skipped" | "missed";
+export type ExecutionStatus =
+  "running" | "completed" | "failed" | "cancelled" | "skipped" | "missed";
 
 export interface Schedule {
   id: string;
@@ -254,7 +255,10 @@ export interface Score {
 }
 
 export interface JDPage {
-  jd: Omit<JDSummary, "must_count" | "nice_count"> & { text: string; extraction: { extractor: string; requirements: Requirement[] } };
+  jd: Omit<JDSummary, "must_count" | "nice_count"> & {
+    text: string;
+    extraction: { extractor: string; requirements: Requirement[] };
+  };
   scores: { candidate_name: string | null; score: Score }[];
 }
 

@@ -18,7 +18,8 @@ export function parseLevels(text: string | null | undefined): ReadonlySet<Level>
   const names = (text ?? "").split(",").map((name) => name.trim().toLowerCase());
   const known = names.filter(isLevel);
   if (known.length === 0) return new Set(LEVELS);
-  if (known.length === 1 && !(text ?? "").includes(",")) return new Set(LEVELS.slice(rank(known[0]!)));
+  if (known.length === 1 && !(text ?? "").includes(","))
+    return new Set(LEVELS.slice(rank(known[0]!)));
   return new Set(known);
 }
 

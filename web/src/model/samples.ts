@@ -3,7 +3,14 @@ import type { Job, Line } from "../api/types";
 import { emptyCounts } from "./levels";
 
 export function line(id: number, more: Partial<Line> = {}): Line {
-  const base = { attempt: 1, stage: null, task_id: null, timestamp: "2026-11-24T12:00:00Z", level: "info", source: "emitter" } as const;
+  const base = {
+    attempt: 1,
+    stage: null,
+    task_id: null,
+    timestamp: "2026-11-24T12:00:00Z",
+    level: "info",
+    source: "emitter",
+  } as const;
   return { id, ...base, logger: null, message: `line ${id}`, metadata: null, ...more };
 }
 

@@ -2,7 +2,8 @@
 import type { Json, Line } from "../api/types";
 
 function brief(value: Json): string {
-  if (typeof value === "string") return /^[\w./:@+-]*$/.test(value) && value !== "" ? value : JSON.stringify(value);
+  if (typeof value === "string")
+    return /^[\w./:@+-]*$/.test(value) && value !== "" ? value : JSON.stringify(value);
   if (Array.isArray(value)) return value.length === 0 ? "[]" : `[${value.length}]`;
   if (value !== null && typeof value === "object") return "{…}";
   return String(value);
@@ -10,7 +11,8 @@ function brief(value: Json): string {
 
 /** At most about `limit` characters; empty for nothing. */
 export function summary(metadata: Json, limit = 96): string {
-  if (metadata === null || typeof metadata !== "object") return metadata === null ? "" : brief(metadata).slice(0, limit);
+  if (metadata === null || typeof metadata !== "object")
+    return metadata === null ? "" : brief(metadata).slice(0, limit);
   if (Array.isArray(metadata)) return metadata.length === 0 ? "" : `[${metadata.length}]`;
   let text = "";
   for (const [key, value] of Object.entries(metadata)) {
@@ -25,9 +27,13 @@ export function summary(metadata: Json, limit = 96): string {
 export function resultSummary(text: string, limit = 240): string {
   try {
     const value = JSON.parse(text) as Json;
-    if (value === null || typeof value !== "object" || Array.isArray(value)) return summary(value, limit);
+    if (value === null || typeof value !== "object" || Array.isArray(value))
+      return summary(value, limit);
     const isId = ([key]: [string, Json]) => Number(key.endsWith("_id"));
-    return summary(Object.fromEntries(Object.entries(value).sort((a, b) => isId(a) - isId(b))), limit);
+    return summary(
+      Object.fromEntries(Object.entries(value).sort((a, b) => isId(a) - isId(b))),
+      limit,
+    );
   } catch {
     return text;
   }

@@ -48,7 +48,12 @@ export class LogSession {
   #again = () => this.goTo(1, "top");
   #ranges: FoldRanges;
   #live: LineSource;
-  #built: { window: LogWindow; headings: boolean; folded: ReadonlySet<string>; rows: Row[] } | null = null;
+  #built: {
+    window: LogWindow;
+    headings: boolean;
+    folded: ReadonlySet<string>;
+    rows: Row[];
+  } | null = null;
 
   constructor(
     readonly run: JobRun,
@@ -57,7 +62,8 @@ export class LogSession {
   ) {
     this.#ranges = new FoldRanges(run.id, attempt);
     this.feed = new LogFeed(run.id, attempt, filter);
-    this.hits = filter.q === "" ? null : new Finder(run.id, attempt, { ...filter, searchMode: "filter" });
+    this.hits =
+      filter.q === "" ? null : new Finder(run.id, attempt, { ...filter, searchMode: "filter" });
     const severe = new Set(LEVELS.filter((level) => level === "error" || level === "critical"));
     this.errors = new Finder(run.id, attempt, { ...filter, q: "", levels: severe });
     this.#live = liveLines({
@@ -77,7 +83,8 @@ export class LogSession {
     const { folded } = this;
     const { window } = this.feed;
     const known = this.#built;
-    if (known && known.window === window && known.headings === headings && known.folded === folded) return known.rows;
+    if (known && known.window === window && known.headings === headings && known.folded === folded)
+      return known.rows;
     const rows = buildRows(window, { headings, folded, dense: !hides(this.filter) });
     this.#built = { window, headings, folded, rows };
     return rows;
@@ -104,11 +111,15 @@ export class LogSession {
 
   /** The last lines of a run that has just ended. */
   async finish(): Promise<void> {
-    if (this.feed.loaded && this.feed.pending === null) await this.feed.forward(this.feed.livePage).catch(() => null);
+    if (this.feed.loaded && this.feed.pending === null)
+      await this.feed.forward(this.feed.livePage).catch(() => null);
   }
 
   /** Opens where it matters: the linked line, else what was on screen, else the first error of a failed run, else the tail of a growing one. */
-  async open(lines: LineRange | null, keep: { top: number; pinned: boolean } | null): Promise<void> {
+  async open(
+    lines: LineRange | null,
+    keep: { top: number; pinned: boolean } | null,
+  ): Promise<void> {
     if (this.hits) void this.hits.load();
     if (lines && lines.attempt === this.attempt) return this.#openAt(lines.from);
     if (keep && !keep.pinned) return this.goTo(keep.top, "top");
@@ -120,8 +131,13 @@ export class LogSession {
   async #openAt(seq: number): Promise<void> {
     await this.goTo(seq, "context");
     const { window } = this.feed;
-    if (window.lines.some((line) => line.id === seq) || this.closed || this.feed.error !== null) return;
-    notices.say(hides(this.filter) ? `Line ${grouped(seq)} is hidden by the filters` : `Line ${grouped(seq)} is not stored, or not any more`);
+    if (window.lines.some((line) => line.id === seq) || this.closed || this.feed.error !== null)
+      return;
+    notices.say(
+      hides(this.filter)
+        ? `Line ${grouped(seq)} is hidden by the filters`
+        : `Line ${grouped(seq)} is not stored, or not any more`,
+    );
   }
 
   /** Knows the errors, for the marks on the scrollbar and for stepping. */
@@ -223,7 +239,9 @@ export class LogSession {
   async #learnRanges(): Promise<void> {
     const { folded } = this;
     this.learning = folded.size > 0;
-    const ranges = await this.#ranges.of(this.run.outline, folded, this.#abort.signal).catch(() => []);
+    const ranges = await this.#ranges
+      .of(this.run.outline, folded, this.#abort.signal)
+      .catch(() => []);
     if (this.folded !== folded) return;
     this.feed.folded = ranges;
     this.learning = false;
