@@ -21,7 +21,11 @@ function guard() {
     window.__qntxSeen(kind, `${String(text).slice(0, 300)} at ${location.pathname.slice(0, 80)}`);
   for (const name of ["alert", "confirm", "prompt", "print"])
     window[name] = (text) => tell("executed", `${name}(${text})`);
-  Object.defineProperty(window, "__xss", { set: (value) => tell("executed", `__xss = ${value}`) });
+  Object.defineProperty(window, "__xss", {
+    set: (value) => {
+      tell("executed", `__xss = ${value}`);
+    },
+  });
   const usual = new Set(
     `html head meta title link script body main header footer nav section aside div p span pre code kbd mark time strong small em i b h1 h2 h3 h4
      ul ol li dl dt dd table thead tbody tr th td a button input label select option optgroup textarea fieldset legend form output details summary noscript

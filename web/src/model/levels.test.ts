@@ -10,7 +10,7 @@ import {
   minimumOf,
   parseLevels,
   rank,
-  toggled,
+  toggledLevel,
 } from "./levels";
 
 /** Every non-empty set of levels. */
@@ -41,8 +41,8 @@ describe("level filter", () => {
   });
 
   it("never ends up empty", () => {
-    expect(toggled(new Set<Level>(["info"]), "info").size).toBe(LEVELS.length);
-    expect([...toggled(new Set<Level>(["info"]), "warn")]).toEqual(["info", "warn"]);
+    expect(toggledLevel(new Set<Level>(["info"]), "info").size).toBe(LEVELS.length);
+    expect([...toggledLevel(new Set<Level>(["info"]), "warn")]).toEqual(["info", "warn"]);
   });
 });
 

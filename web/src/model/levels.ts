@@ -1,5 +1,6 @@
 /** Levels of a log line: their order, and the filter "this level and above" or "exactly these". */
 import type { Counts, Level } from "../api/types";
+import { toggled } from "./toggled";
 
 export const LEVELS: readonly Level[] = ["debug", "info", "warn", "error", "critical"];
 
@@ -39,9 +40,8 @@ export function minimumOf(levels: ReadonlySet<Level>): Level | null {
   return isLevel(text) ? text : null;
 }
 
-export function toggled(levels: ReadonlySet<Level>, level: Level): Set<Level> {
-  const next = new Set(levels);
-  if (!next.delete(level)) next.add(level);
+export function toggledLevel(levels: ReadonlySet<Level>, level: Level): ReadonlySet<Level> {
+  const next = toggled(levels, level);
   return next.size === 0 ? new Set(LEVELS) : next;
 }
 

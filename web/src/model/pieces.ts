@@ -19,6 +19,7 @@ export interface Piece {
   hit: boolean;
 }
 
+// eslint-disable-next-line no-control-regex -- escape sequences are what is looked for
 const SGR = /\u001b\[([0-9;:]*)m/g;
 const FENCED = new RegExp(
   `${MARK_OPEN}([^${MARK_CLOSE}]*)${MARK_CLOSE}|${LINK_OPEN}([^${LINK_TEXT}]*)${LINK_TEXT}|${LINK_CLOSE}|([^${MARK_OPEN}${LINK_OPEN}${LINK_CLOSE}]+)`,

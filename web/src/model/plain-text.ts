@@ -20,6 +20,7 @@ const HYPERLINK = new RegExp(
 const SGR_AHEAD = new RegExp(`${ESC}(?!\\[[0-9;:]*m)`, "g");
 // C0 without tab, newline and escape; DEL; C1; bidirectional controls; line and paragraph separators; BOM; zero-width characters.
 const CONTROL =
+  // eslint-disable-next-line no-control-regex -- they are what is looked for
   /[\u0000-\u0008\u000b-\u001a\u001c-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/g;
 
 function mark(character: string): string {

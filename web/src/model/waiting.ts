@@ -33,6 +33,6 @@ export function whyNotRunning(
       : "It goes on when they are over.";
   if (waiting_for === "children") return `Waiting for the jobs that it enqueued. ${then}`;
   if (waits_for)
-    return `Waiting for ${[waits_for].flat().join(", ")}, fired before it by the same schedule.`;
+    return `Waiting for ${[waits_for].flat().map(String).join(", ")}, fired before it by the same schedule.`;
   return held ?? "Paused. It goes on when it is resumed.";
 }

@@ -4,18 +4,22 @@ import { SvelteMap, SvelteSet } from "svelte/reactivity";
 import { eventsPath, getMessage } from "../api/jobs";
 import { liveLines, type LineSource } from "../api/live-lines";
 import { sentence } from "../api/client";
-import type { Line } from "../api/types";
-import { errorsOf, LEVELS } from "../model/levels";
+import type { Level, Line } from "../api/types";
+import { errorsOf } from "../model/levels";
 import { buildRows, folding, groupKey, type Group, type Row } from "../model/log-rows";
 import type { LogWindow } from "../model/log-window";
 import { hides, type LineRange, type LogFilter } from "../model/route";
 import { grouped } from "../model/numbers";
+import { toggled } from "../model/toggled";
 import { FoldRanges } from "./fold-ranges";
 import { Finder } from "./finder.svelte";
 import type { JobRun } from "./job-run.svelte";
 import { LogFeed } from "./log-feed.svelte";
 import { notices } from "./notices.svelte";
 import { preferences } from "./preferences.svelte";
+
+const SEVERE: ReadonlySet<Level> = new Set(["error", "critical"]);
+const NONE: ReadonlySet<string> = new Set();
 
 export type Align = "top" | "context" | "nearest";
 
@@ -29,7 +33,7 @@ export class LogSession {
   readonly feed: LogFeed;
   readonly hits: Finder | null;
   readonly errors: Finder;
-  folded = $state.raw<ReadonlySet<string>>(new Set());
+  folded = $state.raw(NONE);
   expanded = new SvelteSet<number>();
   /** Whole messages that were asked for, or why they did not come. */
   messages = new SvelteMap<number, { text: string; whole: boolean; failed: boolean }>();
@@ -64,8 +68,7 @@ export class LogSession {
     this.feed = new LogFeed(run.id, attempt, filter);
     this.hits =
       filter.q === "" ? null : new Finder(run.id, attempt, { ...filter, searchMode: "filter" });
-    const severe = new Set(LEVELS.filter((level) => level === "error" || level === "critical"));
-    this.errors = new Finder(run.id, attempt, { ...filter, q: "", levels: severe });
+    this.errors = new Finder(run.id, attempt, { ...filter, q: "", levels: SEVERE });
     this.#live = liveLines({
       address: () => eventsPath(run.id, attempt, filter, this.feed.window.ceil),
       deliver: (lines) => this.feed.deliver(lines),
@@ -205,20 +208,17 @@ export class LogSession {
 
   toggleFold(group: Group): void {
     const key = groupKey(group);
-    const next = new Set(this.folded);
-    const opens = next.delete(key);
-    if (!opens) next.add(key);
-    this.#setFolded(next, opens ? key : null);
+    this.#setFolded(toggled(this.folded, key), this.folded.has(key) ? key : null);
   }
 
-  foldAll(stages: readonly string[]): void {
-    this.#setFolded(new Set(stages), null);
+  foldAll(stages: ReadonlySet<string>): void {
+    this.#setFolded(stages, null);
     this.pinned = false;
   }
 
   unfoldAll(): void {
     const top = this.visible.top;
-    this.#setFolded(new Set(), null);
+    this.#setFolded(NONE, null);
     if (this.feed.window.skipped.length > 0) void this.#reload(top);
   }
 
