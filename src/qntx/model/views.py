@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
+from qntx.model.job import JobStatus
+from qntx.model.log import LEVEL_NAMES
 from qntx.model.needle import Needle
+
+
+def one_of(values: Iterable[str | None]) -> msgspec.Meta:
+    """For a field of text: the *values* that OpenAPI lists for it; it is not checked here."""
+    return msgspec.Meta(extra_json_schema={"extra": {"enum": [*values]}})
+
+
+StatusName: TypeAlias = Annotated[str, one_of(map(str, JobStatus))]
+LevelName: TypeAlias = Annotated[str, one_of(LEVEL_NAMES)]
+#: How a stage or task is doing; None: it has lines, but it never began.
+SpanStatus: TypeAlias = Annotated[
+    str | None, one_of(("pending", "running", "completed", "failed", "interrupted", None))
+]
 
 
 class Counts(msgspec.Struct, frozen=True, gc=False):
@@ -56,9 +72,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     handler_name: str
     source: str
-    status: str
+    status: StatusName
     #: ``queue``, ``foreground``, ``command`` (qntx run) or ``block`` (qntx.capture).
-    door: str
+    door: Annotated[str, one_of(("queue", "foreground", "command", "block"))]
     attempt: int
     max_attempts: int
     priority: int
@@ -75,7 +91,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     payload: Any
     result: Any
     pulse_state: Any
-    stop_request: str | None
+    stop_request: Annotated[str | None, one_of(("cancel", "pause", None))]
     next_attempt_at: str | None
     created_at: str
     updated_at: str
@@ -94,7 +110,7 @@ class TreeJob(msgspec.Struct, frozen=True, kw_only=True):
     depth: int
     handler_name: str
     source: str
-    status: str
+    status: StatusName
     progress: Progress
     error: str | None
     started_at: str | None
@@ -129,7 +145,7 @@ class TaskView(msgspec.Struct, frozen=True, gc=False):
     is_stage: bool
     log_count: int
     counts: Counts
-    status: str | None
+    status: SpanStatus
     started_at: str | None
     ended_at: str | None
     duration_ms: int | None
@@ -143,7 +159,7 @@ class StageView(msgspec.Struct, frozen=True, kw_only=True):
     """A stage of an attempt; *stage* "": what was said outside of any."""
 
     stage: str
-    status: str | None
+    status: SpanStatus
     started_at: str | None
     ended_at: str | None
     duration_ms: int | None
@@ -158,7 +174,7 @@ class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt of a job."""
 
     attempt: int
-    status: str
+    status: StatusName
     worker: str | None
     pid: int | None
     started_at: str
@@ -190,7 +206,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     stage: str | None
     task_id: str | None
     timestamp: str
-    level: str
+    level: LevelName
     source: str
     logger: str | None
     message: str
