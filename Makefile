@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 WEB_STAMP := src/qntx/web/index.html
 export QNTX_HOME ?= $(CURDIR)/.qntx
 
-.PHONY: help setup demo serve test faults check bench bench-ui web docs clean
+.PHONY: help setup demo serve test faults check types bench bench-ui web docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
@@ -57,7 +57,11 @@ check: $(STAMP) $(WEB_STAMP) ## Lint, types, layers, budgets
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python tools/budgets.py
+	@$(BIN)/python tools/api_types.py --check
 	@$(BIN)/python tools/node.py run check
+
+types: $(STAMP) ## Write the UI's types of the API anew
+	@$(BIN)/python tools/api_types.py
 
 bench: $(STAMP) ## Measure the capture path, as ratios within one run
 	@$(BIN)/python benchmarks/run.py

@@ -1,6 +1,7 @@
 // ESLint for everything in JavaScript and TypeScript: the UI, its tests in a browser, its benchmark.
 // Run from the repository's root (`npm run lint` does), so that tests/ and benchmarks/ are within reach.
 import js from "@eslint/js";
+import { defineConfig } from "eslint/config";
 import prettier from "eslint-config-prettier";
 import svelte from "eslint-plugin-svelte";
 import globals from "globals";
@@ -10,11 +11,12 @@ import svelteConfig from "./svelte.config.js";
 
 const TYPED = ["web/src/**/*.ts", "web/src/**/*.svelte"];
 
-export default ts.config(
+export default defineConfig(
   { ignores: ["**/node_modules/", "**/.venv/", "**/dist/", "web/src/api/schema.d.ts"] },
   { linterOptions: { reportUnusedDisableDirectives: "error" } },
   js.configs.recommended,
   { files: TYPED, extends: [ts.configs.recommendedTypeChecked] },
+  { files: ["web/*.ts"], extends: [ts.configs.recommended] },
   svelte.configs.recommended,
   prettier,
   svelte.configs.prettier,

@@ -4,6 +4,7 @@ import type { JobAction } from "../model/actions";
 import { address, changeJson, getJson, getText } from "./client";
 import type {
   Attempt,
+  AttemptList,
   ChildPage,
   Explanation,
   Histogram,
@@ -57,7 +58,7 @@ export async function getAttempts(
   id: string,
   signal: AbortSignal | null = null,
 ): Promise<Attempt[]> {
-  return (await getJson<{ attempts: Attempt[] }>(`${base(id)}/attempts`, {}, signal)).attempts;
+  return (await getJson<AttemptList>(`${base(id)}/attempts`, {}, signal)).attempts;
 }
 
 export function listChildren(

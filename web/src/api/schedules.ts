@@ -7,8 +7,10 @@ import type {
   Line,
   LinePage,
   NewSchedule,
+  ForcedSchedule,
   Schedule,
   ScheduleChange,
+  ScheduleList,
   Statistics,
   System,
 } from "./types";
@@ -21,7 +23,7 @@ export function getSystem(signal: AbortSignal | null): Promise<System> {
 }
 
 export async function listSchedules(signal: AbortSignal | null): Promise<Schedule[]> {
-  return (await getJson<{ jobs: Schedule[] }>("/api/pulse/schedules", {}, signal)).jobs;
+  return (await getJson<ScheduleList>("/api/pulse/schedules", {}, signal)).jobs;
 }
 
 export function getSchedule(id: string, signal: AbortSignal | null): Promise<Schedule> {
@@ -37,9 +39,7 @@ export function getStatistics(id: string, signal: AbortSignal | null): Promise<S
 }
 
 /** The schedule; of one that only fires once, at once, what was started. */
-export function createSchedule(
-  schedule: NewSchedule,
-): Promise<{ id: string; async_job_id?: string | null }> {
+export function createSchedule(schedule: NewSchedule): Promise<Schedule | ForcedSchedule> {
   return changeJson("POST", "/api/pulse/schedules", schedule);
 }
 

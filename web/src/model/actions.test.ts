@@ -5,7 +5,7 @@ import { agreed, jobActions } from "./actions";
 import { headOf } from "./attempts";
 import { emptyCounts } from "./levels";
 import { mentions } from "./mentions";
-import { job } from "./samples";
+import { job, receipt } from "./samples";
 
 describe("jobActions", () => {
   it.each([
@@ -16,12 +16,14 @@ describe("jobActions", () => {
     ["cancelled", ["retry"]],
     ["completed", []],
   ] as const)("of a %s job", (status, actions) => {
-    expect(jobActions({ status, stop_request: null })).toEqual(actions);
+    expect(jobActions({ status, stop_request: null, door: "queue" })).toEqual(actions);
   });
 
   it("does not offer again what a running job was asked for", () => {
-    expect(jobActions({ status: "running", stop_request: "cancel" })).toEqual([]);
-    expect(jobActions({ status: "running", stop_request: "pause" })).toEqual(["cancel"]);
+    expect(jobActions({ status: "running", stop_request: "cancel", door: "queue" })).toEqual([]);
+    expect(jobActions({ status: "running", stop_request: "pause", door: "queue" })).toEqual([
+      "cancel",
+    ]);
     expect(jobActions({ status: "running", stop_request: null, door: "command" })).toEqual([
       "cancel",
     ]);
@@ -36,25 +38,21 @@ describe("jobActions", () => {
 });
 
 describe("headOf", () => {
-  const receipt = {
-    accepted: 3,
-    stored: 3,
-    lost: 0,
-    complete: true,
-    redactions: 0,
-    text: "complete: 3 of 3",
-  };
   const first: Attempt = {
     attempt: 1,
     status: "failed",
+    worker: "w1",
+    pid: 7,
     started_at: "2026-11-24T12:00:00Z",
     ended_at: "2026-11-24T12:00:01Z",
     duration_ms: 1000,
     error: "no such file",
+    error_type: "FileNotFoundError",
+    first_error_seq: 3,
     error_stage: "fetch",
     reason: null,
     counts: { ...emptyCounts(), total: 3, error: 1, info: 2 },
-    receipt,
+    receipt: receipt(3),
   };
   const second: Attempt = {
     ...first,
@@ -63,6 +61,8 @@ describe("headOf", () => {
     ended_at: null,
     duration_ms: null,
     error: null,
+    error_type: null,
+    first_error_seq: null,
     error_stage: null,
   };
 
@@ -77,7 +77,9 @@ describe("headOf", () => {
   });
 
   it("is the job's own before its first attempt", () => {
-    expect(headOf(job("a", 1, { status: "queued", attempt: 0, receipt }), [], 1)).toMatchObject({
+    expect(
+      headOf(job("a", 1, { status: "queued", attempt: 0, receipt: receipt(3) }), [], 1),
+    ).toMatchObject({
       status: "queued",
       old: false,
       receipt: null,
@@ -91,7 +93,7 @@ describe("headOf", () => {
       error: "no such file",
       errorStage: "fetch",
       old: true,
-      receipt,
+      receipt: receipt(3),
     });
   });
 
@@ -121,12 +123,7 @@ describe("headOf", () => {
   });
 
   it("gives the reason of an attempt that ended without an error", () => {
-    const lost = {
-      ...first,
-      status: "interrupted" as const,
-      error: null,
-      reason: "its worker was gone",
-    };
+    const lost = { ...first, error: null, reason: "its worker was gone" };
     expect(headOf(job("a", 1, { attempt: 2 }), [lost], 1).error).toBe("its worker was gone");
   });
 });

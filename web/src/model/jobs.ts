@@ -51,6 +51,6 @@ export function extended<T extends Listed>(shown: readonly T[], page: readonly T
 /** Share that is done, 0 to 1; null when the job did not say. */
 export function share(job: Job): number | null {
   const progress = job.progress;
-  if (!progress || progress.total <= 0) return null;
+  if (progress.total <= 0) return null;
   return Math.min(1, Math.max(0, progress.current / progress.total));
 }

@@ -26,6 +26,8 @@ function span(from: number, to: number | null, status: StageSpan["status"] = "co
     duration_ms: to === null ? null : (to - from) * 1000,
     log_count: 1,
     counts: emptyCounts(),
+    first_seq: null,
+    last_seq: null,
   };
 }
 

@@ -80,6 +80,7 @@ describe("grouped lines of all runs", () => {
     attempt,
     job_id,
     handler_name: "h",
+    job_source: null,
   });
 
   it("puts neighbours of one attempt together and keeps the order", () => {

@@ -39,10 +39,10 @@ export function changes(
   const name = wanted.name.trim();
   if (name !== (schedule.name ?? "")) found.name = name === "" ? null : name;
   const { every, cron } = newSchedule("", wanted.when, wanted.zone.trim());
-  const zoned = cron !== undefined && wanted.zone.trim() !== schedule.time_zone;
+  const zoned = cron && wanted.zone.trim() !== schedule.time_zone;
   if (wanted.when.trim() === whenOf(schedule) && !zoned) return found;
-  if (every !== undefined) found.every = every;
-  if (cron !== undefined) Object.assign(found, { cron, time_zone: wanted.zone.trim() });
+  if (every) found.every = every;
+  if (cron) Object.assign(found, { cron, time_zone: wanted.zone.trim() });
   return found;
 }
 

@@ -7,7 +7,7 @@ describe("whyNotRunning", () => {
   const why = (
     status: "queued" | "paused" | "running" | "completed" | "cancelled",
     pulse_state: object | null = null,
-  ) => whyNotRunning(job("a", 1, { status, pulse_state: pulse_state as never }));
+  ) => whyNotRunning(job("a", 1, { status, pulse_state }));
 
   it("tells a pause by hand from waiting for others", () => {
     expect(why("paused")).toMatch(/when it is resumed/);
@@ -24,7 +24,7 @@ describe("whyNotRunning", () => {
     const waiting = {
       status: "paused" as const,
       pulse_state: { waiting_for: "children" },
-      stop_request: "pause",
+      stop_request: "pause" as const,
     };
     expect(whyNotRunning(job("a", 1, waiting))).toMatch(/stays paused when they are over/);
   });
