@@ -11,14 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from measure import Report, median, messages, percentile
-from qntx.capture import lines, streams
-from qntx.capture.context import ActiveRun
-from qntx.capture.emitter import LogCapturingEmitter
-from qntx.capture.redaction import Redactor, from_environment
-from qntx.capture.session import capturing
 from qntx.config import CaptureSettings
-from qntx.journal.marks import Run
+from qntx.journal.run_scope import Run
 from qntx.journal.writer import Journal
+from qntx.recording import lines, streams
+from qntx.recording.context import ActiveRun
+from qntx.recording.emitter import LogCapturingEmitter
+from qntx.recording.redaction import Redactor, from_environment
+from qntx.recording.session import capturing
 
 ROUNDS = 9
 CALLS = 20_000

@@ -115,8 +115,9 @@ def run_jobs(home: Path) -> tuple[float, float]:
         took = time.perf_counter() - began
         rows = app.store.connection.execute(
             "SELECT (julianday(completed_at) - 2460000.5) * 86400 FROM async_ix_jobs"
-            " ORDER BY rowid LIMIT ? OFFSET 200", (JOBS,),
-        )  # fmt: skip
+            " ORDER BY rowid LIMIT ? OFFSET 200",
+            (JOBS,),
+        )
         ends = sorted(float(str(end)) for (end,) in rows)
         receipts = app.store.connection.execute(
             "SELECT count(*) FROM job_attempts WHERE status = 'completed' AND lost = 0"
@@ -137,10 +138,23 @@ def run_huey(kind: str) -> float:
         import hueytasks  # type: ignore[import-not-found]
 
         consumer = subprocess.Popen(
-            [sys.executable, "-m", "huey.bin.huey_consumer", "hueytasks.huey", "-n", "-q",
-             "-w", str(WORKERS), "-k", kind, "-d", "0.01"],
-            env={**os.environ, "PYTHONPATH": folder}, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "huey.bin.huey_consumer",
+                "hueytasks.huey",
+                "-n",
+                "-q",
+                "-w",
+                str(WORKERS),
+                "-k",
+                kind,
+                "-d",
+                "0.01",
+            ],
+            env={**os.environ, "PYTHONPATH": folder},
+            stderr=subprocess.DEVNULL,
+        )
         try:
             hueytasks.noop()
             wait(lambda: hueytasks.huey.storage.queue_size() == 0)

@@ -27,11 +27,13 @@ def messages(number: int, seed: int = 7) -> list[str]:
     rand = random.Random(seed)
     return [
         TEMPLATES[i % len(TEMPLATES)].format(
-            a=rand.randrange(1 << 24), b=rand.randrange(10_000), c=rand.randrange(900),
+            a=rand.randrange(1 << 24),
+            b=rand.randrange(10_000),
+            c=rand.randrange(900),
             d=rand.randrange(9),
         )
         for i in range(number)
-    ]  # fmt: skip
+    ]
 
 
 def percentile(values: Sequence[float], share: float) -> float:

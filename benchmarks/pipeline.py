@@ -14,7 +14,7 @@ import apsw
 
 from measure import Report, median, messages, percentile
 from qntx.indexer.launch import IndexerProcess
-from qntx.storage.migrate import open_database
+from qntx.storage.sqlite.migrate import open_database
 
 LINES = 200_000
 ROUNDS = 3
@@ -50,8 +50,13 @@ def sustained(home: Path, report: Report) -> None:
     report.head(f"Sustained, durable and visible ({LINES:,} lines a round, medians of {ROUNDS})")
     report.note(f"lines per second: {median(rates):,.0f}")
     report.bar("share of a bare insert of the same shape", median(ratios), 0.45, "", at_least=True)
-    report.bar("against one commit per line, upstream's schema", median(naive_ratios), 100, "×",
-               at_least=True)  # fmt: skip
+    report.bar(
+        "against one commit per line, upstream's schema",
+        median(naive_ratios),
+        100,
+        "×",
+        at_least=True,
+    )
 
 
 def rate_of_ours(home: Path) -> float:
@@ -61,8 +66,11 @@ def rate_of_ours(home: Path) -> float:
     try:
         child = subprocess.run(
             [sys.executable, __file__, "produce", str(home), str(LINES)],
-            capture_output=True, text=True, check=True, timeout=120,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+        )
         return float(json.loads(child.stdout)["rate"])
     finally:
         indexer.stop()
@@ -139,8 +147,9 @@ def visibility(home: Path, busy: bool) -> tuple[float, float]:
     indexer = IndexerProcess(home)
     producer = subprocess.Popen(
         [sys.executable, __file__, "pace", str(home), "busy" if busy else "idle"],
-        stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     try:
         reader = apsw.Connection(str(home / "qntx.db"), flags=apsw.SQLITE_OPEN_READONLY)
         late: list[float] = []
@@ -183,10 +192,11 @@ def four_processes(home: Path) -> float:
     indexer = IndexerProcess(home)
     try:
         children = [
-            subprocess.Popen([sys.executable, __file__, "flood", str(home)],
-                             stdout=subprocess.PIPE, text=True)
+            subprocess.Popen(
+                [sys.executable, __file__, "flood", str(home)], stdout=subprocess.PIPE, text=True
+            )
             for _ in range(4)
-        ]  # fmt: skip
+        ]
         return max(float(child.communicate(timeout=120)[0]) for child in children)
     finally:
         indexer.stop()
@@ -209,10 +219,10 @@ def flood(home: Path) -> None:
 
 def emitter(home: Path):
     """An emitter of a run of this process, in the data directory *home*."""
-    from qntx.capture.context import ActiveRun
-    from qntx.capture.emitter import LogCapturingEmitter
-    from qntx.capture.session import journal_of
-    from qntx.journal.marks import Run
+    from qntx.journal.run_scope import Run
+    from qntx.recording.context import ActiveRun
+    from qntx.recording.emitter import LogCapturingEmitter
+    from qntx.recording.session import journal_of
 
     active = ActiveRun(Run(f"JB_{os.getpid()}", 1), journal_of(home))
     return LogCapturingEmitter(active), active
@@ -226,9 +236,11 @@ def open_database_once(home: Path) -> None:
 if __name__ == "__main__":
     if len(sys.argv) > 1:
         folder = Path(sys.argv[2])
-        {"produce": lambda: produce(folder, int(sys.argv[3])),
-         "pace": lambda: pace(folder, sys.argv[3] == "busy"),
-         "flood": lambda: flood(folder)}[sys.argv[1]]()  # fmt: skip
+        {
+            "produce": lambda: produce(folder, int(sys.argv[3])),
+            "pace": lambda: pace(folder, sys.argv[3] == "busy"),
+            "flood": lambda: flood(folder),
+        }[sys.argv[1]]()
     else:
         with tempfile.TemporaryDirectory(dir=os.environ.get("QNTX_BENCH_DIR")) as name:
             shown = Report()

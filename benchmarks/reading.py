@@ -19,15 +19,15 @@ import apsw
 import numpy
 
 from measure import TEMPLATES, Report
-from qntx.indexer.ledger import Ledger
-from qntx.indexer.numbering import insert
 from qntx.indexer.search_index import SearchIndex
 from qntx.model.filtering import parse_filter
-from qntx.storage.migrate import open_database
 from qntx.storage.sqlite import export, ndjson
 from qntx.storage.sqlite.connection import transaction
+from qntx.storage.sqlite.index_writer import IndexWriter
 from qntx.storage.sqlite.logs import LogStore
+from qntx.storage.sqlite.migrate import open_database
 from qntx.storage.sqlite.search import search
+from qntx.storage.sqlite.sequencing import insert
 
 LARGE = 1_000_000
 SMALL, SMALL_JOBS = 1_000, 4_000
@@ -48,8 +48,10 @@ def measure(home: Path, report: Report) -> None:
     lines, took = index(path)
     with closing(open_database(path)) as db:
         size = path.stat().st_size / total
-        report.note(f"search index: {took / lines * 1e6:.2f} µs and "
-                    f"{bytes_of_index(db) / lines:.1f} bytes a line, of {size:.0f}")  # fmt: skip
+        report.note(
+            f"search index: {took / lines * 1e6:.2f} µs and "
+            f"{bytes_of_index(db) / lines:.1f} bytes a line, of {size:.0f}"
+        )
         pages(db, report)
         found(db, report, last_id)
     exports(path, report)
@@ -86,8 +88,12 @@ def found(db: apsw.Connection, report: Report, last_id: str) -> None:
 
     assert len(logs.page(JOB, parse_filter(q="Zebra-Crossing"), limit=100).logs) == 100
     assert len(search(db, parse_filter(q=last_id)).logs) == 1
-    report.bar("first 100 of a rare text in the job, and how many",
-               ms(in_job(q="Zebra-Crossing")), 200, "ms")  # fmt: skip
+    report.bar(
+        "first 100 of a rare text in the job, and how many",
+        ms(in_job(q="Zebra-Crossing")),
+        200,
+        "ms",
+    )
     report.bar("first 100 of a rare text over all", ms(in_all(q="zebra-crossing")), 200, "ms")
     report.bar("a hexadecimal id over all", ms(in_all(q=last_id)), 200, "ms")
     report.bar("a text that is nowhere, over all", ms(in_all(q="no such words")), 200, "ms")
@@ -160,7 +166,7 @@ def text(rand: random.Random, index: int, number: int) -> bytes:
 
 def add(db: apsw.Connection, job_id: str, lines: Any) -> None:
     lines = iter(lines)
-    ledger = Ledger(db)
+    index_writer = IndexWriter(db)
     at, order = 1_700_000_000_000_000, 0
     db.execute(
         "INSERT INTO async_ix_jobs(id, source, status, handler_name, created_at, updated_at)"
@@ -169,12 +175,12 @@ def add(db: apsw.Connection, job_id: str, lines: Any) -> None:
     )
     while part := list(islice(lines, ROUND)):
         with transaction(db):
-            run = ledger.run(job_id, 1)
-            origin = ledger.origin("logging", "bench.job")
+            run = index_writer.run(job_id, 1)
+            origin = index_writer.origin("logging", "bench.job")
             pending = [
                 (
                     0,
-                    ledger.context(run, stage, task),
+                    index_writer.context(run, stage, task),
                     origin,
                     at + order + n,
                     level,
@@ -184,7 +190,7 @@ def add(db: apsw.Connection, job_id: str, lines: Any) -> None:
                 )
                 for n, (level, stage, task, message) in enumerate(part)
             ]
-            ledger.count(insert(ledger, pending, several=False), [run])
+            index_writer.count(insert(index_writer, pending, several=False), [run])
         order += len(part)
 
 

@@ -51,9 +51,11 @@ def fill(app: App, number: int, starts: list[str]) -> None:
     service = Schedules(app.settings, app.store, app.request, app.registry)
     for n in range(number):
         new = NewSchedule(
-            handler_name="bench.noop", every=f"{EVERY_S}s", start_at=starts[n % len(starts)],
+            handler_name="bench.noop",
+            every=f"{EVERY_S}s",
+            start_at=starts[n % len(starts)],
             overlap="parallel(100)",
-        )  # fmt: skip
+        )
         service.create(new, by="a benchmark")
 
 
@@ -77,8 +79,10 @@ def lateness(app: App, report: Report) -> None:
             " ORDER BY rowid DESC LIMIT 50"
         )
     ]
-    report.note(f"fired {median(late):.1f} ms after the instant (p50), {percentile(late, 0.99):.1f}"
-                " ms (p99)")  # fmt: skip
+    report.note(
+        f"fired {median(late):.1f} ms after the instant (p50), {percentile(late, 0.99):.1f}"
+        " ms (p99)"
+    )
 
 
 def burst(home: Path, report: Report) -> None:

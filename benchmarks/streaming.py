@@ -18,8 +18,8 @@ from qntx.clock import iso, now_us
 from qntx.config import RetentionSettings
 from qntx.maintenance.retention import Retention
 from qntx.model.retention import DAY_US
-from qntx.storage.migrate import open_database
 from qntx.storage.sqlite.connection import transaction
+from qntx.storage.sqlite.migrate import open_database
 
 RATE = 1_000
 SECONDS = 6
@@ -151,8 +151,14 @@ def retained(home: Path) -> tuple[int, float, float, float, float, float]:
     writer.stop()
     freed = 1 - app.settings.database.stat().st_size / size
     longest = max(writer.waits) * 1e3
-    return (done.lines, done.lines / took, done.longest_step_ms, longest, max(alone.waits) * 1e3,
-            freed)  # fmt: skip
+    return (
+        done.lines,
+        done.lines / took,
+        done.longest_step_ms,
+        longest,
+        max(alone.waits) * 1e3,
+        freed,
+    )
 
 
 def fill(app: App) -> None:
@@ -182,9 +188,11 @@ def fill(app: App) -> None:
             text = "a line of an old job, of about the length that lines have, number {} of it"
             db.executemany(
                 "INSERT INTO log_lines VALUES(?, 1, 1, 0, ?, 0, ?, NULL)",
-                ((key << 32 | n, 40 if n % 50 == 0 else 20, text.format(n))
-                 for n in range(1, OLD_LINES + 1)),
-            )  # fmt: skip
+                (
+                    (key << 32 | n, 40 if n % 50 == 0 else 20, text.format(n))
+                    for n in range(1, OLD_LINES + 1)
+                ),
+            )
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 

@@ -108,8 +108,9 @@ def watched(home: Path, url: str) -> tuple[list[float], bool]:
     """Ages of lines on the screen in ms, and whether the page still followed at the end."""
     process = subprocess.Popen(
         [sys.executable, str(HERE / "ui.py"), str(home), str(LIVE_S + 15)],
-        stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert process.stdout is not None
     try:
         job_id = process.stdout.readline().strip()
@@ -125,8 +126,11 @@ def browser(*arguments: str) -> Any:
     """What ui.mjs measured."""
     done = subprocess.run(
         ["node", str(HERE / "ui.mjs"), *arguments],
-        stdout=subprocess.PIPE, text=True, check=True, timeout=400,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=400,
+    )
     return json.loads(done.stdout)
 
 
@@ -138,8 +142,10 @@ def serving(home: Path) -> Iterator[str]:
         port = probe.getsockname()[1]
     process = subprocess.Popen(
         [sys.executable, "-m", "qntx", "serve", "--port", str(port), "--workers", "0"],
-        env={**os.environ, "QNTX_HOME": str(home)}, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        env={**os.environ, "QNTX_HOME": str(home)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert process.stderr is not None
     assert str(port) in process.stderr.readline()
     try:

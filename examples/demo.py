@@ -19,8 +19,8 @@ from qntx.builtin import built_in_app
 from qntx.cli.render import print_tree
 from qntx.model.log import INFO
 from qntx.model.views import Line, LogFilter
-from qntx.role.candidates import import_candidates
-from qntx.role.ports import RecruitingStore
+from qntx_recruiting.candidates import import_candidates
+from qntx_recruiting.ports import RecruitingStore
 
 EXAMPLES = Path(__file__).resolve().parent
 

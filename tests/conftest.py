@@ -11,8 +11,8 @@ from typing import Any
 import hypothesis
 import pytest
 
-from qntx.capture import lines
-from qntx.capture.session import close_journals
+from qntx.recording import lines
+from qntx.recording.session import close_journals
 
 from .recording import Recorded, record
 

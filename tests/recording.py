@@ -8,16 +8,16 @@ from typing import Any
 
 import apsw
 
-from qntx.capture.session import close_journals, journal_of
 from qntx.config import CaptureSettings, Settings
 from qntx.indexer.drain import Drain
 from qntx.model.ids import new_id
 from qntx.model.job import Claimed
 from qntx.model.views import Line, LogFilter, Receipt
+from qntx.recording.session import close_journals, journal_of
 from qntx.runtime.execute import Outcome, execute
 from qntx.runtime.registry import Handler
-from qntx.storage.migrate import open_database
 from qntx.storage.sqlite.logs import LogStore
+from qntx.storage.sqlite.migrate import open_database
 
 
 class Recorded:
@@ -78,9 +78,14 @@ def record(
     settings = Settings(home=home, capture=CaptureSettings(**{"descriptors": False, **capture}))
     job = Claimed(id=new_id("JB"), handler_name="test", source="test", payload=payload, attempt=1)
     row = {
-        "id": job.id, "source": "test", "handler_name": "test", "payload": "null",
-        "max_attempts": 1, "parent_job_id": None, "execution_id": None,
-    }  # fmt: skip
+        "id": job.id,
+        "source": "test",
+        "handler_name": "test",
+        "payload": "null",
+        "max_attempts": 1,
+        "parent_job_id": None,
+        "execution_id": None,
+    }
     outcome = execute(
         Handler("test", handler, None),
         job,

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import apsw
 
-from qntx.indexer.ledger import Ledger
-from qntx.indexer.numbering import insert
 from qntx.journal.format import RAW, is_text
 from qntx.storage.sqlite.connection import transaction
+from qntx.storage.sqlite.index_writer import IndexWriter
+from qntx.storage.sqlite.sequencing import insert
 
 
 class Said(NamedTuple):
@@ -39,12 +39,20 @@ def store(db: apsw.Connection, job_id: str, lines: Sequence[Said], attempt: int 
             " updated_at) VALUES(?, 'about ' || ?1, 'completed', 'test', '', '')",
             (job_id,),
         )
-        ledger = Ledger(db)
-        run = ledger.run(job_id, attempt)
+        index_writer = IndexWriter(db)
+        run = index_writer.run(job_id, attempt)
         pending = [
-            (n, ledger.context(run, said.stage, said.task), ledger.origin(said.source, said.logger),
-             said.at_us, said.level, said.flags, said.message, said.metadata)
+            (
+                n,
+                index_writer.context(run, said.stage, said.task),
+                index_writer.origin(said.source, said.logger),
+                said.at_us,
+                said.level,
+                said.flags,
+                said.message,
+                said.metadata,
+            )
             for n, said in enumerate(lines)
-        ]  # fmt: skip
-        ledger.count(insert(ledger, pending, several=False), [run])
+        ]
+        index_writer.count(insert(index_writer, pending, several=False), [run])
     return run.run_key

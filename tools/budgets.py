@@ -37,8 +37,10 @@ def main() -> int:
         over.append(f"{usual:.0%} of functions have at most {USUAL_LINES} lines, wanted 90 %")
     for line in over:
         print(line)
-    print(f"budgets: {len(lengths)} functions, {usual:.0%} within {USUAL_LINES} lines, "
-          f"{len(over)} over")  # fmt: skip
+    print(
+        f"budgets: {len(lengths)} functions, {usual:.0%} within {USUAL_LINES} lines, "
+        f"{len(over)} over"
+    )
     return 1 if over else 0
 
 
@@ -51,8 +53,12 @@ def _over_in(name: Path, tree: ast.Module, lengths: list[int], excused: bool) ->
             if length > FUNCTION_LINES and not excused:
                 over.append(f"{name}:{node.lineno}: {node.name} has {length} lines")
         if isinstance(node, ast.ClassDef):
-            public = [n for n in node.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)
-                      and not n.name.startswith("_")]  # fmt: skip
+            public = [
+                n
+                for n in node.body
+                if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)
+                and not n.name.startswith("_")
+            ]
             if len(public) > METHODS and not excused:
                 over.append(f"{name}:{node.lineno}: {node.name} has {len(public)} public methods")
     return over

@@ -24,8 +24,10 @@ def main() -> int:
         subprocess.run(["apt-get", "update", "-qq"], env=env, check=False, stdout=sys.stderr)
         subprocess.run(
             ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"],
-            env=env, check=False, stdout=sys.stderr,
-        )  # fmt: skip
+            env=env,
+            check=False,
+            stdout=sys.stderr,
+        )
         path = find()
     if path is None:
         print(

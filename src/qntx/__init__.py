@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from qntx.app import App
-    from qntx.capture.session import register_secret
     from qntx.config import Settings
     from qntx.errors import (
         BadInput,
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     )
     from qntx.foreground import capture
     from qntx.model.retry import Backoff
+    from qntx.recording.session import register_secret
     from qntx.runtime.context import JobContext
     from qntx.runtime.registry import Registry
 
@@ -46,7 +46,7 @@ _HOMES = {
     "StoreUnavailable": "qntx.errors",
     "UnknownHandler": "qntx.errors",
     "capture": "qntx.foreground",
-    "register_secret": "qntx.capture.session",
+    "register_secret": "qntx.recording.session",
 }
 
 __all__ = [

@@ -11,19 +11,19 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from qntx.capture.emitters import ProgressEmitter
-from qntx.capture.session import close_journals, journal_of
 from qntx.config import Settings, load
 from qntx.errors import BadInput, StoreUnavailable
 from qntx.indexer.launch import IndexerProcess
-from qntx.indexer.outcomes import UNSUPERVISED
 from qntx.model.ids import new_id
 from qntx.model.job import Claimed, JobRequest
+from qntx.recording.emitters import ProgressEmitter
+from qntx.recording.session import close_journals, journal_of
+from qntx.runtime.cancellation_watcher import watching_for_cancellation
 from qntx.runtime.context import Control
 from qntx.runtime.execute import execute
-from qntx.runtime.heeding import heeding
 from qntx.runtime.outcome import Outcome
 from qntx.runtime.registry import F, Registry
+from qntx.storage.sqlite.attempt_writes import UNSUPERVISED
 from qntx.storage.sqlite.queue import JobQueue
 from qntx.storage.sqlite.store import Store
 
@@ -161,22 +161,33 @@ class App:  # budget: the one object that users hold; each method is a line or a
         request = self.request(handler_name, payload, source=source or handler_name)
         handler = self.registry.get(handler_name)
         job = Claimed(
-            id=new_id("JB"), handler_name=handler.name, source=request.source,
-            payload=request.payload, attempt=1,
-        )  # fmt: skip
+            id=new_id("JB"),
+            handler_name=handler.name,
+            source=request.source,
+            payload=request.payload,
+            attempt=1,
+        )
         journal = journal_of(self.settings.home, self.settings.capture)
         control = control or Control()
         with (
             self.indexing(),
-            heeding(self.settings.database, job.id, control.ask, handler.timeout_s),
+            watching_for_cancellation(
+                self.settings.database, job.id, control.ask, handler.timeout_s
+            ),
         ):
             if on_start is not None:
                 on_start(job.id)
             outcome = execute(
-                handler, job, journal=journal, settings=self.settings, ports=self.ports,
-                registry=self.registry, control=control, emitter=emitter,
+                handler,
+                job,
+                journal=journal,
+                settings=self.settings,
+                ports=self.ports,
+                registry=self.registry,
+                control=control,
+                emitter=emitter,
                 begin=foreground_fields(job, journal.producer),
-            )  # fmt: skip
+            )
             self.settle(job.id)
         return job.id, outcome
 
@@ -198,7 +209,7 @@ class App:  # budget: the one object that users hold; each method is a line or a
             "it is safe in the journal and will be stored by the next qntx command that can write"
         )
 
-    def tend_indexer(self) -> None:
+    def ensure_indexer(self) -> None:
         """Start the indexer anew if it died while code inside :meth:`indexing` runs."""
         if self._indexer is not None:
             self._indexer.ensure()
@@ -223,7 +234,7 @@ class App:  # budget: the one object that users hold; each method is a line or a
                 )
 
 
-def foreground_fields(job: Claimed, producer: str, door: str = "foreground") -> dict[str, Any]:
+def foreground_fields(job: Claimed, producer: str, run_kind: str = "foreground") -> dict[str, Any]:
     """What the beginning of a run without a queue tells the indexer: its job's row."""
     row = {
         "id": job.id,
@@ -233,6 +244,6 @@ def foreground_fields(job: Claimed, producer: str, door: str = "foreground") -> 
         "max_attempts": 1,
         "parent_job_id": None,
         "execution_id": None,
-        "door": door,
+        "run_kind": run_kind,
     }
     return {"job": row, "worker": UNSUPERVISED + producer}

@@ -6,10 +6,10 @@ from typing import Any
 
 from qntx.app import App
 from qntx.config import Settings
-from qntx.role.ingest_jd import HANDLERS
-from qntx.role.scrape_vacancies import HANDLERS as SCRAPER_HANDLERS
-from qntx.role.wiring import PORTS
-from qntx.scheduler.shell import HANDLERS as SHELL_HANDLERS
+from qntx.handlers.shell_command import HANDLERS as SHELL_HANDLERS
+from qntx_recruiting.ingest_jd import HANDLERS
+from qntx_recruiting.scrape_vacancies import HANDLERS as SCRAPER_HANDLERS
+from qntx_recruiting.wiring import PORTS
 
 
 def built_in_app(settings: Settings | None = None, **overrides: Any) -> App:

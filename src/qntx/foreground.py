@@ -16,21 +16,21 @@ from typing import Any
 import msgspec
 
 from qntx.app import App, foreground_fields
-from qntx.capture import children, lines
-from qntx.capture.context import ActiveRun
-from qntx.capture.emitter import LogCapturingEmitter
-from qntx.capture.formats import is_secret_name
-from qntx.capture.session import capturing, ending_forked_children, journal_of
-from qntx.journal.marks import Run
+from qntx.journal.run_scope import Run
 from qntx.model.ids import new_id
 from qntx.model.job import Claimed
 from qntx.model.log import ERROR
+from qntx.recording import lines, subprocesses
+from qntx.recording.context import ActiveRun
+from qntx.recording.emitter import LogCapturingEmitter
+from qntx.recording.formats import is_secret_name
+from qntx.recording.session import capturing, ending_forked_children, journal_of
+from qntx.runtime.cancellation_watcher import watching_for_cancellation
 from qntx.runtime.execute import begin_attempt, end_attempt
-from qntx.runtime.heeding import heeding
 from qntx.runtime.outcome import Outcome, failure
 
 #: Seconds that a cancelled command gets to end by itself.
-GRACE_S = 10.0
+CANCELLED_COMMAND_GRACE_S = 10.0
 NOT_FOUND = "command_not_found"
 
 
@@ -51,8 +51,9 @@ def capture(
     caller. At the end of the block all lines are in the store (StoreUnavailable if they cannot be).
     """
     app = App(home=home)
-    job = Claimed(id=new_id("JB"), handler_name=name, source=source or _script(), payload=None,
-                  attempt=1)  # fmt: skip
+    job = Claimed(
+        id=new_id("JB"), handler_name=name, source=source or _script(), payload=None, attempt=1
+    )
     with app.indexing():
         active = _active(app, job)
         outcome = Outcome("completed")
@@ -117,20 +118,23 @@ def _masked(command: Sequence[str]) -> list[str]:
 
 def _child(active: ActiveRun, command: Sequence[str], database: Path) -> tuple[int, Outcome]:
     spools = [
-        children.open_spool(active, active.root, stream, "subprocess", directives=True)
+        subprocesses.open_spool(active, active.root, stream, "subprocess", directives=True)
         for stream in ("stdout", "stderr")
     ]
     try:
         child = subprocess.Popen(command, stdout=spools[0].fd, stderr=spools[1].fd)
     except OSError as error:
-        children.settle(active, active.root, spools)
+        subprocesses.settle(active, active.root, spools)
         text = f"cannot run {command[0]!r}: {error.strerror} - check the name and the PATH"
         lines.put(active, active.root, ERROR, active.journal.origin("system"), text)
         return 127, Outcome("failed", error=text, error_type=NOT_FOUND)
     wishes: list[str] = []
-    with _forwarding(child), heeding(database, active.run.job_id, _ending(child, wishes)):
+    with (
+        _forwarding(child),
+        watching_for_cancellation(database, active.run.job_id, _ending(child, wishes)),
+    ):
         code = child.wait()
-    children.settle(active, active.root, spools)
+    subprocesses.settle(active, active.root, spools)
     return (code if code >= 0 else 128 - code), _outcome(active, code, cancelled=bool(wishes))
 
 
@@ -154,7 +158,7 @@ def _ending(child: subprocess.Popen[bytes], wishes: list[str]) -> Callable[[str]
     def end(wish: str) -> None:
         wishes.append(wish)
         child.terminate()
-        killer = threading.Timer(GRACE_S, child.kill)
+        killer = threading.Timer(CANCELLED_COMMAND_GRACE_S, child.kill)
         killer.daemon = True
         killer.start()
 
@@ -183,8 +187,8 @@ def _active(app: App, job: Claimed) -> ActiveRun:
     return ActiveRun(Run(job.id, 1), journal_of(app.settings.home, app.settings.capture))
 
 
-def _begin(active: ActiveRun, job: Claimed, door: str) -> None:
-    begin_attempt(active, job, foreground_fields(job, active.journal.producer, door))
+def _begin(active: ActiveRun, job: Claimed, run_kind: str) -> None:
+    begin_attempt(active, job, foreground_fields(job, active.journal.producer, run_kind))
 
 
 def _script() -> str:

@@ -42,8 +42,11 @@ class Served:
         """Run the command line tool in the same data directory."""
         return subprocess.run(
             [sys.executable, "-m", "qntx", *arguments],
-            env=self.env, capture_output=True, text=True, timeout=60,
-        )  # fmt: skip
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
 
     def finished(self, job_id: str) -> dict[str, Any]:
         """Wait until a job is over; returns it."""
@@ -89,8 +92,10 @@ def serving_in(home: Path) -> Iterator[Served]:
         }
         process = subprocess.Popen(
             [sys.executable, "-m", "qntx", "serve", "--port", "0", "--workers", "2"],
-            env=env, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            env=env,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         try:
             found = Served(home, said_url(process), site, env)
             imported = found.qntx("candidates", "import", str(EXAMPLES / "candidates"))

@@ -75,8 +75,10 @@ def by_browser(served: Served, job_id: str) -> Tree:
     """The same as a person sees it, clicked through in Chromium."""
     shown = subprocess.run(
         ["node", str(ROOT / "tests" / "ui" / "tree.mjs"), served.url, job_id],
-        capture_output=True, text=True, timeout=110,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
     assert shown.returncode == 0, shown.stdout + shown.stderr
     page = json.loads(shown.stdout)
     assert page["trouble"] == []
@@ -173,7 +175,10 @@ def test_the_demo_runs_and_says_so(tmp_path: Path, served: Served) -> None:
 
     demo = subprocess.run(
         [sys.executable, str(EXAMPLES / "demo.py")],
-        env={**served.env, "QNTX_HOME": str(tmp_path)}, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+        env={**served.env, "QNTX_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert demo.returncode == 0, demo.stdout + demo.stderr
     assert demo.stdout.count(" completed, complete: ") == 3

@@ -97,8 +97,10 @@ def test_a_broken_posting_fails_only_its_own_job_and_says_why(
 def test_every_decision_is_a_line_of_a_task(served: Served, first: dict[str, Any]) -> None:
     stages = served.get(f"/api/pulse/jobs/{first['id']}/stages")["stages"]
     assert [s["stage"] for s in stages] == [
-        "fetch_listing", "find_vacancies", "enqueue_vacancies",
-    ]  # fmt: skip
+        "fetch_listing",
+        "find_vacancies",
+        "enqueue_vacancies",
+    ]
     tasks = [task for task in stages[2]["tasks"] if not task["is_stage"]]
     assert len(tasks) == 60
     assert "Data Engineer Supply Chain (m/w/d)" in {task["name"] for task in tasks}

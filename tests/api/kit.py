@@ -20,11 +20,13 @@ import msgspec
 from qntx.api.security.stack import Guards
 from qntx.api.server import Server
 from qntx.app import App
-from qntx.capture.session import journal_of
 from qntx.config import CaptureSettings, ServerSettings
-from qntx.model.attestation import Attestation
 from qntx.model.job import Claimed
-from qntx.model.recruiting import (
+from qntx.recording.session import journal_of
+from qntx.runtime.execute import execute
+from qntx.storage.sqlite.connection import transaction
+from qntx_recruiting.model.attestation import Attestation
+from qntx_recruiting.model.recruiting import (
     Candidate,
     CandidateScore,
     Extraction,
@@ -33,9 +35,7 @@ from qntx.model.recruiting import (
     Requirement,
     Role,
 )
-from qntx.runtime.execute import execute
-from qntx.storage.sqlite.connection import transaction
-from qntx.storage.sqlite.recruiting import SqliteRecruiting
+from qntx_recruiting.storage.sqlite.recruiting import SqliteRecruiting
 
 TOKEN = "t" * 43
 LEVELS = ("debug", "info", "warn", "error", "critical")
@@ -180,24 +180,42 @@ def _recruiting(app: App) -> None:
     quote = Quote("Python", 0, 6)
     wanted = Requirement(kind="skill", name="Python", importance="must", quote=quote)
     jd = JobDescription(
-        id="JD_1", role_id="RL_1", source="file:///jd.txt", source_kind="file", content_hash="0",
-        title="Engineer", company="Acme", location="Berlin", text="Python",
+        id="JD_1",
+        role_id="RL_1",
+        source="file:///jd.txt",
+        source_kind="file",
+        content_hash="0",
+        title="Engineer",
+        company="Acme",
+        location="Berlin",
+        text="Python",
         extraction=Extraction(extractor="test", requirements=(wanted,)),
-    )  # fmt: skip
+    )
     with closing(SqliteRecruiting(app.settings.database)) as records:
         claim = Attestation(
-            id="AS_1", subjects=("JD_1",), predicates=("requires",), contexts=("Python",),
-            actors=("test",), timestamp_us=1_000_000, attributes={"kind": "skill"},
-        )  # fmt: skip
+            id="AS_1",
+            subjects=("JD_1",),
+            predicates=("requires",),
+            contexts=("Python",),
+            actors=("test",),
+            timestamp_us=1_000_000,
+            attributes={"kind": "skill"},
+        )
         records.save_ingestion(Role(id="RL_1", title="Engineer"), jd, [claim])
         records.save_candidates([Candidate(id="CN_1", name="Ann"), Candidate(id="CN_2", name="Bo")])
         for candidate, score in (("CN_1", 0.4), ("CN_2", 0.9)):
             records.save_score(
                 CandidateScore(
-                    jd_id="JD_1", candidate_id=candidate, scorer="v1", score=score,
-                    qualified=score > 0.6, threshold=0.6, reasoning="because", evidence=(),
+                    jd_id="JD_1",
+                    candidate_id=candidate,
+                    scorer="v1",
+                    score=score,
+                    qualified=score > 0.6,
+                    threshold=0.6,
+                    reasoning="because",
+                    evidence=(),
                 )
-            )  # fmt: skip
+            )
 
 
 @contextmanager

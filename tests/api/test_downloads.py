@@ -25,8 +25,17 @@ def said(client: httpx2.Client, job: str, lines: list[Any]) -> bytes:
     return whole
 
 
-@pytest.mark.parametrize("query", [{}, {"level": "warn"}, {"task_id": "CN_2"}, {"q": "0000042é"},
-                                   {"source": "stdout"}, {"stage": "nowhere"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"level": "warn"},
+        {"task_id": "CN_2"},
+        {"q": "0000042é"},
+        {"source": "stdout"},
+        {"stage": "nowhere"},
+    ],
+)
 def test_text_is_byte_exact(client: httpx2.Client, data: Data, query: dict[str, str]) -> None:
     job = data.jobs["rich"]
     lines = client.get(f"/jobs/{job}/logs", params=query).json()["logs"]

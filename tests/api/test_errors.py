@@ -39,28 +39,56 @@ def problem(answer: httpx2.Response, status: int, code: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "path",
     [
-        "/api/pulse/jobs/JB_none", "/api/pulse/jobs/JB_none/stages", "/jobs/JB_none/logs",
-        "/api/pulse/jobs/JB_none/logs", "/api/pulse/jobs/JB_none/attempts",
-        "/api/pulse/jobs/JB_none/children", "/api/pulse/jobs/JB_none/logs.txt",
-        "/api/pulse/jobs/JB_none/logs.ndjson", "/api/pulse/jobs/JB_none/logs/1/1/message",
-        "/api/pulse/jobs/JB_none/events", "/api/pulse/jds/JD_none", "/api/nothing", "/assets/x.js",
+        "/api/pulse/jobs/JB_none",
+        "/api/pulse/jobs/JB_none/stages",
+        "/jobs/JB_none/logs",
+        "/api/pulse/jobs/JB_none/logs",
+        "/api/pulse/jobs/JB_none/attempts",
+        "/api/pulse/jobs/JB_none/children",
+        "/api/pulse/jobs/JB_none/logs.txt",
+        "/api/pulse/jobs/JB_none/logs.ndjson",
+        "/api/pulse/jobs/JB_none/logs/1/1/message",
+        "/api/pulse/jobs/JB_none/events",
+        "/api/pulse/jds/JD_none",
+        "/api/nothing",
+        "/assets/x.js",
     ],
-)  # fmt: skip
+)
 def test_what_is_not_there(client: httpx2.Client, path: str) -> None:
     problem(client.get(path), 404, "not_found")
 
 
 @pytest.mark.parametrize(
     "name",
-    ["%2e%2e", "..%2f..%2fetc%2fpasswd", "%252e%252e%252fetc", "..%c0%af", "..\\..", "a%00b",
-     "%2fetc%2fpasswd", "file:%2f%2f%2fetc", "a%23b", "x" * 300, "JB_é", "*", "%"],
-)  # fmt: skip
+    [
+        "%2e%2e",
+        "..%2f..%2fetc%2fpasswd",
+        "%252e%252e%252fetc",
+        "..%c0%af",
+        "..\\..",
+        "a%00b",
+        "%2fetc%2fpasswd",
+        "file:%2f%2f%2fetc",
+        "a%23b",
+        "x" * 300,
+        "JB_é",
+        "*",
+        "%",
+    ],
+)
 @pytest.mark.parametrize(
     "path",
-    ["/api/pulse/jobs/{}", "/jobs/{}/logs", "/api/pulse/jobs/{}/stages",
-     "/api/pulse/jobs/{}/logs.txt", "/api/pulse/jobs/{}/logs/1/1/message", "/assets/{}",
-     "/api/pulse/jobs/{}/events", "/api/pulse/jds/{}"],
-)  # fmt: skip
+    [
+        "/api/pulse/jobs/{}",
+        "/jobs/{}/logs",
+        "/api/pulse/jobs/{}/stages",
+        "/api/pulse/jobs/{}/logs.txt",
+        "/api/pulse/jobs/{}/logs/1/1/message",
+        "/assets/{}",
+        "/api/pulse/jobs/{}/events",
+        "/api/pulse/jds/{}",
+    ],
+)
 def test_ids_are_never_paths(client: httpx2.Client, path: str, name: str) -> None:
     answer = client.get(path.format(name))
     assert answer.status_code in (400, 404), answer.text
@@ -117,18 +145,23 @@ def test_a_method_that_is_not_possible(client: httpx2.Client, data: Data) -> Non
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        (b"", "missing"), (b"{", "no JSON"), (b"[]", "object"), (b"{}", "handler_name"),
-        (b'{"handler_name": 3}', "handler_name"), (b'{"handler_name": "said", "more": 1}', "more"),
+        (b"", "missing"),
+        (b"{", "no JSON"),
+        (b"[]", "object"),
+        (b"{}", "handler_name"),
+        (b'{"handler_name": 3}', "handler_name"),
+        (b'{"handler_name": "said", "more": 1}', "more"),
         (b'{"handler_name": "nobody"}', "registered are: many, rich, said"),
         (b'{"handler_name": "said", "payload": {"lines": "x"}}', "lines"),
         (b'{"handler_name": "said", "priority": 99999999}', "priority"),
         (b'{"handler_name": "said", "delay_s": -1}', "delay_s"),
         (b'{"handler_name": "said", "delay_s": 1e400}', ""),
-        (b'{"handler_name": "\\ud800"}', ""), (b'{"handler_name": "\xff"}', "UTF-8"),
+        (b'{"handler_name": "\\ud800"}', ""),
+        (b'{"handler_name": "\xff"}', "UTF-8"),
         (b'{"handler_name": "rich", "payload": ' + b"[" * 70 + b"]" * 70 + b"}", "nested"),
         (b"[" * 100_000, "nested"),
     ],
-)  # fmt: skip
+)
 def test_bodies_that_cannot_be_used(client: httpx2.Client, body: bytes, says: str) -> None:
     headers = AUTH | {"Content-Type": "application/json"}
     answer = client.post("/api/pulse/jobs", content=body, headers=headers)
@@ -154,9 +187,14 @@ def test_an_unexpected_error_shows_only_where_to_look(
 
 @pytest.mark.parametrize(
     ("raised", "status"),
-    [(apsw.BusyError("locked"), 503), (apsw.IOError("disk"), 503), (apsw.FullError("full"), 503),
-     (StoreUnavailable("the database is away - wait"), 503), (apsw.SQLError("no column x"), 500)],
-)  # fmt: skip
+    [
+        (apsw.BusyError("locked"), 503),
+        (apsw.IOError("disk"), 503),
+        (apsw.FullError("full"), 503),
+        (StoreUnavailable("the database is away - wait"), 503),
+        (apsw.SQLError("no column x"), 500),
+    ],
+)
 def test_a_database_that_cannot_be_used(
     fresh: App, monkeypatch: pytest.MonkeyPatch, raised: Exception, status: int
 ) -> None:
@@ -193,9 +231,16 @@ def test_a_database_that_is_removed_is_missed_and_one_put_back_is_used(
         for name in ("", "-wal", "-shm"):
             Path(f"{path}{name}").unlink()
         own = f"/api/pulse/jobs/{job}"
-        for url in ("/readyz", "/api/pulse/jobs", f"/jobs/{job}/logs", f"{own}/logs.txt",
-                    f"{own}/logs.ndjson", f"{own}/groups", "/api/pulse/retention",
-                    "/api/pulse/system"):  # fmt: skip
+        for url in (
+            "/readyz",
+            "/api/pulse/jobs",
+            f"/jobs/{job}/logs",
+            f"{own}/logs.txt",
+            f"{own}/logs.ndjson",
+            f"{own}/groups",
+            "/api/pulse/retention",
+            "/api/pulse/system",
+        ):
             error = problem(client.get(url), 503, "store_unavailable")
             assert f"{path} was removed while it was in use - put it back" in error["message"]
         assert not path.exists(), "an empty one would hide that all is gone"

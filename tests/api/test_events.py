@@ -16,7 +16,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from qntx.api import feed
+from qntx.api import change_feed as feed
 from qntx.api.server import Server
 from qntx.app import App
 from qntx.model.schedule import NewSchedule
@@ -104,8 +104,12 @@ def test_moves_by_hand_of_jobs_that_wait(fresh: App, served: Server) -> None:
     with listening(served) as heard:
         job = fresh.enqueue("said", {"lines": 1})
         heard.until("job", id=job, status="queued")
-        for move, status in (("pause", "paused"), ("resume", "queued"), ("cancel", "cancelled"),
-                             ("retry", "queued")):  # fmt: skip
+        for move, status in (
+            ("pause", "paused"),
+            ("resume", "queued"),
+            ("cancel", "cancelled"),
+            ("retry", "queued"),
+        ):
             getattr(fresh.queue, move)(job)
             heard.until("job", id=job, status=status)
 
@@ -150,7 +154,7 @@ def test_one_who_reads_too_slowly_is_told_and_goes_on(
     fresh: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feed, "KEPT_EVENTS", 50)
-    monkeypatch.setattr(feed, "PAUSE_S", 0.001)
+    monkeypatch.setattr(feed, "FEED_PAUSE_S", 0.001)
     with serving(fresh) as (server, client), socket.socket() as lazy, listening(server) as heard:
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         lazy.connect(("127.0.0.1", server.port))

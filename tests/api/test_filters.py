@@ -72,7 +72,7 @@ def test_each_filter_is_its_predicate(client: httpx2.Client, data: Data) -> None
     check({"source": "logging"}, lambda x: x["source"] == "logging")
     check({"q": "needle-1"}, lambda x: "needle-1" in x["message"])
     check({"q": "NEEDLE-1"}, lambda x: "needle-1" in x["message"])
-    check({"q": "Needle-1", "case": True}, lambda x: False)
+    check({"q": "TextMatch-1", "case": True}, lambda x: False)
     check({"q": "needle-1$", "regex": True}, lambda x: x["message"].endswith("needle-1"))
     check({"source": "emitter,logging"}, lambda x: True)
     check({"logger": "many.a"}, lambda x: x["logger"] == "many.a")
@@ -86,9 +86,15 @@ def test_each_filter_is_its_predicate(client: httpx2.Client, data: Data) -> None
     assert sorted(itertools.chain(*by_level), key=lambda x: x["id"]) == whole
 
 
-@pytest.mark.parametrize("path", ["/jobs/{}/logs", "/api/pulse/jobs/{}/logs.txt",
-                                  "/api/pulse/jobs/{}/logs.ndjson",
-                                  "/api/pulse/jobs/{}/events"])  # fmt: skip
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/jobs/{}/logs",
+        "/api/pulse/jobs/{}/logs.txt",
+        "/api/pulse/jobs/{}/logs.ndjson",
+        "/api/pulse/jobs/{}/events",
+    ],
+)
 def test_what_is_no_filter_is_named(client: httpx2.Client, data: Data, path: str) -> None:
     for query, sentence in [
         ({"q": "a(b", "regex": "true"}, "missing ): a(b"),

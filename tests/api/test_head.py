@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from qntx.api import feed
+from qntx.api import change_feed as feed
 from qntx.app import App
 
 from .kit import TOKEN, Data, make_app, serving
@@ -45,13 +45,13 @@ def test_what_answers_get_answers_head(client: httpx2.Client, data: Data) -> Non
 def test_a_stream_that_is_asked_for_by_head_does_not_begin(
     fresh: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed, "IDLE_S", 0.0)
+    monkeypatch.setattr(feed, "FEED_LINGER_S", 0.0)
     job_id = fresh.enqueue("said", {})
     with serving(fresh) as (server, _):
         for path in ("/api/pulse/events", f"/api/pulse/jobs/{job_id}/events"):
             answer = raw(server, f"HEAD {path} HTTP/1.1\r\nHost: localhost:{{port}}\r\n\r\n")
             assert answer.startswith(b"HTTP/1.1 200 ")
-        watch = server.api.state.server.watch
+        watch = server.api.state.server.poller
         deadline = time.monotonic() + 20
         while watch.listeners and time.monotonic() < deadline:
             os.sched_yield()

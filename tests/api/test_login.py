@@ -179,8 +179,10 @@ def test_listening_on_loopback_needs_no_asking() -> None:
 def qntx(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "qntx", "--home", str(home), *arguments],
-        capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
 
 
 def test_the_command(tmp_path: Path) -> None:

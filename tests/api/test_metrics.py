@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from qntx.app import App
 from qntx.journal.format import ENDED
+from qntx.recording.system_log import log_system
 
 from .kit import TOKEN, Data, make_app, serving
 
@@ -66,11 +67,10 @@ def test_requests_are_counted_by_route_not_by_path(fresh: App) -> None:
 
 def test_what_is_not_stored_yet_is_a_lag(fresh: App) -> None:
     """A journal that no indexer reads."""
-    from qntx.capture.session import close_journals, journal_of
-    from qntx.maintenance.saying import say
+    from qntx.recording.session import close_journals, journal_of
 
     with serving(fresh) as (_, client):
-        say(fresh.settings, 20, "waits in the journal")
+        log_system(fresh.settings, 20, "waits in the journal")
         found = figures(client)
         assert found["qntx_indexer_backlog_bytes", ()] > 50
         assert 0 < found["qntx_indexer_lag_seconds", ()] < 30

@@ -27,9 +27,13 @@ HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 #: Streams without an end, which have tests of their own.
 ENDLESS = {"/api/pulse/events"}
 CHECKS = [
-    not_a_server_error, status_code_conformance, content_type_conformance,
-    response_schema_conformance, negative_data_rejection, unsupported_method,
-]  # fmt: skip
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+    unsupported_method,
+]
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
@@ -40,8 +44,13 @@ def test_generated_requests(server: Server, data: Data, mode: GenerationMode) ->
         if operation.path in ENDLESS:
             continue
 
-        @settings(max_examples=3, deadline=None, derandomize=True, database=None,
-                  suppress_health_check=list(HealthCheck))  # fmt: skip
+        @settings(
+            max_examples=3,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        )
         @given(case=operation.as_strategy(generation_mode=mode))
         def requests(case: schemathesis.Case) -> None:
             nonlocal number

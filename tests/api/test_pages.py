@@ -46,9 +46,10 @@ def test_pages_carry_the_token_of_a_local_server(fresh: App, built: Path) -> Non
 
 def test_files_have_their_types_and_may_be_kept(fresh: App, built: Path) -> None:
     types = {
-        "app-1.js": "text/javascript; charset=utf-8", "app-1.css": "text/css; charset=utf-8",
+        "app-1.js": "text/javascript; charset=utf-8",
+        "app-1.css": "text/css; charset=utf-8",
         "icon.svg": "image/svg+xml",
-    }  # fmt: skip
+    }
     with serving(fresh) as (_, client):
         for name, kind in types.items():
             answer = client.get(f"/assets/{name}")
@@ -96,12 +97,27 @@ def test_an_address_that_is_none_shows_people_the_page(fresh: App, built: Path) 
 
 @pytest.mark.parametrize(
     ("path", "page"),
-    [("/", True), ("/jobs", True), ("/jobs/JB_1", True), ("/search", True), ("/x", True),
-     ("/api", False), ("/api/pulse/jobs", False), ("/jobs/JB_1/logs", False), ("/healthz", False),
-     ("/readyz", False), ("/openapi.json", False), ("/assets/app.js", False),
-     ("/jobs/JB_1/", True), ("//jobs//JB_1//logs/", False), ("//api/pulse/jobs", False),
-     ("/metrics/", False), ("///openapi.json//", False), ("/executions/PX_1/logs//", False)],
-)  # fmt: skip
+    [
+        ("/", True),
+        ("/jobs", True),
+        ("/jobs/JB_1", True),
+        ("/search", True),
+        ("/x", True),
+        ("/api", False),
+        ("/api/pulse/jobs", False),
+        ("/jobs/JB_1/logs", False),
+        ("/healthz", False),
+        ("/readyz", False),
+        ("/openapi.json", False),
+        ("/assets/app.js", False),
+        ("/jobs/JB_1/", True),
+        ("//jobs//JB_1//logs/", False),
+        ("//api/pulse/jobs", False),
+        ("/metrics/", False),
+        ("///openapi.json//", False),
+        ("/executions/PX_1/logs//", False),
+    ],
+)
 def test_what_is_a_page(path: str, page: bool) -> None:
     assert pages.is_page(path) is page
     assert pages.is_public(path) is (page or path in ("/healthz", "/assets/app.js"))

@@ -21,9 +21,23 @@ from .kit import Data, Talker, running, serving
 
 PATH = "/api/pulse/search"
 LINE = {
-    "id", "attempt", "stage", "task_id", "timestamp", "level", "source", "logger", "message",
-    "metadata", "size", "truncated", "flags", "job_id", "handler_name", "job_source",
-}  # fmt: skip
+    "id",
+    "attempt",
+    "stage",
+    "task_id",
+    "timestamp",
+    "level",
+    "source",
+    "logger",
+    "message",
+    "metadata",
+    "size",
+    "truncated",
+    "flags",
+    "job_id",
+    "handler_name",
+    "job_source",
+}
 
 
 def found(client: httpx2.Client, **query: Any) -> list[dict[str, Any]]:
@@ -94,8 +108,10 @@ def test_filters_narrow_it(client: httpx2.Client, data: Data) -> None:
         ({"q": "s", "stage": ""}, lambda x: x["stage"] is None and "s" in x["message"].lower()),
         ({"task_id": "task-3"}, lambda x: x["task_id"] == "task-3"),
         ({"task_id": "stage-2"}, lambda x: x["task_id"] is None and x["stage"] == "stage-2"),
-        ({"q": "s", "task_id": "CN_1", "stage": "score"},
-         lambda x: x["task_id"] == "CN_1" and x["stage"] == "score"),
+        (
+            {"q": "s", "task_id": "CN_1", "stage": "score"},
+            lambda x: x["task_id"] == "CN_1" and x["stage"] == "score",
+        ),
         ({"stage": "fetch", "task_id": "task-3"}, lambda x: False),
         ({"stage": "stage-1", "handler": "rich"}, lambda x: False),
         ({"handler": "rich"}, lambda x: x["job_id"] == data.jobs["rich"]),
@@ -103,9 +119,11 @@ def test_filters_narrow_it(client: httpx2.Client, data: Data) -> None:
         ({"until": at}, lambda x: x["timestamp"] < at),
         ({"q": "stage line", "case": "true"}, lambda x: "stage line" in x["message"]),
         ({"q": "STAGE", "case": "true"}, lambda x: False),
-        ({"q": "of stage [02]$", "regex": "true"}, lambda x: x["message"][-10:] in
-         ("of stage 0", "of stage 2")),
-    ]:  # fmt: skip
+        (
+            {"q": "of stage [02]$", "regex": "true"},
+            lambda x: x["message"][-10:] in ("of stage 0", "of stage 2"),
+        ),
+    ]:
         among = every if query.get("q") == "s" else lines
         assert keys(found(client, **{"q": "stage", **query})) == keys(list(filter(fits, among)))
         if not query.keys() & {"handler"}:
@@ -187,8 +205,10 @@ def test_the_log_of_a_schedule_is_searched_too(fresh: App) -> None:
     with serving(fresh) as (_, client):
         (line,) = found(client, q="FIRED")
     assert (line["job_id"], line["handler_name"], line["job_source"]) == (
-        "SP_1", "schedule", "every day",
-    )  # fmt: skip
+        "SP_1",
+        "schedule",
+        "every day",
+    )
 
 
 def test_nobody_looks_on_for_one_who_is_gone(fresh: App, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,7 +222,7 @@ def test_nobody_looks_on_for_one_who_is_gone(fresh: App, monkeypatch: pytest.Mon
         return FoundPage(q="x", logs=[], next_cursor="more", indexed=Indexed(0, 0))
 
     monkeypatch.setattr(api_search.search, "search", endless)
-    monkeypatch.setattr(api_search, "LONG_PATIENCE_S", 3600)
+    monkeypatch.setattr(api_search, "FIRST_LINE_LIMIT_S", 3600)
     with serving(fresh) as (server, client):
         with socket.create_connection(("127.0.0.1", server.port)) as asking:
             host = f"Host: 127.0.0.1:{server.port}\r\n\r\n"

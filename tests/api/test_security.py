@@ -19,18 +19,50 @@ from .kit import TOKEN, Data, make_app, serving
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
 OFF = {"headers": False, "limits": False, "hosts": False, "origins": False, "access": False}
 PAGES = [
-    "/", "/jobs/JB_1", "/search", "/assets/none.js", "/openapi.json", "/nowhere", "/docs", "/login",
+    "/",
+    "/jobs/JB_1",
+    "/search",
+    "/assets/none.js",
+    "/openapi.json",
+    "/nowhere",
+    "/docs",
+    "/login",
     "/static/docs.js",
-]  # fmt: skip
+]
 HOSTS = [
-    "evil.com", "evil.com:{port}", "localhost.evil.com:{port}", "127.0.0.1.nip.io:{port}",
-    "localhost", "localhost:80", "localhost:{port}0", "localhost.:{port}", "LOCALHOST.:{port}",
-    "127.0.0.1:{port}@evil", "user@localhost:{port}", "[::ffff:127.0.0.1]:{port}", "127.1:{port}",
-    "2130706433:{port}", "0x7f000001:{port}", "0.0.0.0:{port}", "127.0.0.2:{port}", "[::]:{port}",
-    "::1:{port}", "localhost:{port}, evil.com", "localhost :{port}", "xn--localhost:{port}",
-    "http://localhost:{port}", "localhost:{port}/", "localhost:{port}#", "", "*", "null",
-    "10.0.0.1:{port}", "192.168.1.1:{port}", "localhost%00:{port}", "localhost:+{port}",
-]  # fmt: skip
+    "evil.com",
+    "evil.com:{port}",
+    "localhost.evil.com:{port}",
+    "127.0.0.1.nip.io:{port}",
+    "localhost",
+    "localhost:80",
+    "localhost:{port}0",
+    "localhost.:{port}",
+    "LOCALHOST.:{port}",
+    "127.0.0.1:{port}@evil",
+    "user@localhost:{port}",
+    "[::ffff:127.0.0.1]:{port}",
+    "127.1:{port}",
+    "2130706433:{port}",
+    "0x7f000001:{port}",
+    "0.0.0.0:{port}",
+    "127.0.0.2:{port}",
+    "[::]:{port}",
+    "::1:{port}",
+    "localhost:{port}, evil.com",
+    "localhost :{port}",
+    "xn--localhost:{port}",
+    "http://localhost:{port}",
+    "localhost:{port}/",
+    "localhost:{port}#",
+    "",
+    "*",
+    "null",
+    "10.0.0.1:{port}",
+    "192.168.1.1:{port}",
+    "localhost%00:{port}",
+    "localhost:+{port}",
+]
 
 
 def routes(client: httpx2.Client) -> list[tuple[str, str]]:
@@ -120,22 +152,34 @@ def test_what_is_loopback() -> None:
 @pytest.mark.parametrize(
     "headers",
     [
-        {"Origin": "http://evil.com"}, {"Origin": "null"}, {"Origin": ""},
-        {"Origin": "http://localhost"}, {"Origin": "http://localhost:{port}.evil.com"},
-        {"Origin": "https://localhost:{port}"}, {"Origin": "http://evil-localhost:{port}"},
-        {"Origin": "http://localhost:{port}/"}, {"Origin": "file://"},
-        {"Origin": "http://127.0.0.1:{port}@evil.com"}, {"Origin": "http://localhost:1{port}"},
-        {"Origin": "HTTP://LOCALHOST:{port}%60.evil.com"}, {"Origin": "chrome-extension://abc"},
-        {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"},
-        {"Sec-Fetch-Site": ""}, {"Sec-Fetch-Site": "SAME-ORIGIN"},
+        {"Origin": "http://evil.com"},
+        {"Origin": "null"},
+        {"Origin": ""},
+        {"Origin": "http://localhost"},
+        {"Origin": "http://localhost:{port}.evil.com"},
+        {"Origin": "https://localhost:{port}"},
+        {"Origin": "http://evil-localhost:{port}"},
+        {"Origin": "http://localhost:{port}/"},
+        {"Origin": "file://"},
+        {"Origin": "http://127.0.0.1:{port}@evil.com"},
+        {"Origin": "http://localhost:1{port}"},
+        {"Origin": "HTTP://LOCALHOST:{port}%60.evil.com"},
+        {"Origin": "chrome-extension://abc"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": ""},
+        {"Sec-Fetch-Site": "SAME-ORIGIN"},
         {"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost:{port}"},
         {"Sec-Fetch-Site": "same-origin", "Origin": "http://evil.com"},
-        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate",
-         "Sec-Fetch-Dest": "document"},
+        {
+            "Sec-Fetch-Site": "cross-site",
+            "Sec-Fetch-Mode": "navigate",
+            "Sec-Fetch-Dest": "document",
+        },
         {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
         {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "script"},
     ],
-)  # fmt: skip
+)
 def test_no_route_of_data_answers_another_site(
     client: httpx2.Client, server: Server, headers: dict[str, str]
 ) -> None:
@@ -149,10 +193,15 @@ def test_no_route_of_data_answers_another_site(
 
 @pytest.mark.parametrize(
     "headers",
-    [{}, {"Sec-Fetch-Site": "none"}, {"Sec-Fetch-Site": "same-origin"},
-     {"Origin": "http://127.0.0.1:{port}"}, {"Origin": "http://localhost:{port}"},
-     {"Origin": "http://[::1]:{port}", "Sec-Fetch-Site": "same-origin"}],
-)  # fmt: skip
+    [
+        {},
+        {"Sec-Fetch-Site": "none"},
+        {"Sec-Fetch-Site": "same-origin"},
+        {"Origin": "http://127.0.0.1:{port}"},
+        {"Origin": "http://localhost:{port}"},
+        {"Origin": "http://[::1]:{port}", "Sec-Fetch-Site": "same-origin"},
+    ],
+)
 def test_our_own_pages_and_programs_are_answered(
     client: httpx2.Client, server: Server, headers: dict[str, str]
 ) -> None:
@@ -173,9 +222,20 @@ def test_a_link_on_another_site_opens_a_page_but_no_frame(client: httpx2.Client)
 
 @pytest.mark.parametrize(
     "authorization",
-    [None, "", "Bearer", f"Bearer {TOKEN[:-1]}", f"Bearer {TOKEN}x", f"bearer {TOKEN}",
-     f"Basic {TOKEN}", TOKEN, f"Bearer {TOKEN.upper()}", "Bearer " + "x" * 8_000, "Bearer \xff"],
-)  # fmt: skip
+    [
+        None,
+        "",
+        "Bearer",
+        f"Bearer {TOKEN[:-1]}",
+        f"Bearer {TOKEN}x",
+        f"bearer {TOKEN}",
+        f"Basic {TOKEN}",
+        TOKEN,
+        f"Bearer {TOKEN.upper()}",
+        "Bearer " + "x" * 8_000,
+        "Bearer \xff",
+    ],
+)
 def test_writes_need_the_token(fresh: App, authorization: str | None) -> None:
     headers = [("Content-Type", "application/json")]
     if authorization is not None:
@@ -194,8 +254,14 @@ def test_always_needs_the_token_for_everything_but_pages(tmp_path: Any) -> None:
     with serving(app) as (_, client):
         description = client.get("/openapi.json", headers=AUTH).json()["paths"]
         assert "/api/pulse/jobs" in description
-        for path in ("/openapi.json", "/api/pulse/jobs", "/jobs/JB_1/logs", "/readyz",
-                     "/api/pulse/system", "/api/pulse/jobs/JB_1/events"):  # fmt: skip
+        for path in (
+            "/openapi.json",
+            "/api/pulse/jobs",
+            "/jobs/JB_1/logs",
+            "/readyz",
+            "/api/pulse/system",
+            "/api/pulse/jobs/JB_1/events",
+        ):
             assert client.get(path).status_code == 401, path
             assert client.get(path, headers=AUTH).status_code in (200, 404), path
         for path in ("/healthz", "/", "/jobs/JB_1"):
@@ -242,9 +308,10 @@ def test_the_token_is_made_once_and_kept_from_others(fresh: App) -> None:
         assert (path.stat().st_mode & 0o777, len(token)) == (0o600, 43)
         path.chmod(0o644)
         answer = client.post(
-            "/api/pulse/jobs", json={"handler_name": "rich"},
+            "/api/pulse/jobs",
+            json={"handler_name": "rich"},
             headers={"Authorization": f"Bearer {token}"},
-        )  # fmt: skip
+        )
         assert answer.status_code == 201
     with serving(fresh, token=None) as (_, client):
         assert f'<meta name="qntx-token" content="{token}" />' in client.get("/").text

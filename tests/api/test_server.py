@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from qntx.api.security import patience
+from qntx.api.security import header_timeout
 from qntx.api.server import Server
 from qntx.app import App
 from qntx.errors import BadInput
@@ -101,7 +101,7 @@ def test_those_who_do_not_say_what_they_want_are_closed(
     fresh: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A thousand connections with half a request would otherwise stay for ever."""
-    monkeypatch.setattr(patience, "HEAD_S", 0.5)
+    monkeypatch.setattr(header_timeout, "HEAD_S", 0.5)
     with serving(fresh) as (server, client):
         address = ("127.0.0.1", server.port)
         silent, begun, second = (socket.create_connection(address, timeout=20) for _ in range(3))
@@ -120,7 +120,7 @@ def test_those_who_do_not_say_what_they_want_are_closed(
 
 
 def test_a_body_that_stops_is_not_waited_for(fresh: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "BODY_S", 0.3)
+    monkeypatch.setattr(header_timeout, "BODY_S", 0.3)
     with (
         serving(fresh) as (server, client),
         socket.create_connection(("127.0.0.1", server.port), timeout=20) as slow,

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from qntx.app import App
-from qntx.storage.migrate import open_database
+from qntx.storage.sqlite.migrate import open_database
 from tests.storing import Said, store
 
 from .kit import BODY, LEVELS, LONG, Data, serving
@@ -20,27 +20,86 @@ from .kit import BODY, LEVELS, LONG, Data, serving
 COUNTS = {"total", *LEVELS}
 RECEIPT = {"accepted", "stored", "lost", "complete", "redactions", "text"}
 JOB = {
-    "id", "handler_name", "source", "status", "door", "attempt", "max_attempts", "priority",
+    "id",
+    "handler_name",
+    "source",
+    "status",
+    "run_kind",
+    "door",
+    "attempt",
+    "max_attempts",
+    "priority",
     "progress",
-    "cost_estimate", "cost_actual", "error", "error_type", "error_stage", "error_details",
-    "parent_job_id", "execution_id", "retry_count", "payload", "result", "pulse_state",
-    "stop_request", "next_attempt_at", "created_at", "updated_at", "started_at", "completed_at",
-    "duration_ms", "counts", "receipt",
-}  # fmt: skip
+    "cost_estimate",
+    "cost_actual",
+    "error",
+    "error_type",
+    "error_stage",
+    "error_details",
+    "parent_job_id",
+    "execution_id",
+    "retry_count",
+    "payload",
+    "result",
+    "pulse_state",
+    "stop_request",
+    "next_attempt_at",
+    "created_at",
+    "updated_at",
+    "started_at",
+    "completed_at",
+    "duration_ms",
+    "counts",
+    "receipt",
+}
 STAGE = {
-    "stage", "status", "started_at", "ended_at", "duration_ms", "log_count", "counts", "tasks",
-}  # fmt: skip
+    "stage",
+    "status",
+    "started_at",
+    "ended_at",
+    "duration_ms",
+    "log_count",
+    "counts",
+    "tasks",
+}
 TASK = {
-    "task_id", "name", "is_stage", "log_count", "counts", "status", "started_at", "ended_at",
-    "duration_ms", "result",
-}  # fmt: skip
+    "task_id",
+    "name",
+    "is_stage",
+    "log_count",
+    "counts",
+    "status",
+    "started_at",
+    "ended_at",
+    "duration_ms",
+    "result",
+}
 LINE = {
-    "id", "attempt", "stage", "task_id", "timestamp", "level", "source", "logger", "message",
-    "metadata", "size", "truncated", "flags", "job_id",
-}  # fmt: skip
+    "id",
+    "attempt",
+    "stage",
+    "task_id",
+    "timestamp",
+    "level",
+    "source",
+    "logger",
+    "message",
+    "metadata",
+    "size",
+    "truncated",
+    "flags",
+    "job_id",
+}
 PAGE = {
-    "job_id", "total_count", "logs", "receipt", "counts", "next_cursor", "prev_cursor", "expired",
-}  # fmt: skip
+    "job_id",
+    "total_count",
+    "logs",
+    "receipt",
+    "counts",
+    "next_cursor",
+    "prev_cursor",
+    "expired",
+}
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
@@ -300,12 +359,20 @@ def test_recruiting(client: httpx2.Client, data: Data) -> None:
     assert client.get("/api/pulse/jds/JD_none").status_code == 404
     claimed = get(client, "/api/pulse/attestations", subject="jd_1")
     assert claimed == {
-        "subject": "jd_1", "count": 1,
-        "attestations": [{
-            "id": "AS_1", "subjects": ["JD_1"], "predicates": ["requires"],
-            "contexts": ["Python"], "actors": ["test"], "timestamp": "1970-01-01T00:00:01.000000Z",
-            "source": "cli", "attributes": {"kind": "skill"},
-        }],
-    }  # fmt: skip
+        "subject": "jd_1",
+        "count": 1,
+        "attestations": [
+            {
+                "id": "AS_1",
+                "subjects": ["JD_1"],
+                "predicates": ["requires"],
+                "contexts": ["Python"],
+                "actors": ["test"],
+                "timestamp": "1970-01-01T00:00:01.000000Z",
+                "source": "cli",
+                "attributes": {"kind": "skill"},
+            }
+        ],
+    }
     assert get(client, "/api/pulse/attestations", subject="nobody")["attestations"] == []
     assert client.get("/api/pulse/attestations").status_code == 400

@@ -67,9 +67,15 @@ def test_a_finished_job_is_told_whole_and_ends(
 
 @pytest.mark.parametrize(
     "query",
-    [{"level": "error"}, {"stage": "stage-1"}, {"task_id": "task-3"}, {"q": "needle-1"},
-     {"source": "emitter"}, {"level": "info,info", "stage": "stage-2"}],
-)  # fmt: skip
+    [
+        {"level": "error"},
+        {"stage": "stage-1"},
+        {"task_id": "task-3"},
+        {"q": "needle-1"},
+        {"source": "emitter"},
+        {"level": "info,info", "stage": "stage-2"},
+    ],
+)
 def test_filters_are_those_of_pages(
     client: httpx2.Client, data: Data, query: dict[str, str]
 ) -> None:
@@ -155,7 +161,7 @@ def test_a_live_stream_tells_of_the_job_and_its_end(fresh: App) -> None:
 
 def test_a_quiet_stream_shows_that_it_lives(fresh: App, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "HEARTBEAT_S", 0.05)
-    monkeypatch.setattr("qntx.api.server.GRACE_S", 60)
+    monkeypatch.setattr("qntx.api.server.SHUTDOWN_GRACE_S", 60)
     job = fresh.enqueue("said", {"lines": 1})
     with serving(fresh) as (server, client):
         path = f"/api/pulse/jobs/{job}/events"
@@ -178,9 +184,9 @@ def test_one_who_left_is_forgotten(fresh: App) -> None:
             with client.stream("GET", f"/api/pulse/jobs/{job}/events") as answer:
                 next(events(answer))
         deadline = time.monotonic() + 10
-        while server.api.state.server.watch.listeners and time.monotonic() < deadline:
+        while server.api.state.server.poller.listeners and time.monotonic() < deadline:
             client.get("/healthz")
-        assert server.api.state.server.watch.listeners == 0
+        assert server.api.state.server.poller.listeners == 0
 
 
 def test_one_who_does_not_read_delays_nobody(fresh: App) -> None:
@@ -330,7 +336,7 @@ def test_one_who_never_reads_is_given_up(fresh: App, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(listening, "STALLED_S", 1.0)
     job, _ = fresh.run("many", {})
     with serving(fresh) as (server, client):
-        watch = server.api.state.server.watch
+        watch = server.api.state.server.poller
         lazy = [Lazy(server.port, f"/api/pulse/jobs/{job}/events") for _ in range(3)]
         deadline = time.monotonic() + 10
         while watch.listeners < 3 and time.monotonic() < deadline:

@@ -19,9 +19,13 @@ AUTH = {"Authorization": f"Bearer {TOKEN}"}
 def test_a_job_is_put_on_the_queue(fresh: App) -> None:
     with serving(fresh) as (_, client):
         body = {
-            "handler_name": "s", "payload": {"lines": 2, "note": "é\x00"}, "source": "file:///x",
-            "priority": 5, "delay_s": 60, "idempotency_key": "once",
-        }  # fmt: skip
+            "handler_name": "s",
+            "payload": {"lines": 2, "note": "é\x00"},
+            "source": "file:///x",
+            "priority": 5,
+            "delay_s": 60,
+            "idempotency_key": "once",
+        }
         answer = client.post("/api/pulse/jobs", json=body, headers=AUTH)
         assert answer.status_code == 201
         job = answer.json()

@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 
 from qntx.cli import main
 from qntx.model.filtering import parse_filter
-from qntx.storage.migrate import open_database
 from qntx.storage.sqlite.logs import LogStore
+from qntx.storage.sqlite.migrate import open_database
 from tests.storing import Said, store
 
 BEGIN = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z
@@ -89,15 +89,27 @@ def test_without_unicode_it_is_letters(home: Path) -> None:
 @pytest.mark.parametrize(
     ("job_id", "buckets", "head", "labels"),
     [
-        ("JB_DAYS", "10", "3 lines, 12h a bar (UTC)",
-         ["2026-01-01 00:00", "2026-01-01 12:00", "2026-01-02 00:00"]),
-        ("JB_DAYS", "4", "3 lines, 1d a bar (UTC)",
-         ["2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04"]),
+        (
+            "JB_DAYS",
+            "10",
+            "3 lines, 12h a bar (UTC)",
+            ["2026-01-01 00:00", "2026-01-01 12:00", "2026-01-02 00:00"],
+        ),
+        (
+            "JB_DAYS",
+            "4",
+            "3 lines, 1d a bar (UTC)",
+            ["2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04"],
+        ),
         ("JB_MS", "30", "3 lines, 100 µs a bar, 2026-01-01 (UTC)", ["00:00:00.0000"]),
-        ("JB_MS", "3", "3 lines, 1 ms a bar, 2026-01-01 (UTC)",
-         ["00:00:00.000", "00:00:00.001", "00:00:00.002"]),
+        (
+            "JB_MS",
+            "3",
+            "3 lines, 1 ms a bar, 2026-01-01 (UTC)",
+            ["00:00:00.000", "00:00:00.001", "00:00:00.002"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_time_is_as_exact_as_the_bars_are_short(
     home: Path, job_id: str, buckets: str, head: str, labels: list[str]
 ) -> None:
@@ -109,17 +121,21 @@ def test_a_time_is_as_exact_as_the_bars_are_short(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ([], {}), (["--level", "warn"], {"level": "warn"}),
+        ([], {}),
+        (["--level", "warn"], {"level": "warn"}),
         (["--level", "debug,"], {"level": "debug,"}),
-        (["--stage", "s"], {"stage": "s"}), (["--task", "s"], {"task_id": "s"}),
-        (["--task", "t"], {"task_id": "t"}), (["--text", "AI"], {"q": "AI"}),
+        (["--stage", "s"], {"stage": "s"}),
+        (["--task", "s"], {"task_id": "s"}),
+        (["--task", "t"], {"task_id": "t"}),
+        (["--text", "AI"], {"q": "AI"}),
         (["--text", "^f.*d$", "--regex"], {"q": "^f.*d$", "regex": True}),
         (["--since", "2026-01-01T00:05:00Z"], {"since": "2026-01-01T00:05:00Z"}),
         (["--until", "2026-01-01T00:00:30Z"], {"until": "2026-01-01T00:00:30Z"}),
-        (["--source", "stdout"], {"source": "stdout"}), (["--attempt", "2"], {"attempt": 2}),
+        (["--source", "stdout"], {"source": "stdout"}),
+        (["--attempt", "2"], {"attempt": 2}),
         (["--text", "SAID", "--case"], {"q": "SAID", "case": True}),
     ],
-)  # fmt: skip
+)
 def test_every_filter_holds_as_in_the_api(
     home: Path, options: list[str], words: dict[str, object]
 ) -> None:

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from qntx.cli import main
 from qntx.clock import now_us
-from qntx.storage.migrate import open_database
+from qntx.storage.sqlite.migrate import open_database
 from tests.storing import Said, store
 
 
@@ -21,10 +21,17 @@ from tests.storing import Said, store
 def home(tmp_path: Path) -> Path:
     now = now_us()
     said = [
-        Said(f"line {n} \x1b[31mred".encode(), 10 * (1 + n % 5), "s", None, "logging",
-             f"site.{'ab'[n % 2]}", now - (100 - n) * 60_000_000)
+        Said(
+            f"line {n} \x1b[31mred".encode(),
+            10 * (1 + n % 5),
+            "s",
+            None,
+            "logging",
+            f"site.{'ab'[n % 2]}",
+            now - (100 - n) * 60_000_000,
+        )
         for n in range(1, 101)
-    ]  # fmt: skip
+    ]
     with closing(open_database(tmp_path / "qntx.db")) as db:
         store(db, "JB_1", said)
     return tmp_path
@@ -68,17 +75,30 @@ def test_alike_lines_together(home: Path) -> None:
     assert "line 99)" in lines[0]
     found = json.loads(qntx(home, "logs", "JB_1", "--groups", "--level", "info", "--json").stdout)
     assert [(g["count"], g["first"]["level"]) for g in found["groups"]] == [
-        (20, "critical"), (20, "error"), (20, "warn"), (20, "info")
-    ]  # fmt: skip
+        (20, "critical"),
+        (20, "error"),
+        (20, "warn"),
+        (20, "info"),
+    ]
     assert qntx(home, "logs", "JB_1", "--groups", "--text", "nowhere").stdout == "no lines\n"
 
 
 def test_groups_of_tracebacks_say_the_exception(tmp_path: Path) -> None:
     trace = 'Traceback (most recent call last):\n  File "x.py", line {0}\n    f()\nKeyError: {0}\n'
     said = [
-        Said(f"row {n} is broken\n{trace.format(n)}".encode(), 40, "s", None, "logging", "site",
-             now_us(), b"", 0) for n in range(3)
-    ]  # fmt: skip
+        Said(
+            f"row {n} is broken\n{trace.format(n)}".encode(),
+            40,
+            "s",
+            None,
+            "logging",
+            "site",
+            now_us(),
+            b"",
+            0,
+        )
+        for n in range(3)
+    ]
     with closing(open_database(tmp_path / "qntx.db")) as db:
         store(db, "JB_1", said)
     first, second = qntx(tmp_path, "logs", "JB_1", "--groups").stdout.splitlines()

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from qntx.cli import main
-from qntx.storage.migrate import open_database
+from qntx.storage.sqlite.migrate import open_database
 from tests.storing import Said, store
 
 
@@ -18,9 +18,16 @@ from tests.storing import Said, store
 def home(tmp_path: Path) -> Path:
     with closing(open_database(tmp_path / "qntx.db")) as db:
         for job in ("JB_1", "JB_2"):
-            lines = [Said(f"{job} took {n} ms \x1b]0;title\x07".encode(), 10 * n, logger="x.y",
-                          stage="s" if n > 2 else None, task="t" if n > 4 else None)
-                     for n in range(1, 6)]  # fmt: skip
+            lines = [
+                Said(
+                    f"{job} took {n} ms \x1b]0;title\x07".encode(),
+                    10 * n,
+                    logger="x.y",
+                    stage="s" if n > 2 else None,
+                    task="t" if n > 4 else None,
+                )
+                for n in range(1, 6)
+            ]
             store(db, job, lines)
     return tmp_path
 
@@ -47,8 +54,10 @@ def test_newest_first_and_by_run(home: Path) -> None:
         (["took [45] ms", "--regex"], [("JB_2", 5), ("JB_2", 4), ("JB_1", 5), ("JB_1", 4)]),
         (["jb_1 took", "--level", "error"], [("JB_1", 5), ("JB_1", 4)]),
         (["jb_1", "--case"], []),
-        (["took", "--logger", "x", "--level", "warn,", "--handler", "test"],
-         [("JB_2", 3), ("JB_1", 3)]),
+        (
+            ["took", "--logger", "x", "--level", "warn,", "--handler", "test"],
+            [("JB_2", 3), ("JB_1", 3)],
+        ),
         (["took", "--handler", "other"], []),
         (["took", "--since", "1h"], []),
         (["jb_1", "--stage", "s"], [("JB_1", 5), ("JB_1", 4), ("JB_1", 3)]),
@@ -56,7 +65,7 @@ def test_newest_first_and_by_run(home: Path) -> None:
         (["took", "--task", "t"], [("JB_2", 5), ("JB_1", 5)]),
         (["jb_2", "--task", "s"], [("JB_2", 4), ("JB_2", 3)]),
     ],
-)  # fmt: skip
+)
 def test_filters(home: Path, options: list[str], expected: list[tuple[str, int]]) -> None:
     result = qntx(home, "search", "--json", *options)
     assert result.exit_code == 0, result.output

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from qntx.storage.migrate import open_database
+from qntx.storage.sqlite.migrate import open_database
 from tests.storing import Said, store
 
 ODD = os.fsdecode(b"a\xff")
@@ -30,24 +30,35 @@ def qntx(
     with open(output or os.devnull, "wb") as file:
         done = subprocess.run(
             [sys.executable, "-m", "qntx", "--home", str(home), *arguments],
-            env=os.environ | env, stdout=file if output else subprocess.PIPE,
-            stderr=subprocess.PIPE, timeout=60, check=False,
-        )  # fmt: skip
+            env=os.environ | env,
+            stdout=file if output else subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
     return done.returncode, (done.stdout or b"").decode(), done.stderr.decode()
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["logs", ODD], ["logs", "JB_1", "--text", ODD], ["logs", "JB_1", "--stage", ODD],
-     ["search", ODD], ["search", "x", "--handler", ODD], ["jobs", ODD], ["cancel", ODD],
-     ["explain", ODD]],
+    [
+        ["logs", ODD],
+        ["logs", "JB_1", "--text", ODD],
+        ["logs", "JB_1", "--stage", ODD],
+        ["search", ODD],
+        ["search", "x", "--handler", ODD],
+        ["jobs", ODD],
+        ["cancel", ODD],
+        ["explain", ODD],
+    ],
     ids=" ".join,
-)  # fmt: skip
+)
 def test_an_argument_that_is_not_utf8(home: Path, arguments: list[str]) -> None:
     code, _, said = qntx(home, *arguments)
     assert (code, said) == (
-        1, "error: 'a\\xff' is no UTF-8, as all that is kept or looked for - write it in UTF-8\n",
-    )  # fmt: skip
+        1,
+        "error: 'a\\xff' is no UTF-8, as all that is kept or looked for - write it in UTF-8\n",
+    )
 
 
 @pytest.mark.parametrize("command", ["jobs", "token", "retention run", "doctor"])
@@ -62,8 +73,9 @@ def test_a_data_directory_that_cannot_be_one(where: str, command: str) -> None:
 def test_a_data_directory_whose_name_is_not_utf8(tmp_path: Path) -> None:
     code, _, said = qntx(str(tmp_path / ODD), "jobs")
     assert code == 1
-    assert said.endswith("a\\xff/qntx.db' is no UTF-8, as all that is kept or looked for - "
-                         "write it in UTF-8\n")  # fmt: skip
+    assert said.endswith(
+        "a\\xff/qntx.db' is no UTF-8, as all that is kept or looked for - write it in UTF-8\n"
+    )
 
 
 @pytest.mark.parametrize("arguments", [["jobs"], ["logs", "JB_1"], ["logs", "JB_1", "--json"]])

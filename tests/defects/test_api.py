@@ -26,9 +26,10 @@ def test_defect_38_errors_are_told_apart_and_no_id_is_a_path(ready: App) -> None
     """What is not there is a 500; ids of schedules are taken for jobs; segments are not escaped."""
     with serving(ready) as (_, client):
         schedule = client.post(
-            "/api/pulse/schedules", headers=AUTH,
+            "/api/pulse/schedules",
+            headers=AUTH,
             json={"handler_name": "test.noop", "every": "1h"},
-        ).json()["id"]  # fmt: skip
+        ).json()["id"]
         for job_id in (
             "JB_nothing",
             schedule,
@@ -56,8 +57,11 @@ def test_defect_41_writes_need_the_token_and_no_other_site_gets_in(ready: App) -
     with serving(ready) as (_, client):
         path = "/api/pulse/jobs"
         assert client.post(path, json=body).status_code == 401
-        for header in ({"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"},
-                       {"Host": "evil.example"}):  # fmt: skip
+        for header in (
+            {"Origin": "http://evil.example"},
+            {"Sec-Fetch-Site": "cross-site"},
+            {"Host": "evil.example"},
+        ):
             assert client.post(path, json=body, headers={**AUTH, **header}).status_code == 403
         assert client.post(path, json=body, headers=AUTH).status_code == 201
 

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from qntx.app import App
-from qntx.capture.emitter import LogCapturingEmitter
-from qntx.capture.session import close_journals
 from qntx.clock import iso, now_us
 from qntx.foreground import run_command
 from qntx.journal.writer import Journal
-from qntx.maintenance.keeper import Keeper
-from qntx.maintenance.saying import SYSTEM_LOG
+from qntx.maintenance.loop import MaintenanceLoop
 from qntx.model.retention import DAY_US
 from qntx.model.views import LogFilter
+from qntx.recording.emitter import LogCapturingEmitter
+from qntx.recording.session import close_journals
+from qntx.recording.system_log import SYSTEM_LOG
 from qntx.storage.sqlite.connection import transaction
 from tests.api.kit import serving, walk
 from tests.recording import Recorded, drain_all
@@ -98,8 +98,9 @@ def test_defect_04_a_task_called_like_its_stage_and_one_in_two_stages_stay_apart
     tree = app.store.logs.stages(job_id).stages
     shape = [(s.stage, [(t.task_id, t.is_stage, t.log_count) for t in s.tasks]) for s in tree]
     assert shape == [
-        ("fetch", [("fetch", True, 1), ("fetch", False, 1)]), ("score", [("fetch", False, 1)]),
-    ]  # fmt: skip
+        ("fetch", [("fetch", True, 1), ("fetch", False, 1)]),
+        ("score", [("fetch", False, 1)]),
+    ]
     found = logs(app, job_id, stage="score", task_id="fetch")
     assert [line.message for line in found] == ["of the other stage's task"]
 
@@ -135,8 +136,7 @@ def test_defect_06_lines_are_there_while_the_job_runs(app: App) -> None:
         assert go.wait(30)
 
     started: list[str] = []
-    job = threading.Thread(target=app.run, args=("test.slow",),
-                           kwargs={"on_start": started.append})  # fmt: skip
+    job = threading.Thread(target=app.run, args=("test.slow",), kwargs={"on_start": started.append})
     job.start()
     try:
         deadline = time.monotonic() + 20
@@ -163,14 +163,14 @@ def test_defect_07_old_lines_go_by_themselves_and_growth_is_told(tmp_path: Path)
         db.execute("UPDATE job_attempts SET started_at = ?, ended_at = ?", (ago, ago))
         db.execute("UPDATE async_ix_jobs SET completed_at = ?", (ago,))
     app.settings.storage.limit = type(app.settings.storage.limit)(1_000)
-    keeper = Keeper(app.settings)
-    keeper.start()  # as qntx serve does
+    maintenance = MaintenanceLoop(app.settings)
+    maintenance.start()  # as qntx serve does
     try:
         deadline = time.monotonic() + 20
         while logs(app, old) and time.monotonic() < deadline:
             time.sleep(0.02)
     finally:
-        keeper.stop()
+        maintenance.stop()
         close_journals()
     page = app.store.logs.page(old, LogFilter())
     assert page.expired is not None
@@ -214,8 +214,9 @@ def test_defect_09_a_line_costs_no_statement_of_the_job(
 def test_defect_10_secrets_are_masked_and_attempts_and_executions_told_apart(
     running: Running, tmp_path: Path, recorded: Record
 ) -> None:
-    run = recorded(lambda ctx, p: ctx.emit.info("api_key=sk-abcdefghijklmnopqrstuvwxyz123456"),
-                   redact=True)  # fmt: skip
+    run = recorded(
+        lambda ctx, p: ctx.emit.info("api_key=sk-abcdefghijklmnopqrstuvwxyz123456"), redact=True
+    )
     assert "sk-abcdefghijklmnopqrstuvwxyz123456" not in run.texts[0]
     assert "***[" in run.texts[0]
     job: Any = running.final(running.app.enqueue("test.flaky", {"path": str(tmp_path / "out")}))
@@ -235,12 +236,17 @@ def test_defect_11_the_log_of_an_execution_is_that_of_its_job_and_is_not_cut(
     execution = schedules.executions(made)[0]
     app = schedules.app
     job = app.queue.claim(1, "test", ["said"], 30)[0]
-    from qntx.capture.session import journal_of
+    from qntx.recording.session import journal_of
     from qntx.runtime.execute import execute
 
     with app.indexing():
-        execute(app.registry.get("said"), job, journal=journal_of(app.settings.home),
-                settings=app.settings, ports={})  # fmt: skip
+        execute(
+            app.registry.get("said"),
+            job,
+            journal=journal_of(app.settings.home),
+            settings=app.settings,
+            ports={},
+        )
         app.settle(job.id)
     rows = app.store.connection.execute(
         "SELECT message FROM task_logs WHERE execution_id = ?", (execution.id,)
@@ -250,9 +256,9 @@ def test_defect_11_the_log_of_an_execution_is_that_of_its_job_and_is_not_cut(
 
 def test_defect_12_what_cannot_be_stored_is_counted_and_said(tmp_path: Path) -> None:
     """A failed write is a line of text somewhere else, and nobody counts it."""
-    from qntx.capture.context import ActiveRun
-    from qntx.capture.lines import put
-    from qntx.journal.marks import Run
+    from qntx.journal.run_scope import Run
+    from qntx.recording.context import ActiveRun
+    from qntx.recording.lines import put
     from tests.recording import drain_all
 
     home = tmp_path / "home"

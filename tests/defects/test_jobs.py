@@ -15,8 +15,8 @@ from qntx.clock import iso, now_us
 from qntx.errors import IllegalTransition
 from qntx.model.job import JobRequest
 from qntx.model.retry import Backoff
-from qntx.runtime.gates import Gates
-from qntx.runtime.waiting import Waiting
+from qntx.runtime.rate_limits import RateLimits
+from qntx.runtime.wait_reasons import WaitReasons
 from qntx.storage.sqlite.store import Store
 from tests.runtime.bench import Bench
 from tests.runtime.conftest import Running
@@ -104,11 +104,11 @@ def app_attempts(running: Running, job_id: str) -> list[Any]:
     return list(running.app.store.jobs.attempts(job_id))
 
 
-def limited(bench: Bench, **limits: Any) -> Gates:
+def limited(bench: Bench, **limits: Any) -> RateLimits:
     from qntx.config import PulseSettings, Settings
 
     settings = Settings(home=bench.home, pulse=PulseSettings(**limits))
-    return Gates(bench.store, settings, Waiting(bench.judge_journal))
+    return RateLimits(bench.store, settings, WaitReasons(bench.judge_journal))
 
 
 def use(bench: Bench, cost: float) -> None:
@@ -259,8 +259,11 @@ def test_defect_25_what_a_handler_reported_is_kept_when_it_ends(
 
 def test_defect_26_whatever_a_handler_does_only_its_job_ends(running: Running) -> None:
     """A panic in a handler takes the whole server down."""
-    for handler, error in (("test.poison", "quarantined"), ("test.leaves", "worker_died"),
-                           ("test.exits", "SystemExit")):  # fmt: skip
+    for handler, error in (
+        ("test.poison", "quarantined"),
+        ("test.leaves", "worker_died"),
+        ("test.exits", "SystemExit"),
+    ):
         job: Any = running.final(running.app.enqueue(handler))
         assert (job.status, job.error_type) == ("failed", error)
     after: Any = running.final(running.app.enqueue("test.noop"))

@@ -10,8 +10,8 @@ import pytest
 from qntx.clock import from_iso, iso
 from qntx.errors import BadInput, IllegalTransition
 from qntx.model.schedule import NewSchedule
-from qntx.role.ingest_jd import HANDLERS as ROLE
 from qntx.scheduler.edits import EditSchedule
+from qntx_recruiting.ingest_jd import HANDLERS as ROLE
 from tests.scheduler.kit import HOUR, MICRO, MINUTE, Bench
 
 

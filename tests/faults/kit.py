@@ -16,8 +16,8 @@ import apsw
 
 from qntx.indexer.launch import IndexerProcess
 from qntx.model.views import Line, LogFilter, Receipt
-from qntx.storage.migrate import open_database
 from qntx.storage.sqlite.logs import LogStore
+from qntx.storage.sqlite.migrate import open_database
 
 #: Whether the long forms run (``make faults``).
 FULL = os.environ.get("QNTX_FAULTS") == "full"

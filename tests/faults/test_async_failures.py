@@ -27,7 +27,7 @@ def test_what_fails_in_the_background_is_in_the_log_of_its_own_run(
         f"""
         import asyncio, gc
         from qntx.app import foreground_fields
-        from qntx.capture.session import journal_of
+        from qntx.recording.session import journal_of
         from qntx.model.ids import new_id
         from qntx.model.job import Claimed
         from qntx.runtime.execute import execute_async
@@ -60,8 +60,11 @@ def test_what_fails_in_the_background_is_in_the_log_of_its_own_run(
     assert done.returncode == 0, done.stderr.decode()
     with stored(home) as store:
         found = [
-            [(line.stage, line.level, line.metadata["exception"]["message"])
-             for line, _ in store.lines(job) if line.logger == "asyncio"]
+            [
+                (line.stage, line.level, line.metadata["exception"]["message"])
+                for line, _ in store.lines(job)
+                if line.logger == "asyncio"
+            ]
             for job in store.jobs
-        ]  # fmt: skip
+        ]
         assert found == [[(name, "error", f"failed in {name}")] for name in "abc"]

@@ -24,11 +24,15 @@ def tasks(context: str, ways: tuple[str, ...], *, tasks: int = TASKS, lines: int
     """*tasks* producers in tasks of their own, spread over four stages and all *ways*."""
     return [
         Producer(
-            f"{context}.{ways[n % len(ways)]}.{n}", context, ways[n % len(ways)],
-            f"stage {n % 4}", f"task {n}", lines,
+            f"{context}.{ways[n % len(ways)]}.{n}",
+            context,
+            ways[n % len(ways)],
+            f"stage {n % 4}",
+            f"task {n}",
+            lines,
         )
         for n in range(tasks)
-    ]  # fmt: skip
+    ]
 
 
 def run(
@@ -75,14 +79,15 @@ def test_what_children_and_c_code_say(tmp_path: Path, chance: random.Random) -> 
     """Children are placed; bytes on a descriptor that all share are not, and it says so."""
     lines = times(20, 200)
     run(
-        tmp_path, chance,
+        tmp_path,
+        chance,
         [
             *tasks("thread", ("subprocess", "os.system"), tasks=4, lines=lines),
             Producer("main.os.write.1", "main", "os.write", "shared", "t1", lines * 5),
             Producer("main.libc.1", "main", "libc", "shared", "t2", lines * 5),
             *tasks("thread", ("print", "logging"), tasks=2, lines=lines * 5),
         ],
-    )  # fmt: skip
+    )
 
 
 def test_a_pool_of_processes_credits_the_task_that_submitted(tmp_path: Path) -> None:

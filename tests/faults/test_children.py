@@ -11,7 +11,7 @@ from tests.faults.kit import run_program, stored
 pytestmark = pytest.mark.timeout(120)
 
 #: As in a worker, which goes on when a run is over.
-WORKER = "from qntx.capture.session import no_console; no_console()"
+WORKER = "from qntx.recording.session import no_console; no_console()"
 DOORS = {"foreground": "", "worker": WORKER}
 
 
@@ -146,5 +146,10 @@ def test_a_file_that_is_the_console_has_what_children_and_parent_say(tmp_path: P
             stdout=out,
         )
     assert shown.read_text().splitlines() == [
-        "before 0", "from the child", "after 0", "before 1", "from the child", "after 1",
-    ]  # fmt: skip
+        "before 0",
+        "from the child",
+        "after 0",
+        "before 1",
+        "from the child",
+        "after 1",
+    ]

@@ -35,9 +35,12 @@ def start(home: Path, *command: str, **options: object) -> subprocess.Popen[byte
     environment |= options.pop("env", {})  # type: ignore[arg-type]
     return subprocess.Popen(
         [sys.executable, "-m", "qntx.cli", "run", "--name", "command", "--", *command],
-        env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         **options,  # type: ignore[call-overload]
-    )  # fmt: skip
+    )
 
 
 def run(home: Path, *command: str, **options: object) -> subprocess.CompletedProcess[bytes]:
@@ -130,8 +133,9 @@ def test_file_names_need_not_be_utf8(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, b"caf\xe9"), done.stderr
     shown = subprocess.run(
         [sys.executable, "-m", "qntx.cli", "--home", str(home), "jobs", "--json"],
-        capture_output=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        check=True,
+    )
     (job,) = json.loads(shown.stdout)["jobs"]
     assert job["source"] == "printf %s caf\\xe9"
 
@@ -139,11 +143,13 @@ def test_file_names_need_not_be_utf8(tmp_path: Path) -> None:
 def test_lines_switch_stage_and_task(tmp_path: Path) -> None:
     home = tmp_path / "home"
     run(
-        home, "sh", "-c",
+        home,
+        "sh",
+        "-c",
         "echo before; echo '::stage:: one'; echo in one; echo err one >&2;"
         " sleep 0.1; echo '::task:: t1'; echo in t1; sleep 0.1; echo '::stage:: two'; echo in two;"
         " echo '::stage::'; echo '::nothing:: x'; echo still two",
-    )  # fmt: skip
+    )
     with stored(home) as store:
         places = {whole.decode(): (line.stage, line.task_id) for line, whole in store.lines()}
     assert places["before"] == (None, None)
@@ -168,8 +174,11 @@ while True:
 def acknowledged(path: Path) -> list[int]:
     """The numbers in the ledger."""
     try:
-        return [int(line) for line in path.read_bytes().splitlines(keepends=True)
-                if line.endswith(b"\n")]  # fmt: skip
+        return [
+            int(line)
+            for line in path.read_bytes().splitlines(keepends=True)
+            if line.endswith(b"\n")
+        ]
     except FileNotFoundError:
         return []
 
@@ -185,9 +194,10 @@ def test_a_kill_in_the_middle_loses_nothing_that_was_written(
         process = start(home, PYTHON, "-c", FLOOD, str(ledger), start_new_session=True)
         wait_until(lambda ledger=ledger: len(acknowledged(ledger)) > 20, 20, "lines flow")
         command = wait_until(
-            lambda process=process: [c for c in children_of(process.pid) if is_python(c)], 10,
+            lambda process=process: [c for c in children_of(process.pid) if is_python(c)],
+            10,
             "the command runs",
-        )[0]  # fmt: skip
+        )[0]
         pause(chance, 0.1)
         if victim != "command":
             process.kill()
@@ -195,8 +205,11 @@ def test_a_kill_in_the_middle_loses_nothing_that_was_written(
             os.kill(command, signal.SIGKILL)
         else:
             more = len(acknowledged(ledger))
-            wait_until(lambda ledger=ledger, more=more: len(acknowledged(ledger)) > more + 20, 10,
-                       "the command goes on")  # fmt: skip
+            wait_until(
+                lambda ledger=ledger, more=more: len(acknowledged(ledger)) > more + 20,
+                10,
+                "the command goes on",
+            )
             os.kill(command, signal.SIGKILL)
         process.communicate(timeout=60)
         numbers = acknowledged(ledger)
@@ -232,9 +245,12 @@ def test_secrets_of_the_command_line_and_of_its_output_are_masked(tmp_path: Path
     home = tmp_path / "home"
     secret, token = "a-value-of-the-environment", "ghp_" + "a1B2c3D4e5" * 4
     done = run(
-        home, "sh", "-c", f'echo $SOME_TOKEN; echo {token}; printf "half {token[:20]}"; sleep 0.1;'
-        f' echo {token[20:]}', env={"SOME_TOKEN": secret},
-    )  # fmt: skip
+        home,
+        "sh",
+        "-c",
+        f'echo $SOME_TOKEN; echo {token}; printf "half {token[:20]}"; sleep 0.1; echo {token[20:]}',
+        env={"SOME_TOKEN": secret},
+    )
     assert secret.encode() in done.stdout, "the console is the user's own"
     with stored(home) as store:
         assert all("***[" in text for text in store.texts()), store.texts()

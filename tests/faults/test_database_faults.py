@@ -14,7 +14,7 @@ import pytest
 
 from qntx.errors import StoreUnavailable
 from qntx.indexer.launch import IndexerProcess
-from qntx.storage.migrate import open_database
+from qntx.storage.sqlite.migrate import open_database
 from tests.faults.kit import FULL, index_rest, run_program, segments, start_program, stored, times
 from tests.faults.kit import wait_until as until
 
@@ -84,8 +84,9 @@ def lock(home: Path) -> subprocess.Popen[bytes]:
     """A process that holds the database until its input is closed."""
     locker = subprocess.Popen(
         [sys.executable, "-c", LOCKER, str(home / "qntx.db")],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
     assert locker.stdout is not None
     assert locker.stdout.readline() == b"locked\n"
     return locker
@@ -274,7 +275,7 @@ def test_a_database_that_may_not_be_written_is_one_clear_sentence(tmp_path: Path
     body = """
     os.setgid(65534); os.setuid(65534)
     from qntx.errors import StoreUnavailable
-    from qntx.storage.migrate import open_database
+    from qntx.storage.sqlite.migrate import open_database
     for what in ("open", "write"):
         try:
             db = open_database(home / "qntx.db")

@@ -11,7 +11,7 @@ from tests.faults.kit import run_program, stored
 pytestmark = pytest.mark.timeout(120)
 
 #: As in a worker, whose descriptors stay captured from one run to the next.
-WORKER = "from qntx.capture.session import no_console; no_console()"
+WORKER = "from qntx.recording.session import no_console; no_console()"
 DOORS = {"foreground": "", "worker": WORKER}
 
 

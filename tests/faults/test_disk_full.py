@@ -75,10 +75,24 @@ def on_small_disk(
     environment |= {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}", **env}
     mount = f'mount -t tmpfs -o size={size},mode=700 none {home} && exec "$@"'
     done = subprocess.run(
-        ["unshare", "-m", "--propagation", "private", "sh", "-c", mount, "sh",
-         sys.executable, str(program), str(home)],
-        env=environment, capture_output=True, timeout=timeout_s, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+        [
+            "unshare",
+            "-m",
+            "--propagation",
+            "private",
+            "sh",
+            "-c",
+            mount,
+            "sh",
+            sys.executable,
+            str(program),
+            str(home),
+        ],
+        env=environment,
+        capture_output=True,
+        timeout=timeout_s,
+        stdin=subprocess.DEVNULL,
+    )
     printed = done.stdout.decode("utf-8", "replace") + done.stderr.decode("utf-8", "replace")
     assert done.returncode == 0, printed[-4000:]
     found = re.findall(r"^REPORT(.*)$", printed, re.MULTILINE)
@@ -94,7 +108,8 @@ def numbers(texts: list[str], word: str = "line") -> list[int]:
 def test_a_disk_that_fills_up_and_is_freed_loses_nothing(tmp_path: Path) -> None:
     """Journal and database are both on the full disk; the job does not notice."""
     (job,), _ = on_small_disk(
-        tmp_path, "64m",
+        tmp_path,
+        "64m",
         """
         @app.handler("x")
         def x(ctx, payload):
@@ -116,7 +131,7 @@ def test_a_disk_that_fills_up_and_is_freed_loses_nothing(tmp_path: Path) -> None
         index_rest()
         report()
         """,
-    )  # fmt: skip
+    )
     assert job["ok"] == "ok"
     assert job["status"] == ["completed", "completed"]
     assert numbers(job["texts"]) == list(range(20_200))
@@ -125,7 +140,8 @@ def test_a_disk_that_fills_up_and_is_freed_loses_nothing(tmp_path: Path) -> None
 
 def test_small_lines_do_not_overtake_the_large_ones_that_wait(tmp_path: Path) -> None:
     (job,), _ = on_small_disk(
-        tmp_path, "64m",
+        tmp_path,
+        "64m",
         """
         @app.handler("x")
         def x(ctx, payload):
@@ -140,14 +156,15 @@ def test_small_lines_do_not_overtake_the_large_ones_that_wait(tmp_path: Path) ->
         report()
         """,
         QNTX_CAPTURE__SEGMENT_BYTES="262144",
-    )  # fmt: skip
+    )
     assert numbers(job["texts"]) == list(range(400))
     assert job["complete"]
 
 
 def test_what_finds_no_room_in_memory_either_is_counted_and_said(tmp_path: Path) -> None:
     (job,), _ = on_small_disk(
-        tmp_path, "64m",
+        tmp_path,
+        "64m",
         """
         @app.handler("x")
         def x(ctx, payload):
@@ -163,7 +180,7 @@ def test_what_finds_no_room_in_memory_either_is_counted_and_said(tmp_path: Path)
         report()
         """,
         QNTX_CAPTURE__MEMORY_LIMIT_BYTES="1000000",
-    )  # fmt: skip
+    )
     stored = numbers(job["texts"])
     assert stored == sorted(set(stored))
     assert stored[-1] == 10_000
@@ -179,7 +196,8 @@ def test_what_finds_no_room_in_memory_either_is_counted_and_said(tmp_path: Path)
 def test_a_kill_while_the_disk_is_full_says_how_much_is_lost(tmp_path: Path) -> None:
     """What waited in memory is gone with the process; the receipt must not call it complete."""
     (job,), _ = on_small_disk(
-        tmp_path, "64m",
+        tmp_path,
+        "64m",
         """
         pid = os.fork()
         if pid == 0:
@@ -198,7 +216,7 @@ def test_a_kill_while_the_disk_is_full_says_how_much_is_lost(tmp_path: Path) -> 
         report()
         """,
         QNTX_CAPTURE__MEMORY_LIMIT_BYTES="1000000",
-    )  # fmt: skip
+    )
     stored = numbers(job["texts"])
     missing = 5000 - len(stored)
     assert missing > 100
@@ -211,7 +229,8 @@ def test_a_kill_while_the_disk_is_full_says_how_much_is_lost(tmp_path: Path) -> 
 def test_a_disk_that_stays_full_to_the_end_is_no_silent_loss(tmp_path: Path) -> None:
     """The process ends in good order, but what waits in its memory can be written nowhere."""
     reports, printed = on_small_disk(
-        tmp_path, "64m",
+        tmp_path,
+        "64m",
         """
         pid = os.fork()
         if pid == 0:
@@ -232,7 +251,7 @@ def test_a_disk_that_stays_full_to_the_end_is_no_silent_loss(tmp_path: Path) -> 
         report()
         """,
         SETTLE_S="2",
-    )  # fmt: skip
+    )
     (job,) = reports
     missing = 2000 - len(numbers(job["texts"]))
     assert "safe in the journal" not in printed, "it is not: it was in memory only"
@@ -242,9 +261,10 @@ def test_a_disk_that_stays_full_to_the_end_is_no_silent_loss(tmp_path: Path) -> 
 
 def test_a_run_that_begins_on_a_full_disk_runs(tmp_path: Path) -> None:
     (job,), _ = on_small_disk(
-        tmp_path, "64m",
+        tmp_path,
+        "64m",
         """
-        from qntx.storage.migrate import open_database
+        from qntx.storage.sqlite.migrate import open_database
         open_database(home / "qntx.db").close()
         fill()
         @app.handler("x")
@@ -259,7 +279,7 @@ def test_a_run_that_begins_on_a_full_disk_runs(tmp_path: Path) -> None:
         index_rest()
         report()
         """,
-    )  # fmt: skip
+    )
     assert numbers(job["texts"]) == list(range(100))
     assert numbers(job["texts"], "print") == list(range(100))
     assert job["complete"]
@@ -268,9 +288,10 @@ def test_a_run_that_begins_on_a_full_disk_runs(tmp_path: Path) -> None:
 def test_a_database_that_is_full_while_the_journal_is_not(tmp_path: Path) -> None:
     """The journal is the buffer: the database lies on the small disk, the journal does not."""
     (job,), _ = on_small_disk(
-        tmp_path, "4m",
+        tmp_path,
+        "4m",
         """
-        from qntx.storage.migrate import open_database
+        from qntx.storage.sqlite.migrate import open_database
         open_database(home / "qntx.db").close()
         roomy = home.parent / "roomy"
         roomy.mkdir()
@@ -288,7 +309,7 @@ def test_a_database_that_is_full_while_the_journal_is_not(tmp_path: Path) -> Non
         index_rest()
         report()
         """,
-    )  # fmt: skip
+    )
     assert job["ok"] == "ok"
     assert numbers(job["texts"]) == list(range(30_001))
     assert job["complete"]
@@ -297,10 +318,11 @@ def test_a_database_that_is_full_while_the_journal_is_not(tmp_path: Path) -> Non
 def test_a_limit_on_the_size_of_files_costs_no_call(tmp_path: Path) -> None:
     """``ulimit -f``: segments cannot be made, and no logging call may say so to the job."""
     (job,), _ = on_small_disk(
-        tmp_path, "64m",
+        tmp_path,
+        "64m",
         """
         import resource
-        from qntx.storage.migrate import open_database
+        from qntx.storage.sqlite.migrate import open_database
         open_database(home / "qntx.db").close()
         @app.handler("x")
         def x(ctx, payload):
@@ -314,6 +336,6 @@ def test_a_limit_on_the_size_of_files_costs_no_call(tmp_path: Path) -> None:
         index_rest()
         report()
         """,
-    )  # fmt: skip
+    )
     assert numbers(job["texts"]) == list(range(20_000))
     assert job["complete"]

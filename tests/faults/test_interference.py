@@ -113,10 +113,12 @@ def test_capture_goes_on_whatever_the_handler_does_and_the_next_run_is_whole(
 
 @pytest.mark.parametrize(
     "bend",
-    ["log.addFilter(lambda record: 1 / 0)",
-     "h = logging.Handler(); h.emit = lambda record: 1 / 0; log.addHandler(h)"],
+    [
+        "log.addFilter(lambda record: 1 / 0)",
+        "h = logging.Handler(); h.emit = lambda record: 1 / 0; log.addHandler(h)",
+    ],
     ids=["filter", "handler"],
-)  # fmt: skip
+)
 def test_a_part_of_the_programs_own_logging_that_raises_does_so_after_capture(
     tmp_path: Path, bend: str
 ) -> None:
@@ -439,9 +441,11 @@ os._exit(0)
     subprocess.run(
         ["sh", "-c", shell, "sh", sys.executable, str(program), str(home)],
         env={**environment, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"},
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         timeout=50,
-    )  # fmt: skip
+    )
     index_rest(home)
     with stored(home) as store:
         texts = store.texts()
@@ -460,7 +464,7 @@ def test_secrets_of_children_are_masked_like_any_other(tmp_path: Path) -> None:
         home,
         f"""
         import ctypes, multiprocessing, subprocess
-        from qntx.capture.session import register_secret
+        from qntx.recording.session import register_secret
         def child():
             print("child {secret} and", os.environ["SOME_TOKEN"])
             log.warning("log {secret}")

@@ -25,10 +25,16 @@ pytestmark = pytest.mark.timeout(3600 if FULL else 240)
 
 #: Who speaks in the kill trials: every way that goes through Python, from every kind of place.
 SPEAKERS = [
-    ("main", "emitter"), ("main", "print"), ("thread", "logging"), ("thread", "pieces"),
-    ("pool", "write"), ("asyncio", "emitter"), ("asyncio", "print"), ("executor", "stderr"),
+    ("main", "emitter"),
+    ("main", "print"),
+    ("thread", "logging"),
+    ("thread", "pieces"),
+    ("pool", "write"),
+    ("asyncio", "emitter"),
+    ("asyncio", "print"),
+    ("executor", "stderr"),
     ("thread", "warning"),
-]  # fmt: skip
+]
 
 
 def speakers(chance: random.Random) -> list[tuple[str, str]]:
@@ -174,17 +180,23 @@ def test_a_kill_at_the_very_beginning_leaves_a_directory_that_works(
             trial = Trial(home, tmp_path / f"early{number}", plan(1, [("main", "print")], ENDLESS))
             trial.start()
             wait_until(
-                lambda trial=trial, early=number % 2 == 0: early
-                or trial.ledger.with_suffix(".job").exists(), 10, "it starts",
-            )  # fmt: skip
+                lambda trial=trial, early=number % 2 == 0: (
+                    early or trial.ledger.with_suffix(".job").exists()
+                ),
+                10,
+                "it starts",
+            )
             pause(chance, 0.3 if number % 2 == 0 else 0.01)
             trial.kill()
         last = Trial(home, tmp_path / "last", plan(2, [("main", "print")], 200))
         last.start()
         last.wait()
         last.judge()
-        wait_until(lambda: not list((home / "journal").glob("*")) or only_spools(home), 10,
-                   "nothing is left behind")  # fmt: skip
+        wait_until(
+            lambda: not list((home / "journal").glob("*")) or only_spools(home),
+            10,
+            "nothing is left behind",
+        )
         with stored(home) as store:
             rows = store.db.execute(
                 "SELECT status, count(*) FROM job_attempts GROUP BY status"

@@ -30,7 +30,7 @@ def test_what_a_thread_says_after_its_run_is_in_the_log_of_that_run(
     done = run_program(
         home,
         f"""
-        from qntx.capture.session import no_console
+        from qntx.recording.session import no_console
         no_console()
         over = threading.Event()
         @app.handler("leaves")

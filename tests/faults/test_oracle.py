@@ -29,9 +29,10 @@ def good() -> History:
         for producer, level in zip(producers, (20, 40), strict=True):
             text = line_of(SEED, JOB, 1, producer.name, n)
             lines.append(
-                StoredLine(1, len(lines) + 1, producer.stage, producer.task, level,
-                           producer.source, text)
-            )  # fmt: skip
+                StoredLine(
+                    1, len(lines) + 1, producer.stage, producer.task, level, producer.source, text
+                )
+            )
             acknowledged.append((producer.name, n))
     return recounted(
         History(JOB, SEED, {p.name: p for p in producers}, acknowledged, lines, [], [])
@@ -48,9 +49,17 @@ def recounted(history: History) -> History:
     history.contexts = [_recount(group) for group in groups.values()]
     errors = [line.seq for line in lines if line.level >= 40]
     history.attempts = [
-        Attempt(1, "completed", "completed", len(lines), len(lines), 0, _by_level(lines),
-                errors[0] if errors else None)
-    ]  # fmt: skip
+        Attempt(
+            1,
+            "completed",
+            "completed",
+            len(lines),
+            len(lines),
+            0,
+            _by_level(lines),
+            errors[0] if errors else None,
+        )
+    ]
     history.walked = [[line.seq for line in lines]] * 2
     return history
 

@@ -15,19 +15,25 @@ POOLS = {
     "threads": ("ThreadPoolExecutor(1)", "pool.submit(work, name).result()"),
     "fork": ("ProcessPoolExecutor(1, get_context('fork'))", "pool.submit(work, name).result()"),
     "spawn": ("ProcessPoolExecutor(1, get_context('spawn'))", "pool.submit(work, name).result()"),
-    "forkserver": ("ProcessPoolExecutor(1, get_context('forkserver'))",
-                   "pool.submit(work, name).result()"),
-    "executor's map": ("ProcessPoolExecutor(1, get_context('fork'))",
-                       "list(pool.map(work, [name]))"),
+    "forkserver": (
+        "ProcessPoolExecutor(1, get_context('forkserver'))",
+        "pool.submit(work, name).result()",
+    ),
+    "executor's map": (
+        "ProcessPoolExecutor(1, get_context('fork'))",
+        "list(pool.map(work, [name]))",
+    ),
     "Pool.apply": ("get_context('fork').Pool(1)", "pool.apply(work, (name,))"),
     "Pool.map": ("get_context('fork').Pool(1)", "pool.map(work, [name])"),
     "Pool.starmap": ("get_context('fork').Pool(1)", "pool.starmap(work, [(name,)])"),
     "Pool.imap": ("get_context('fork').Pool(1)", "list(pool.imap(work, [name]))"),
-    "Pool.imap_unordered": ("get_context('fork').Pool(1)",
-                            "list(pool.imap_unordered(work, [name]))"),
+    "Pool.imap_unordered": (
+        "get_context('fork').Pool(1)",
+        "list(pool.imap_unordered(work, [name]))",
+    ),
     "ThreadPool": ("ThreadPool(1)", "pool.map(work, [name])"),
     "ThreadPool.imap": ("ThreadPool(1)", "list(pool.imap(work, [name]))"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", POOLS)

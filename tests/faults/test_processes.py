@@ -47,9 +47,11 @@ LAST_WORDS = [
     (end, way)
     for end in ENDS
     for way in SAYINGS
-    if FULL or (end == "os._exit(0)") or (end == "SIGKILL" and way == "no newline")
+    if FULL
+    or (end == "os._exit(0)")
+    or (end == "SIGKILL" and way == "no newline")
     or way == "print"
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("end", "way"), LAST_WORDS)
@@ -102,9 +104,15 @@ def test_a_crash_leaves_the_traceback_of_the_fault_handler(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     "call",
-    ["sys.exit(0)", "sys.exit(3)", "sys.exit('a word')", "exit()", "raise KeyboardInterrupt",
-     "raise BaseException('odd')"],
-)  # fmt: skip
+    [
+        "sys.exit(0)",
+        "sys.exit(3)",
+        "sys.exit('a word')",
+        "exit()",
+        "raise KeyboardInterrupt",
+        "raise BaseException('odd')",
+    ],
+)
 def test_leaving_by_exception_fails_the_run_and_nothing_else(tmp_path: Path, call: str) -> None:
     home = tmp_path / "home"
     done = run_program(
@@ -260,8 +268,9 @@ def test_unfinished_output_at_a_fork_is_not_said_twice(tmp_path: Path) -> None:
     )
     with stored(home) as store:
         assert sorted(store.texts()) == [
-            "begun by the parent, ended by the parent", "said by the child",
-        ]  # fmt: skip
+            "begun by the parent, ended by the parent",
+            "said by the child",
+        ]
 
 
 def test_a_child_that_raises_does_not_end_the_run_of_its_parent(tmp_path: Path) -> None:
@@ -309,8 +318,10 @@ def test_a_grandchild_that_goes_on_writing_is_heard(tmp_path: Path) -> None:
                 time.sleep(0.3)
             app.run("x")
             """,
-            str(go_on), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            str(go_on),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         go_on.touch()
 
         def texts() -> list[str]:

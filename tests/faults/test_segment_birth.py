@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from qntx.indexer.drain import Drain
-from qntx.storage.migrate import open_database
+from qntx.storage.sqlite.migrate import open_database
 from tests.faults.kit import ROOT, wait_until
 
 #: A real writer that stops at each system call named on its way to the first record.
 WRITER = """
 import os, signal, sys
 from pathlib import Path
-from qntx.journal.marks import Run, Scope
+from qntx.journal.run_scope import Run, Scope
 from qntx.journal.writer import Journal
 stop_at, stopped = sys.argv[2], []
 def hook(event, arguments):
@@ -45,8 +45,10 @@ def test_a_segment_that_is_being_made_is_left_alone(tmp_path: Path, event: str) 
     writer = subprocess.Popen(
         [sys.executable, "-c", WRITER, str(home / "journal"), event],
         env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     assert writer.stdout is not None
     try:
         first = writer.stdout.readline()
@@ -75,8 +77,10 @@ def test_what_a_writer_killed_at_birth_leaves_is_removed(tmp_path: Path, event: 
     writer = subprocess.Popen(
         [sys.executable, "-c", WRITER, str(home / "journal"), event],
         env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
     assert writer.stdout is not None
     writer.stdout.readline()
     writer.kill()

@@ -11,7 +11,7 @@ from tests.faults.kit import run_program, stored
 pytestmark = pytest.mark.timeout(120)
 
 #: As in a worker, where nothing that is captured is shown anywhere.
-WORKER = "from qntx.capture.session import no_console; no_console()"
+WORKER = "from qntx.recording.session import no_console; no_console()"
 #: Ways to give a child, or C code, the standard output or error of this process.
 GIVEN = {
     "stdout=sys.stdout": "subprocess.run(['echo', 'words'], stdout=sys.stdout, check=True)",

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from qntx.journal.format import CONTINUED, ENDED, FIRST_RECORD, LINE
-from qntx.journal.marks import Run, Scope
 from qntx.journal.reader import SegmentReader
+from qntx.journal.run_scope import Run, Scope
 from qntx.journal.writer import Journal
 from tests.faults.kit import FULL, run_program, times
 from tests.faults.strikes import Striker, Struck, numbers_heard, strike, with_words

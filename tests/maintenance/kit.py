@@ -12,7 +12,7 @@ from qntx.clock import now_us
 from qntx.config import RetentionSettings
 from qntx.maintenance.retention import Retention
 from qntx.model.retention import DAY_US
-from qntx.storage.migrate import open_database
+from qntx.storage.sqlite.migrate import open_database
 
 BODY = "b" * 200_000
 

@@ -15,16 +15,21 @@ def qntx(home: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess
     return subprocess.run(
         [sys.executable, "-m", "qntx", *arguments],
         env={**os.environ, "QNTX_HOME": str(home), "COLUMNS": "100", **env},
-        capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
 
 
 def test_show_preview_run(tmp_path: Path) -> None:
     home = tmp_path / "home"
     app = make_app(home)
     app.run("levels", {"fail": True})
-    for table, column in (("async_ix_jobs", "completed_at"), ("job_attempts", "ended_at"),
-                          ("job_attempts", "started_at")):  # fmt: skip
+    for table, column in (
+        ("async_ix_jobs", "completed_at"),
+        ("job_attempts", "ended_at"),
+        ("job_attempts", "started_at"),
+    ):
         app.store.connection.execute(f"UPDATE {table} SET {column} = '2020-01-01T00:00:00.000000Z'")
     app.store.close()
     rules = '[{"level": "debug", "days": 7}, {"status": "failed", "days": 180}]'
@@ -32,9 +37,10 @@ def test_show_preview_run(tmp_path: Path) -> None:
     shown = qntx(home, "retention", **env)
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.splitlines()[:3] == [
-        "1. debug lines: 7 days", "2. lines of failed jobs: 180 days",
+        "1. debug lines: 7 days",
+        "2. lines of failed jobs: 180 days",
         "3. lines: 90 days  (all others)",
-    ]  # fmt: skip
+    ]
     assert "did not run yet" in shown.stdout
     preview = qntx(home, "retention", "preview", **env)
     rows = [line.split() for line in preview.stdout.splitlines()]

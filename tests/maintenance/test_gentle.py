@@ -16,11 +16,11 @@ from typing import Any
 import apsw
 
 from qntx.app import App
-from qntx.maintenance.pace import Pace
+from qntx.maintenance.batch_size import AdaptiveBatchSize
 from qntx.maintenance.retention import Retention
 from qntx.model.views import LogFilter
-from qntx.storage.migrate import open_database
 from qntx.storage.sqlite.connection import transaction
+from qntx.storage.sqlite.migrate import open_database
 from qntx.storage.sqlite.space import compact, gives_back, space
 
 from .kit import later, make_app, value
@@ -38,14 +38,21 @@ def fill(app: App, runs: int, lines: int) -> list[str]:
     for number in range(runs):
         with transaction(db):
             jobs.append(f"JB_old{number}")
-            db.execute(f"INSERT INTO async_ix_jobs(id, {columns}) SELECT ?, {columns}"
-                       " FROM async_ix_jobs WHERE id = ?", (jobs[-1], job))  # fmt: skip
-            db.execute(f"INSERT INTO job_attempts({attempt}) SELECT ?, 1, status, started_at,"
-                       " ended_at, ?, ?, ? FROM job_attempts WHERE job_id = ?",
-                       (jobs[-1], lines, lines, lines, job))  # fmt: skip
+            db.execute(
+                f"INSERT INTO async_ix_jobs(id, {columns}) SELECT ?, {columns}"
+                " FROM async_ix_jobs WHERE id = ?",
+                (jobs[-1], job),
+            )
+            db.execute(
+                f"INSERT INTO job_attempts({attempt}) SELECT ?, 1, status, started_at,"
+                " ended_at, ?, ?, ? FROM job_attempts WHERE job_id = ?",
+                (jobs[-1], lines, lines, lines, job),
+            )
             key = db.last_insert_rowid()
-            db.execute("INSERT INTO log_contexts(run_key, line_count, info_count) VALUES(?, ?, ?)",
-                       (key, lines, lines))  # fmt: skip
+            db.execute(
+                "INSERT INTO log_contexts(run_key, line_count, info_count) VALUES(?, ?, ?)",
+                (key, lines, lines),
+            )
             context = db.last_insert_rowid()
             db.executemany(
                 "INSERT INTO log_lines VALUES(?, ?, 1, 0, 20, 0, ?, NULL)",
@@ -87,7 +94,7 @@ def test_no_step_keeps_a_writer_waiting(tmp_path: Path) -> None:
 
 
 def test_steps_fit_the_time_that_they_take() -> None:
-    pace = Pace(500)
+    pace = AdaptiveBatchSize(500)
     for _ in range(30):
         pace.took(pace.size * 1e-6, pace.size)  # a microsecond each
     assert 5_000 < pace.size <= 8_000
@@ -168,7 +175,7 @@ KILLED = """
 import sys
 from qntx.clock import now_us
 from qntx.config import load
-from qntx.maintenance.pace import Pace
+from qntx.maintenance.batch_size import AdaptiveBatchSize
 from qntx.maintenance.retention import Retention
 from qntx.model.retention import DAY_US
 

@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 
 from qntx.app import App
-from qntx.capture.session import close_journals
 from qntx.config import FetchSettings, StorageSettings
 from qntx.errors import BadInput, FetchError
-from qntx.maintenance.keeper import Keeper
-from qntx.maintenance.saying import SYSTEM_LOG
+from qntx.maintenance.loop import MaintenanceLoop
 from qntx.maintenance.size_watch import SizeWatch, measure
+from qntx.maintenance.webhook import post, webhook_of
 from qntx.model.views import LogFilter
-from qntx.storage.sqlite.state import Remembered
-from qntx.webhook import post, webhook_of
+from qntx.recording.session import close_journals
+from qntx.recording.system_log import SYSTEM_LOG
+from qntx.storage.sqlite.key_value import KeyValueStore
 from tests.recording import drain_all
 
 from .kit import later, make_app
@@ -78,17 +78,17 @@ def test_it_runs_retention_and_says_so_once_an_hour(app: App) -> None:
         "UPDATE job_attempts SET ended_at = '2020-01-01T00:00:00Z',"
         " started_at = '2020-01-01T00:00:00Z'"
     )
-    keeper = Keeper(app.settings)
-    assert keeper.next_run_at is None
-    keeper.expire()
-    first = keeper.next_run_at
+    maintenance = MaintenanceLoop(app.settings)
+    assert maintenance.next_run_at is None
+    maintenance.expire()
+    first = maintenance.next_run_at
     level, source, message = said(app)[0]
     assert (level, source) == ("info", "system")
     assert message.startswith("retention deleted 50 lines of 1 job (lines: 90 days: 50)")
-    keeper.expire()
-    assert keeper.next_run_at == first, "not again within the hour"
+    maintenance.expire()
+    assert maintenance.next_run_at == first, "not again within the hour"
     # A server that starts anew does not begin from the start, either.
-    again = Keeper(app.settings)
+    again = MaintenanceLoop(app.settings)
     again.expire()
     assert again.next_run_at is not None
     assert len(said(app)) == 1
@@ -100,15 +100,15 @@ def test_a_limit_is_told_once_per_crossing_also_over_restarts(app: App) -> None:
     store = StorageSettings.model_validate({"limit": "1kB"})
     app.settings.storage = store
     for _ in range(2):  # two servers, one after the other
-        keeper = Keeper(app.settings, told.append)
-        keeper.look()
-        keeper.look()
+        maintenance = MaintenanceLoop(app.settings, told.append)
+        maintenance.look()
+        maintenance.look()
     assert [(one.event, one.over) for one in told] == [("storage_limit", True)]
     assert told[0].storage.over_limit
     assert "takes" in told[0].message
     assert "storage.limit" in told[0].message
     store.limit = StorageSettings().limit
-    keeper.look()
+    maintenance.look()
     assert [(one.event, one.over) for one in told][1:] == [("storage_limit", False)]
     levels = [(level, source) for level, source, _ in said(app)]
     assert levels == [("warn", "system"), ("info", "system")]
@@ -117,7 +117,7 @@ def test_a_limit_is_told_once_per_crossing_also_over_restarts(app: App) -> None:
 def test_a_size_at_the_edge_is_not_told_every_minute(app: App) -> None:
     app.run("levels", {})
     told: list[Any] = []
-    watch = SizeWatch(app.settings, Remembered(app.store), told.append)
+    watch = SizeWatch(app.settings, KeyValueStore(app.store), told.append)
     taken = measure(app.settings).database_bytes + measure(app.settings).journal_bytes
     for limit in (taken - 1, taken + 1, taken - 1, int(taken * 1.02), taken - 1):
         app.settings.storage.limit = type(app.settings.storage.limit)(limit)
@@ -128,7 +128,7 @@ def test_a_size_at_the_edge_is_not_told_every_minute(app: App) -> None:
 def test_a_disk_that_is_nearly_full(app: App) -> None:
     app.settings.storage = StorageSettings.model_validate({"min_free": "1000TB", "limit": 0})
     told: list[Any] = []
-    SizeWatch(app.settings, Remembered(app.store), told.append).look()
+    SizeWatch(app.settings, KeyValueStore(app.store), told.append).look()
     assert [(one.event, one.over) for one in told] == [("low_disk_space", True)]
     assert "free on the disk" in told[0].message
     assert measure(app.settings).limit_bytes is None
@@ -139,7 +139,7 @@ def test_the_webhook_gets_it(app: App) -> None:
         host = url.split("/")[2]
         app.settings.fetch = FetchSettings(allow_hosts=[host])
         app.settings.storage = StorageSettings.model_validate({"limit": "1kB", "webhook": url})
-        Keeper(app.settings, webhook_of(app.settings)).look()
+        MaintenanceLoop(app.settings, webhook_of(app.settings)).look()
     [(path, content_type, body)] = told
     assert (path, content_type) == ("/hook?x=1", "application/json")
     assert (body["event"], body["over"]) == ("storage_limit", True)
@@ -151,7 +151,7 @@ def test_a_webhook_that_fails_is_said_and_changes_nothing_else(app: App) -> None
     with receiving(302) as (url, told):
         app.settings.fetch = FetchSettings(allow_hosts=[url.split("/")[2]])
         app.settings.storage = StorageSettings.model_validate({"limit": "1kB", "webhook": url})
-        Keeper(app.settings, webhook_of(app.settings)).look()
+        MaintenanceLoop(app.settings, webhook_of(app.settings)).look()
         assert len(told) == 1
     messages = [message for _, _, message in said(app)]
     assert "webhook was not reached" in messages[1]
@@ -159,9 +159,17 @@ def test_a_webhook_that_fails_is_said_and_changes_nothing_else(app: App) -> None
 
 
 @pytest.mark.parametrize(
-    "address", ["", "nope", "hooks.example.com/x", "ftp://a.example/", "http://u:p@a.example/x",
-                "http://[::1", "https:///x"],
-)  # fmt: skip
+    "address",
+    [
+        "",
+        "nope",
+        "hooks.example.com/x",
+        "ftp://a.example/",
+        "http://u:p@a.example/x",
+        "http://[::1",
+        "https:///x",
+    ],
+)
 def test_an_address_that_is_none_is_refused_at_the_start(app: App, address: str) -> None:
     app.settings.storage = StorageSettings(webhook=address)
     with pytest.raises(BadInput, match=r"setting 'storage\.webhook' cannot be used: ."):
@@ -181,9 +189,9 @@ def test_the_webhook_is_guarded(app: App) -> None:
 
 def test_it_starts_and_stops(app: App) -> None:
     app.run("levels", {})
-    keeper = Keeper(app.settings)
-    keeper.start()
-    keeper.stop()
-    assert keeper._thread is not None
-    assert not keeper._thread.is_alive()
-    assert later(app, 1).last() is not None or keeper.next_run_at is None
+    maintenance = MaintenanceLoop(app.settings)
+    maintenance.start()
+    maintenance.stop()
+    assert maintenance._thread is not None
+    assert not maintenance._thread.is_alive()
+    assert later(app, 1).last() is not None or maintenance.next_run_at is None

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from qntx.config import Settings
-from qntx.role.ports import RecruitingStore
-from qntx.storage.migrate import migrate
 from qntx.storage.sqlite.connection import connect
-from qntx.storage.sqlite.recruiting import SqliteRecruiting
+from qntx.storage.sqlite.migrate import migrate
+from qntx_recruiting.ports import RecruitingStore
+from qntx_recruiting.storage.sqlite.recruiting import SqliteRecruiting
 
 from .kit import FakeContext, ScriptedServer, scripted
 

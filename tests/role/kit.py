@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from qntx.config import FetchSettings, Settings
-from qntx.role.wiring import PORTS
+from qntx_recruiting.wiring import PORTS
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 Reply = Callable[[socket.socket], None]

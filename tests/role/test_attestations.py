@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qntx.ats.attestations import Attestation, sentence
+from qntx_recruiting.ats.attestations import Attestation, sentence
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from qntx.errors import BadInput
-from qntx.role.candidates import import_candidates, load_candidates
-from qntx.role.ports import RecruitingStore
+from qntx_recruiting.candidates import import_candidates, load_candidates
+from qntx_recruiting.ports import RecruitingStore
 
 KIM = {"id": "CN_1", "name": "Kim", "skills": [{"name": "Python", "years": 3}]}
 LEE = {"id": "CN_2", "name": "Lee"}

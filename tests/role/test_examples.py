@@ -9,13 +9,13 @@ import pytest
 
 from qntx.config import FetchSettings
 from qntx.errors import FetchError
-from qntx.model.recruiting import Extraction
-from qntx.role.candidates import load_candidates
-from qntx.role.extraction.asked import whole
-from qntx.role.extraction.builtin import extract
-from qntx.role.fetch import fetch
-from qntx.role.reading import read_job
-from qntx.role.text import JobText
+from qntx_recruiting.candidates import load_candidates
+from qntx_recruiting.extraction.asked import whole
+from qntx_recruiting.extraction.builtin import extract
+from qntx_recruiting.fetch import fetch
+from qntx_recruiting.model.recruiting import Extraction
+from qntx_recruiting.reading import read_job
+from qntx_recruiting.text import JobText
 
 from .kit import EXAMPLES, example_module
 
@@ -26,11 +26,24 @@ LABELS: dict[str, dict[str, Any]] = {
         "title": "Senior Backend Engineer (Python) - Grid Flexibility",
         "company": "Fernhill Energy B.V.",
         "must": {
-            "Backend development", "Python", "asyncio", "PostgreSQL", "Apache Kafka", "RabbitMQ",
-            "Kubernetes", "Distributed systems", "Test-driven development",
+            "Backend development",
+            "Python",
+            "asyncio",
+            "PostgreSQL",
+            "Apache Kafka",
+            "RabbitMQ",
+            "Kubernetes",
+            "Distributed systems",
+            "Test-driven development",
         },
         "nice": {
-            "Rust", "Go", "Time series databases", "TimescaleDB", "InfluxDB", "Terraform", "AWS",
+            "Rust",
+            "Go",
+            "Time series databases",
+            "TimescaleDB",
+            "InfluxDB",
+            "Terraform",
+            "AWS",
         },
         "years": {"Python": 3, "Backend development": 5},
         "languages": {"English": ("must", "C1"), "Dutch": ("nice", None)},
@@ -45,9 +58,20 @@ LABELS: dict[str, dict[str, Any]] = {
         "title": "Data Engineer Supply Chain",
         "company": "Nordlicht Logistik SE",
         "must": {
-            "Data engineering", "SQL", "Python", "dbt", "Data warehousing", "Snowflake",
-            "BigQuery", "Redshift", "Apache Airflow", "Dagster", "Prefect", "Database design",
-            "Git", "Code review",
+            "Data engineering",
+            "SQL",
+            "Python",
+            "dbt",
+            "Data warehousing",
+            "Snowflake",
+            "BigQuery",
+            "Redshift",
+            "Apache Airflow",
+            "Dagster",
+            "Prefect",
+            "Database design",
+            "Git",
+            "Code review",
         },
         "nice": {"Apache Kafka", "Terraform", "AWS", "SAP EWM", "SAP MM", "Power BI", "Looker"},
         "years": {"Data engineering": 3},
@@ -63,14 +87,24 @@ LABELS: dict[str, dict[str, Any]] = {
         "title": "Finance Lead (80–100 %)",
         "company": "Helvetic Instruments AG",
         "must": {
-            "Leadership", "IFRS", "Swiss GAAP FER", "HGB", "SAP FI/CO", "Microsoft Excel",
-            "Month-end closing", "Attention to detail", "Communication", "Accounting",
+            "Leadership",
+            "IFRS",
+            "Swiss GAAP FER",
+            "HGB",
+            "SAP FI/CO",
+            "Microsoft Excel",
+            "Month-end closing",
+            "Attention to detail",
+            "Communication",
+            "Accounting",
             "Controlling",
         },
         "nice": {"Power BI", "Tableau", "ESG", "ERP"},
         "years": {"professional experience": 8, "Leadership": 3},
         "languages": {
-            "German": ("must", "C1"), "English": ("must", "C1"), "French": ("nice", "B2"),
+            "German": ("must", "C1"),
+            "English": ("must", "C1"),
+            "French": ("nice", "B2"),
         },
         "degree": "bachelor",
         "salary": ("CHF", 145000, 165000, "year"),
@@ -93,7 +127,7 @@ LABELS: dict[str, dict[str, Any]] = {
         "seniority": "lead",
         "employment": {"full-time", "permanent"},
     },
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")

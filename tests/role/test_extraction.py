@@ -7,16 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qntx.errors import ExtractionError
-from qntx.model.recruiting import Extraction, Requirement
-from qntx.role.extraction.asked import whole
-from qntx.role.extraction.builtin import extract
-from qntx.role.extraction.languages import find_languages
-from qntx.role.extraction.naming import clean_title
-from qntx.role.extraction.phrases import pattern
-from qntx.role.extraction.quantities import find_years
-from qntx.role.extraction.salary import find_salary
-from qntx.role.extraction.skills import Gazetteer, gazetteer
-from qntx.role.extraction.structure import Statement, sections, statements
+from qntx_recruiting.extraction.asked import whole
+from qntx_recruiting.extraction.builtin import extract
+from qntx_recruiting.extraction.languages import find_languages
+from qntx_recruiting.extraction.naming import clean_title
+from qntx_recruiting.extraction.phrases import pattern
+from qntx_recruiting.extraction.quantities import find_years
+from qntx_recruiting.extraction.salary import find_salary
+from qntx_recruiting.extraction.skills import Gazetteer, gazetteer
+from qntx_recruiting.extraction.structure import Statement, sections, statements
+from qntx_recruiting.model.recruiting import Extraction, Requirement
 
 
 def ad(*items: str, heading: str = "Requirements", head: str = "Engineer") -> Extraction:

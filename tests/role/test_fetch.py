@@ -16,9 +16,9 @@ import pytest
 
 from qntx.config import FetchSettings
 from qntx.errors import FetchError, JobCancelled
-from qntx.role.fetch import fetch
-from qntx.role.guard import Deadline, Guard, PinnedBackend
-from qntx.role.urls import parse
+from qntx.net.guard import Deadline, Guard, PinnedBackend
+from qntx.net.urls import parse
+from qntx_recruiting.fetch import fetch
 
 from .kit import ScriptedServer, redirect, response, scripted
 
@@ -226,9 +226,9 @@ def test_this_machine_under_a_public_looking_address(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # With the deny list out of the way the equal ends of the connection still give it away.
-    monkeypatch.setattr("qntx.role.guard.refusal", lambda address: None)
+    monkeypatch.setattr("qntx.net.guard.refusal", lambda address: None)
     settings = server.settings(allow_hosts=[])
-    monkeypatch.setattr("qntx.role.guard.ORDINARY_PORTS", frozenset({server.port}))
+    monkeypatch.setattr("qntx.net.guard.ORDINARY_PORTS", frozenset({server.port}))
     assert "127.0.0.1 is this machine itself" in refused(server.url(), settings)
     assert server.requests == []
 
@@ -403,7 +403,7 @@ def test_the_certificate_is_checked_against_the_name_not_the_address(
 
         with pytest.raises(FetchError, match="certificate verify failed"):
             get(hosts[0])
-        monkeypatch.setattr("qntx.role.fetch._tls", lambda: trusting)
+        monkeypatch.setattr("qntx_recruiting.fetch._tls", lambda: trusting)
         assert get(hosts[0]) == PAGE
         with pytest.raises(FetchError, match="Hostname mismatch"):
             get(hosts[1])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from qntx.errors import FetchError
-from qntx.role.files import is_web_address, path_of, read_file
+from qntx_recruiting.files import is_web_address, path_of, read_file
 
 TEXT = b"We look for a person who reads."
 

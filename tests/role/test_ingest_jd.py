@@ -11,9 +11,9 @@ import pytest
 
 from qntx.config import Settings
 from qntx.errors import FetchError, JobCancelled
-from qntx.role.candidates import import_candidates
-from qntx.role.ingest_jd import HANDLERS, IngestJD, ingest_jd
-from qntx.role.ports import RecruitingStore
+from qntx_recruiting.candidates import import_candidates
+from qntx_recruiting.ingest_jd import HANDLERS, IngestJD, ingest_jd
+from qntx_recruiting.ports import RecruitingStore
 
 from .kit import EXAMPLES, FakeContext, ScriptedServer, example_module, redirect, response
 

@@ -11,14 +11,14 @@ import pytest
 
 from qntx.config import LlmSettings, Settings
 from qntx.errors import ExtractionError, JobCancelled
-from qntx.model.recruiting import Extraction
-from qntx.role.chat import ChatClient
-from qntx.role.extraction import model
-from qntx.role.extraction.asked import whole
-from qntx.role.extraction.builtin import extract
-from qntx.role.ports import RecruitingStore
-from qntx.role.requirements import Extractor, how_extracted
 from qntx.storage.sqlite.connection import connect
+from qntx_recruiting.chat import ChatClient
+from qntx_recruiting.extraction import model
+from qntx_recruiting.extraction.asked import whole
+from qntx_recruiting.extraction.builtin import extract
+from qntx_recruiting.model.recruiting import Extraction
+from qntx_recruiting.ports import RecruitingStore
+from qntx_recruiting.requirements import Extractor, how_extracted
 
 from .kit import Recorder, ScriptedServer, response
 
@@ -222,17 +222,21 @@ def drip(server: ScriptedServer) -> Callable[[socket.socket], None]:
         (streamed('{"requirements": [{"kind": "skill"}]}'), "did not answer with the JSON"),
         (streamed('{"requirements": ['), "did not answer with the JSON"),
         (streamed(""), "did not answer with the JSON"),
-        (response(b'{"error":"model not found"}', status=404, kind="application/json"),
-         'answered 404 ({"error":"model not found"}) - check that it has the model'),
+        (
+            response(b'{"error":"model not found"}', status=404, kind="application/json"),
+            'answered 404 ({"error":"model not found"}) - check that it has the model',
+        ),
         (response(b"", status=500), "answered 500 (without a reason)"),
         (response(b"<html>", kind="text/html"), "does not speak the chat completions wire"),
         (response(b"data: {\n\n", kind="text/event-stream"), "does not speak the chat"),
         (response(b"", status=302, Location="http://127.0.0.1:1/"), "answered 302"),
         (b"", "broke the connection"),
-        (b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 99\r\n\r\nx",
-         "broke the connection"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 99\r\n\r\nx",
+            "broke the connection",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_model_that_fails_costs_one_line(bench: Bench, reply: bytes, said: str) -> None:
     extraction = bench.answers(reply)
     assert extraction == extract(TEXT)

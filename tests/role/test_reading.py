@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qntx.errors import FetchError
-from qntx.role.extraction.builtin import extract
-from qntx.role.html_text import html_to_text
-from qntx.role.media import check_type, detect
-from qntx.role.reading import read_job
-from qntx.role.text import JobText, normalise, plain_from_markdown
+from qntx_recruiting.extraction.builtin import extract
+from qntx_recruiting.html_text import html_to_text
+from qntx_recruiting.media import check_type, detect
+from qntx_recruiting.reading import read_job
+from qntx_recruiting.text import JobText, normalise, plain_from_markdown
 
 from .kit import EXAMPLES, example_module
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qntx.model.recruiting import (
+from qntx_recruiting.model.recruiting import (
     Candidate,
     CandidateLanguage,
     CandidateSkill,
@@ -19,7 +19,7 @@ from qntx.model.recruiting import (
     Quote,
     Requirement,
 )
-from qntx.role.scoring import VERSION, score
+from qntx_recruiting.scoring import VERSION, score
 
 QUOTE = Quote("x", 0, 1)
 

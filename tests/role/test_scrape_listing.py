@@ -7,9 +7,9 @@ import json
 import pytest
 
 from qntx.errors import FetchError
-from qntx.role.canonical import canonical, vacancy_id
-from qntx.role.listing import Listing, read_listing
-from qntx.role.urls import parse
+from qntx.net.urls import parse
+from qntx_recruiting.canonical import canonical, vacancy_id
+from qntx_recruiting.listing import Listing, read_listing
 
 HERE = "https://acme.example/jobs"
 
@@ -48,17 +48,30 @@ def posting(title: str, **more: object) -> dict[str, object]:
                 {"@type": "ListItem", "url": "/jobs/b", "name": "B"},
             ],
         },
-        {"@type": ["ItemList"], "itemListElement": [posting("A", url="/jobs/a"),
-                                                    posting("B", url="/jobs/b")]},
+        {
+            "@type": ["ItemList"],
+            "itemListElement": [posting("A", url="/jobs/a"), posting("B", url="/jobs/b")],
+        },
         [posting("A", url="/jobs/a"), posting("B", url="/jobs/b")],
-        {"@graph": [posting("A", url="/jobs/a"),
-                    posting("B", mainEntityOfPage={"@id": "https://acme.example/jobs/b"})]},
-        {"@type": "CollectionPage", "mainEntity": {"@type": "ItemList", "itemListElement": [
-            {"@type": "ListItem", "item": {"@id": "/jobs/a"}, "name": "A"},
-            {"@type": "ListItem", "item": "/jobs/b", "name": "B"}]}},
+        {
+            "@graph": [
+                posting("A", url="/jobs/a"),
+                posting("B", mainEntityOfPage={"@id": "https://acme.example/jobs/b"}),
+            ]
+        },
+        {
+            "@type": "CollectionPage",
+            "mainEntity": {
+                "@type": "ItemList",
+                "itemListElement": [
+                    {"@type": "ListItem", "item": {"@id": "/jobs/a"}, "name": "A"},
+                    {"@type": "ListItem", "item": "/jobs/b", "name": "B"},
+                ],
+            },
+        },
     ],
     ids=["items", "addresses", "postings", "array", "graph", "collection"],
-)  # fmt: skip
+)
 def test_structured_data_in_its_many_forms(data: object) -> None:
     found = listing(json_ld(data))
     assert paths(found) == ["/jobs/a", "/jobs/b"]
@@ -67,8 +80,10 @@ def test_structured_data_in_its_many_forms(data: object) -> None:
 
 
 def test_breadcrumbs_and_broken_data_are_no_vacancies() -> None:
-    crumbs = {"@type": "BreadcrumbList",
-              "itemListElement": [{"@type": "ListItem", "item": "/", "name": "Home"}]}  # fmt: skip
+    crumbs = {
+        "@type": "BreadcrumbList",
+        "itemListElement": [{"@type": "ListItem", "item": "/", "name": "Home"}],
+    }
     broken = '<script type="application/ld+json">{"@type": "ItemList",</script>'
     assert listing(json_ld(crumbs) + broken).vacancies == []
 
@@ -94,8 +109,12 @@ def test_structured_data_as_it_is_written_out_there(script: str, prefix: str) ->
 
 
 def test_data_and_links_are_one_list_and_the_date_is_kept() -> None:
-    data = json_ld([posting("A", url=f"{HERE}/a?utm_source=feed", datePosted="2026-11-02"),
-                    posting("B", url=f"{HERE}/b")])  # fmt: skip
+    data = json_ld(
+        [
+            posting("A", url=f"{HERE}/a?utm_source=feed", datePosted="2026-11-02"),
+            posting("B", url=f"{HERE}/b"),
+        ]
+    )
     found = listing(data + '<main><a href="/jobs/a#top">A</a><a href="/jobs/c">C</a></main>')
     assert paths(found) == ["/jobs/a", "/jobs/b", "/jobs/c"]
     assert [v.posted for v in found.vacancies] == ["2026-11-02", "", ""]
@@ -196,12 +215,15 @@ def test_the_fingerprint_changes_with_title_and_date_only() -> None:
         ('<a href="?page=2&utm_medium=x">Next page</a>', "", ["?page=2"]),
         ('<a href="?offset=15">Nächste Seite</a>', "", ["?offset=15"]),
         ('<a href="/jobs/page/2" aria-label="Next">&gt;</a>', "", ["/page/2"]),
-        ('<nav><a href="?page=1">1</a><a href="?page=2">2</a><a href="?page=3">3</a></nav>', "",
-         ["?page=1", "?page=2", "?page=3"]),
+        (
+            '<nav><a href="?page=1">1</a><a href="?page=2">2</a><a href="?page=3">3</a></nav>',
+            "",
+            ["?page=1", "?page=2", "?page=3"],
+        ),
         ('<a href="/jobs/clerk">Next generation clerk</a>', "", None),
         ('<a rel="next" href="https://other.example/jobs?page=2">Next</a>', "", []),
     ],
-)  # fmt: skip
+)
 def test_the_pages_that_go_on(body: str, head: str, pages: list[str] | None) -> None:
     found = [page.removeprefix(HERE) for page in listing(body, head=head).next_pages]
     if pages is None:

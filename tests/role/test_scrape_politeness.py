@@ -11,9 +11,9 @@ import pytest
 
 from qntx.config import FetchSettings, Settings
 from qntx.errors import JobCancelled
-from qntx.role.fetch import BadStatus, user_agent
-from qntx.role.politeness import Pace, host_file, polite_fetch, retry_after_s
 from qntx.runtime.context import JobContext
+from qntx_recruiting.fetch import BadStatus, user_agent
+from qntx_recruiting.politeness import Pace, host_file, polite_fetch, retry_after_s
 
 from .kit import FakeContext, ScriptedServer, response
 

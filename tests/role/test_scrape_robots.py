@@ -10,10 +10,10 @@ import pytest
 from qntx.clock import now_us
 from qntx.config import Settings
 from qntx.errors import FetchError
-from qntx.role.politeness import Pace, host_file, polite_fetch
-from qntx.role.robots import Robots
-from qntx.role.urls import parse
+from qntx.net.urls import parse
 from qntx.runtime.context import JobContext
+from qntx_recruiting.politeness import Pace, host_file, polite_fetch
+from qntx_recruiting.robots import Robots
 
 from .kit import FakeContext, ScriptedServer, response
 
@@ -40,13 +40,23 @@ def refused(job: FakeContext, server: ScriptedServer, path: str = "/jobs/a") -> 
     [
         (response(b"User-agent: *\nDisallow: /jobs/a", kind="text/plain"), "disallows /jobs/a"),
         (response(b"User-agent: *\nDisallow: /", kind="text/plain"), "disallows /jobs/a"),
-        (response(b"\xef\xbb\xbfUser-agent: *\nDisallow: /", kind="text/plain"),
-         "disallows /jobs/a"),
+        (
+            response(b"\xef\xbb\xbfUser-agent: *\nDisallow: /", kind="text/plain"),
+            "disallows /jobs/a",
+        ),
         (response(b"User-agent: *\nDisallow: /*/a$", kind="text/plain"), "disallows /jobs/a"),
-        (response(b"User-agent: QNTX\nDisallow: /\n\nUser-agent: *\nAllow: /", kind="text/plain"),
-         "disallows /jobs/a"),
-        (response(b"User-agent: qntx\nAllow: /\n\nUser-agent: *\nDisallow: /", kind="text/plain"),
-         None),
+        (
+            response(
+                b"User-agent: QNTX\nDisallow: /\n\nUser-agent: *\nAllow: /", kind="text/plain"
+            ),
+            "disallows /jobs/a",
+        ),
+        (
+            response(
+                b"User-agent: qntx\nAllow: /\n\nUser-agent: *\nDisallow: /", kind="text/plain"
+            ),
+            None,
+        ),
         (response(b"User-agent: *\nDisallow: /jobs\nAllow: /jobs/a", kind="text/plain"), None),
         (response(b"User-agent: *\nDisallow:", kind="text/plain"), None),
         (response(b"", kind="text/plain"), None),
@@ -62,15 +72,17 @@ def refused(job: FakeContext, server: ScriptedServer, path: str = "/jobs/a") -> 
         (b"nonsense", "cannot be read (cannot fetch"),
         (response(b"", status=302, Location="/robots.txt?again"), None),
     ],
-)  # fmt: skip
+)
 def test_what_an_answer_for_robots_txt_means(
     job: FakeContext, server: ScriptedServer, reply: bytes, refusal: str | None
 ) -> None:
     server.replies["/robots.txt"] = reply
     found = refused(job, server)
     assert found is None if refusal is None else refusal in str(found)
-    assert any(m.startswith(f"robots.txt of {server.url('')}: ") for m in
-               job.emit.messages("info") + job.emit.messages("warn"))  # fmt: skip
+    assert any(
+        m.startswith(f"robots.txt of {server.url('')}: ")
+        for m in job.emit.messages("info") + job.emit.messages("warn")
+    )
 
 
 def test_it_is_read_once_a_job_and_kept_for_the_next(
@@ -90,7 +102,7 @@ def test_it_is_read_again_after_an_hour_and_when_the_copy_is_damaged(
     server.replies["/robots.txt"] = response(b"User-agent: *\nDisallow: /a", kind="text/plain")
     refused(job, server)
     later = now_us() + 3_601_000_000
-    monkeypatch.setattr("qntx.role.robots.now_us", lambda: later)
+    monkeypatch.setattr("qntx_recruiting.robots.now_us", lambda: later)
     refused(job, server)
     assert len(server.requests) == 2
     host_file(job.settings.home, server.url(""), "robots.json").write_bytes(b"{")

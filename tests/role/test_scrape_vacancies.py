@@ -14,11 +14,11 @@ from qntx.clock import iso, now_us
 from qntx.config import Settings
 from qntx.errors import BadInput, FetchError, JobCancelled
 from qntx.model.job import JobRequest
-from qntx.role.ingest_jd import IngestJD, ingest_jd
-from qntx.role.scrape_vacancies import ScrapeVacancies, scrape_vacancies
 from qntx.runtime.context import JobContext
 from qntx.storage.sqlite.connection import connect
 from qntx.storage.sqlite.store import Store
+from qntx_recruiting.ingest_jd import IngestJD, ingest_jd
+from qntx_recruiting.scrape_vacancies import ScrapeVacancies, scrape_vacancies
 
 from .kit import FakeContext, ScriptedServer, example_module, response
 
@@ -245,9 +245,15 @@ def test_what_is_being_ingested_is_skipped_whoever_asked_for_it(
     ],
 )
 def test_a_second_run(
-    context: MakeContext, site: ScriptedServer, past: Store, settings: Settings,
-    status: str, age_days: float, title: str, enqueued: int,
-) -> None:  # fmt: skip
+    context: MakeContext,
+    site: ScriptedServer,
+    past: Store,
+    settings: Settings,
+    status: str,
+    age_days: float,
+    title: str,
+    enqueued: int,
+) -> None:
     site.replies["/jobs"] = page("a", "b")
     first = context()
     scrape(first, site.url("/jobs"))

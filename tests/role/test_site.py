@@ -8,9 +8,9 @@ import pytest
 
 from qntx.config import FetchSettings
 from qntx.errors import FetchError
-from qntx.role.extraction.builtin import extract
-from qntx.role.fetch import fetch
-from qntx.role.reading import read_job
+from qntx_recruiting.extraction.builtin import extract
+from qntx_recruiting.fetch import fetch
+from qntx_recruiting.reading import read_job
 
 from .kit import example_module
 

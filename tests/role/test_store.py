@@ -11,9 +11,12 @@ import pytest
 
 from qntx.config import Settings
 from qntx.errors import NotFound, StoreUnavailable
-from qntx.model.attestation import Attestation
 from qntx.model.ids import new_id
-from qntx.model.recruiting import (
+from qntx.storage.sqlite.connection import connect
+from qntx_recruiting.claims import PREDICATES, claims_of
+from qntx_recruiting.extraction.builtin import extract
+from qntx_recruiting.model.attestation import Attestation
+from qntx_recruiting.model.recruiting import (
     Candidate,
     CandidateScore,
     Evidence,
@@ -23,12 +26,9 @@ from qntx.model.recruiting import (
     Role,
     Saved,
 )
-from qntx.role.claims import PREDICATES, claims_of
-from qntx.role.extraction.builtin import extract
-from qntx.role.ports import RecruitingStore
-from qntx.role.wiring import PORTS
-from qntx.storage.sqlite.connection import connect
-from qntx.storage.sqlite.recruiting import SqliteRecruiting
+from qntx_recruiting.ports import RecruitingStore
+from qntx_recruiting.storage.sqlite.recruiting import SqliteRecruiting
+from qntx_recruiting.wiring import PORTS
 
 TEXT = (
     "Engineer\n\n## Requirements\n\n- 3 years of Python\n- Fluent English\n\n"

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qntx.errors import FetchError
-from qntx.role.addresses import refusal
-from qntx.role.urls import WebUrl, follow, parse
+from qntx.net.addresses import refusal
+from qntx.net.urls import WebUrl, follow, parse
 
 
 @pytest.mark.parametrize(

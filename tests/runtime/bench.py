@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qntx.capture.context import ActiveRun
-from qntx.capture.lines import record_event
 from qntx.indexer.drain import Drain
-from qntx.journal.marks import Run
+from qntx.journal.run_scope import Run
 from qntx.journal.writer import Journal
 from qntx.model.job import Claimed, JobRequest
+from qntx.recording.context import ActiveRun
+from qntx.recording.lines import record_event
 from qntx.runtime.execute import begin_attempt, end_attempt
-from qntx.runtime.judge import judge
 from qntx.runtime.outcome import Outcome
-from qntx.storage.migrate import open_database
+from qntx.runtime.rescue import judge
+from qntx.storage.sqlite.migrate import open_database
 from qntx.storage.sqlite.store import Store
 
 HANDLERS = ["a", "b"]

@@ -31,9 +31,13 @@ JOBS = 12_000 if FULL else 1_200
 LEASE_S = 4.0
 #: Why an attempt may have ended without having completed its job.
 REASONS = (
-    "worker_killed: SIGKILL", "not_started", "server_restarted", "lease_expired",
-    "neighbour_stopped", "server_shutdown",
-)  # fmt: skip
+    "worker_killed: SIGKILL",
+    "not_started",
+    "server_restarted",
+    "lease_expired",
+    "neighbour_stopped",
+    "server_shutdown",
+)
 pytestmark = pytest.mark.timeout(1_500 if FULL else 120)
 
 
@@ -84,8 +88,13 @@ def check(app: App, ids: list[str], out: Path) -> Counter[str]:
     """That no job is lost and none counts twice; returns how attempts ended that did not count."""
     db = app.store.connection
     assert app.store.jobs.counts() == {
-        "queued": 0, "running": 0, "paused": 0, "completed": len(ids), "failed": 0, "cancelled": 0,
-    }  # fmt: skip
+        "queued": 0,
+        "running": 0,
+        "paused": 0,
+        "completed": len(ids),
+        "failed": 0,
+        "cancelled": 0,
+    }
     attempts = {
         (job_id, attempt): (status, reason, lost)
         for job_id, attempt, status, reason, lost in db.execute(

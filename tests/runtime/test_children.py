@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from qntx.app import App
-from qntx.capture.session import journal_of
 from qntx.errors import BadInput
+from qntx.explain.sentences import explain_job
+from qntx.recording.session import journal_of
 from qntx.runtime.execute import execute
-from qntx.scheduler.explain import explain_job
 from tests.runtime.conftest import Running
 from tests.runtime.jobs_for_tests import lines, note, wait_for
 
@@ -51,8 +51,14 @@ def test_an_attempt_that_is_over_has_no_more_children(app: App) -> None:
     app.enqueue("parent")
     (job,) = app.queue.claim(1, "test", ["parent"], 30)
     app.store.connection.execute("UPDATE async_ix_jobs SET attempt = 2")  # somebody else's by now
-    outcome = execute(app.registry.get("parent"), job, journal=journal_of(app.settings.home),
-                      settings=app.settings, ports={}, registry=app.registry)  # fmt: skip
+    outcome = execute(
+        app.registry.get("parent"),
+        job,
+        journal=journal_of(app.settings.home),
+        settings=app.settings,
+        ports={},
+        registry=app.registry,
+    )
     assert outcome.status == "queued"
     assert app.store.jobs.counts()["queued"] == 0
 

@@ -37,8 +37,20 @@ def enqueued(home: Path, *arguments: str, stdin: str | None = None) -> str:
 
 
 def test_a_job_is_enqueued_with_everything_that_can_be_said_of_it(home: Path) -> None:
-    job_id = enqueued(home, "test.note", "--payload", '{"path": "x"}', "--source", "here",
-                      "--priority", "7", "--delay", "1h", "--key", "once")  # fmt: skip
+    job_id = enqueued(
+        home,
+        "test.note",
+        "--payload",
+        '{"path": "x"}',
+        "--source",
+        "here",
+        "--priority",
+        "7",
+        "--delay",
+        "1h",
+        "--key",
+        "once",
+    )
     job = App(home=home).store.jobs.get(job_id)
     assert (job.handler_name, job.source, job.priority) == ("test.note", "here", 7)
     assert job.payload == {"path": "x", "text": ""}
@@ -95,8 +107,11 @@ def test_jobs_are_paused_resumed_cancelled_and_retried(home: Path) -> None:
     ids = [enqueued(home, "test.noop") for _ in range(2)]
     store = App(home=home).store
     for command, status in [
-        ("pause", "paused"), ("resume", "queued"), ("cancel", "cancelled"), ("retry", "queued"),
-    ]:  # fmt: skip
+        ("pause", "paused"),
+        ("resume", "queued"),
+        ("cancel", "cancelled"),
+        ("retry", "queued"),
+    ]:
         result = qntx(home, command, *ids)
         assert (result.exit_code, result.stderr) == (0, "")
         assert result.stdout == "".join(f"{job_id}: {status}\n" for job_id in ids)
@@ -122,11 +137,21 @@ def test_workers_without_a_server_run_jobs_until_they_are_told_to_end(
     job_id = enqueued(home, "test.note", "--payload", payload)
     polite = enqueued(home, "test.polite", "--payload", payload)
     process = subprocess.Popen(
-        [sys.executable, "-m", "qntx", "--home", str(home), "worker", "--workers", "2",
-         "--grace", "0.2"],
+        [
+            sys.executable,
+            "-m",
+            "qntx",
+            "--home",
+            str(home),
+            "worker",
+            "--workers",
+            "2",
+            "--grace",
+            "0.2",
+        ],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
         stderr=subprocess.PIPE,
-    )  # fmt: skip
+    )
     store = App(home=home).store
     try:
         wait_for(lambda: store.jobs.get(job_id).status == "completed")

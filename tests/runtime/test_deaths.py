@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from qntx.runtime import fleet
-from qntx.runtime.fleet import WorkerProcess, death_reason, oom_kills
+from qntx.runtime import worker_process as fleet
 from qntx.runtime.wire import EXIT_LEASE_LOST, EXIT_ORPHANED, Channel, FromWorker
+from qntx.runtime.worker_process import WorkerProcess, death_reason, oom_kills
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Wishes and timeouts reach a run in the foreground, sync and async."""
+"""StopRequests and timeouts reach a run in the foreground, sync and async."""
 
 from __future__ import annotations
 

@@ -75,8 +75,12 @@ def made(home: Path, kind: Any, form: str) -> App:
         async def run(self, ctx: qntx.JobContext, payload: Any) -> dict[str, Any]:
             return function(ctx, payload)
 
-    forms: dict[str, Any] = {"function": function, "coroutine": coroutine, "class": Class,
-                             "async class": AsyncClass}  # fmt: skip
+    forms: dict[str, Any] = {
+        "function": function,
+        "coroutine": coroutine,
+        "class": Class,
+        "async class": AsyncClass,
+    }
     code = forms[form]
     (code.run if isinstance(code, type) else code).__annotations__["payload"] = kind
     app.handler("test.form")(code)
@@ -197,9 +201,14 @@ def test_a_typed_dict(tmp_path: Path) -> None:
         app.enqueue("t.keys", {"number": "three"})
 
 
-@pytest.mark.parametrize("payload", [
-    Struct(number="three"), Data(number="three"), Data(number=float("nan")),
-])  # type: ignore[arg-type] # fmt: skip
+@pytest.mark.parametrize(
+    "payload",
+    [
+        Struct(number="three"),
+        Data(number="three"),
+        Data(number=float("nan")),
+    ],
+)  # type: ignore[arg-type]
 def test_an_object_is_checked_as_well(tmp_path: Path, payload: Any) -> None:
     """Neither a Struct nor a dataclass checks what it is made of."""
     with pytest.raises(BadInput, match="number"):
@@ -215,9 +224,15 @@ def test_a_payload_that_json_cannot_say_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"priority": "high"}, {"delay_s": float("nan")}, {"delay_s": float("inf")}, {"colour": 1},
-     {"max_attempts": 0}, {"source": 3}],
-)  # fmt: skip
+    [
+        {"priority": "high"},
+        {"delay_s": float("nan")},
+        {"delay_s": float("inf")},
+        {"colour": 1},
+        {"max_attempts": 0},
+        {"source": 3},
+    ],
+)
 def test_options_that_make_no_sense_are_refused(tmp_path: Path, options: dict[str, Any]) -> None:
     app = App(home=tmp_path / "home")
     app.handler("test.any")(lambda ctx, payload: None)

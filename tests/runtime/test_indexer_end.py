@@ -46,9 +46,11 @@ def indexer_of(pid: int) -> int:
 
 
 def said(home: Path) -> list[str]:
-    rows = App(home=home).store.connection.execute(
-        "SELECT message FROM task_logs ORDER BY id"
-    ).fetchall()  # fmt: skip
+    rows = (
+        App(home=home)
+        .store.connection.execute("SELECT message FROM task_logs ORDER BY id")
+        .fetchall()
+    )
     return [str(row[0]) for row in rows]
 
 

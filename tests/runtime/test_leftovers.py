@@ -45,9 +45,11 @@ def age(path: Path) -> None:
 def test_what_a_killed_run_left_is_stored_and_removed_by_the_next(app: App) -> None:
     home = app.settings.home
     died = subprocess.run(
-        [sys.executable, "-c", KILLED, str(home)], start_new_session=True, check=False,
+        [sys.executable, "-c", KILLED, str(home)],
+        start_new_session=True,
+        check=False,
         stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+    )
     assert died.returncode == -signal.SIGKILL
     # Its indexer is in a session of its own: it has stored what there was, and cleaned up.
     folder = spool_folder(home, make=False)

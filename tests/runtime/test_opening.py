@@ -9,13 +9,13 @@ from pathlib import Path
 import apsw
 import pytest
 
-from qntx.storage.migrate import open_database
 from qntx.storage.sqlite.connection import connect
+from qntx.storage.sqlite.migrate import open_database
 
 OPEN = """
 import sys
 from pathlib import Path
-from qntx.storage.migrate import open_database
+from qntx.storage.sqlite.migrate import open_database
 sys.stdin.read()
 db = open_database(Path(sys.argv[1]))
 print(db.execute("PRAGMA journal_mode").fetchone()[0])
@@ -26,11 +26,14 @@ def test_many_processes_make_a_new_database_at_once(tmp_path: Path) -> None:
     path = tmp_path / "home" / "qntx.db"
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", OPEN, str(path)], stdin=subprocess.PIPE, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            [sys.executable, "-c", OPEN, str(path)],
+            stdin=subprocess.PIPE,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         for _ in range(8)
-    ]  # fmt: skip
+    ]
     for process in processes:  # all have loaded, and wait for this
         assert process.stdin is not None
         process.stdin.close()

@@ -53,8 +53,14 @@ def test_the_tree_of_a_job_by_api_and_on_the_command_line(running: Running) -> N
     tree = wait_for(grown)
     shape = [(job.depth, job.source) for job in tree.jobs]
     assert shape == [
-        (0, "r"), (1, "r.0"), (2, "r.0.0"), (2, "r.0.1"), (1, "r.1"), (2, "r.1.0"), (2, "r.1.1"),
-    ]  # fmt: skip
+        (0, "r"),
+        (1, "r.0"),
+        (2, "r.0.0"),
+        (2, "r.0.1"),
+        (1, "r.1"),
+        (2, "r.1.0"),
+        (2, "r.1.1"),
+    ]
     with serving(app) as (_, client):
         answer = client.get(f"/api/pulse/jobs/{root}/tree").json()
         assert [job["id"] for job in answer["jobs"]] == [job.id for job in tree.jobs]

@@ -34,11 +34,19 @@ CREATE TRIGGER watch_moves AFTER UPDATE OF status ON async_ix_jobs WHEN OLD.stat
 BEGIN INSERT INTO moves VALUES(NEW.id, OLD.status, NEW.status); END;
 """
 
-REQUESTS = st.lists(st.builds(
-    JobRequest, handler_name=st.sampled_from(HANDLERS), source=st.sampled_from("st"),
-    priority=st.integers(-1, 1), delay_s=st.sampled_from([0.0, 0.0, 10.0]),
-    idempotency_key=st.sampled_from([None, None, "k", "l"]), unique=st.booleans(),
-), min_size=1, max_size=4)  # fmt: skip
+REQUESTS = st.lists(
+    st.builds(
+        JobRequest,
+        handler_name=st.sampled_from(HANDLERS),
+        source=st.sampled_from("st"),
+        priority=st.integers(-1, 1),
+        delay_s=st.sampled_from([0.0, 0.0, 10.0]),
+        idempotency_key=st.sampled_from([None, None, "k", "l"]),
+        unique=st.booleans(),
+    ),
+    min_size=1,
+    max_size=4,
+)
 
 
 @dataclasses.dataclass
@@ -94,8 +102,14 @@ class QueueMachine(RuleBasedStateMachine):
             job_id = self.keys[str(request.idempotency_key)]
             return job_id, self.jobs[job_id]
         due = self.now + int(request.delay_s * 1e6)
-        return None, Expected(request.handler_name, request.source, request.priority,
-                              len(self.jobs), due, request.parent_job_id)  # fmt: skip
+        return None, Expected(
+            request.handler_name,
+            request.source,
+            request.priority,
+            len(self.jobs),
+            due,
+            request.parent_job_id,
+        )
 
     def ready(self, handlers: list[str]) -> list[str]:
         """The jobs that may be claimed, in the order in which they must be."""
@@ -143,10 +157,12 @@ class QueueMachine(RuleBasedStateMachine):
 
     @initialize(priorities=st.lists(st.integers(-1, 1), min_size=4, max_size=8))
     def some_jobs(self, priorities: list[int]) -> None:
-        self.enqueue([
-            JobRequest(handler_name=HANDLERS[n % 2], source=str(n), priority=priority)
-            for n, priority in enumerate(priorities)
-        ])  # fmt: skip
+        self.enqueue(
+            [
+                JobRequest(handler_name=HANDLERS[n % 2], source=str(n), priority=priority)
+                for n, priority in enumerate(priorities)
+            ]
+        )
 
     @rule(requests=REQUESTS)
     def ask(self, requests: list[JobRequest]) -> None:
@@ -173,8 +189,11 @@ class QueueMachine(RuleBasedStateMachine):
     def work(self, begins: bool) -> None:
         self.claim(2, HANDLERS, begins)
 
-    @rule(limit=st.integers(1, 3), handlers=st.sampled_from([HANDLERS, ["a"], ["b"], []]),
-          begins=st.booleans())  # fmt: skip
+    @rule(
+        limit=st.integers(1, 3),
+        handlers=st.sampled_from([HANDLERS, ["a"], ["b"], []]),
+        begins=st.booleans(),
+    )
     def work_of_some_kind(self, limit: int, handlers: list[str], begins: bool) -> None:
         self.claim(limit, handlers, begins)
 
@@ -198,8 +217,12 @@ class QueueMachine(RuleBasedStateMachine):
         return self.attempts[-1 - number % len(self.attempts)]
 
     @precondition(lambda self: self.attempts)
-    @rule(number=st.integers(0, 20), status=st.sampled_from(
-        ["completed", "completed", "failed", "cancelled", "paused", "queued"]))  # fmt: skip
+    @rule(
+        number=st.integers(0, 20),
+        status=st.sampled_from(
+            ["completed", "completed", "failed", "cancelled", "paused", "queued"]
+        ),
+    )
     def end(self, number: int, status: str) -> None:
         attempt = self.pick(number)
         counts = self.counts(attempt)
@@ -228,8 +251,11 @@ class QueueMachine(RuleBasedStateMachine):
             self.ended(parent, "paused", waiting=True)
 
     @precondition(lambda self: self.attempts)
-    @rule(number=st.integers(0, 20), first=st.booleans(),
-          reason=st.sampled_from(["worker_killed: SIGKILL", *BLAMELESS]))  # fmt: skip
+    @rule(
+        number=st.integers(0, 20),
+        first=st.booleans(),
+        reason=st.sampled_from(["worker_killed: SIGKILL", *BLAMELESS]),
+    )
     def worker_dies(self, number: int, reason: str, first: bool) -> None:
         attempt = self.pick(number)
         counts, job = self.counts(attempt), self.jobs[attempt.job.id]
@@ -253,8 +279,10 @@ class QueueMachine(RuleBasedStateMachine):
         self.bench.store_all()
         if counts:
             self.ended(attempt.job.id, "completed")
-            assert not any("worker is gone" in line for line in self.bench.lines(attempt.job.id)[
-                -1:]) or job.attempt > 1  # fmt: skip
+            assert (
+                not any("worker is gone" in line for line in self.bench.lines(attempt.job.id)[-1:])
+                or job.attempt > 1
+            )
 
     @precondition(lambda self: self.attempts)
     @rule(number=st.integers(0, 20), value=st.integers(1, 9))
@@ -295,8 +323,12 @@ class QueueMachine(RuleBasedStateMachine):
     def control(self, number: int, move: str) -> None:
         job_id = list(self.jobs)[number % len(self.jobs)]
         job = self.jobs[job_id]
-        allowed = {"cancel": ACTIVE, "pause": ("queued", "running"), "resume": ("paused",),
-                   "retry": ("failed", "cancelled")}[move]  # fmt: skip
+        allowed = {
+            "cancel": ACTIVE,
+            "pause": ("queued", "running"),
+            "resume": ("paused",),
+            "retry": ("failed", "cancelled"),
+        }[move]
         call = getattr(self.bench.queue, move)
         if job.status not in allowed:
             with pytest.raises(IllegalTransition, match=f"{job_id} is {job.status}"):

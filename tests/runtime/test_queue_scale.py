@@ -49,16 +49,28 @@ def test_a_claim_reads_only_what_is_ready(bench: Bench, analysed: bool) -> None:
 @pytest.mark.parametrize(
     ("sql", "index"),
     [
-        ("SELECT min(next_attempt_at) FROM async_ix_jobs WHERE status = 'queued'"
-         " AND next_attempt_at IS NOT NULL", "jobs_delayed"),
-        ("UPDATE async_ix_jobs SET next_attempt_at = NULL WHERE status = 'queued'"
-         " AND next_attempt_at <= '2026'", "jobs_delayed"),
-        ("SELECT id, stop_request FROM async_ix_jobs WHERE status = 'running'"
-         " AND stop_request IS NOT NULL", "jobs_to_stop"),
-        ("SELECT id FROM async_ix_jobs WHERE handler_name = 'a' AND source = 's1'"
-         " AND status IN ('queued', 'running', 'paused')", "jobs_active"),
+        (
+            "SELECT min(next_attempt_at) FROM async_ix_jobs WHERE status = 'queued'"
+            " AND next_attempt_at IS NOT NULL",
+            "jobs_delayed",
+        ),
+        (
+            "UPDATE async_ix_jobs SET next_attempt_at = NULL WHERE status = 'queued'"
+            " AND next_attempt_at <= '2026'",
+            "jobs_delayed",
+        ),
+        (
+            "SELECT id, stop_request FROM async_ix_jobs WHERE status = 'running'"
+            " AND stop_request IS NOT NULL",
+            "jobs_to_stop",
+        ),
+        (
+            "SELECT id FROM async_ix_jobs WHERE handler_name = 'a' AND source = 's1'"
+            " AND status IN ('queued', 'running', 'paused')",
+            "jobs_active",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_a_supervisor_asks_all_the_time_has_an_index(
     bench: Bench, sql: str, index: str
 ) -> None:

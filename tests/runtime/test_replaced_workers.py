@@ -13,9 +13,13 @@ from tests.runtime.jobs_for_tests import lines, wait_for
 
 
 def run_with(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, handler: str, text: str, number: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    handler: str,
+    text: str,
+    number: int,
     **settings: int,
-) -> tuple[Running, list[str]]:  # fmt: skip
+) -> tuple[Running, list[str]]:
     """*number* jobs, one worker; gives the process id that each job ran in."""
     monkeypatch.setenv("QNTX_APP", f'["{MODULE}"]')
     for name, value in settings.items():

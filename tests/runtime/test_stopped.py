@@ -15,10 +15,10 @@ from click.testing import CliRunner
 from qntx.app import App
 from qntx.cli import main
 from qntx.errors import StoreUnavailable
+from qntx.explain.sentences import explain_job
 from qntx.indexer import launch
-from qntx.scheduler.explain import explain_job
 from qntx.storage.sqlite.connection import connect, unavailable
-from qntx.storage.sqlite.holder import holder_of, is_stopped
+from qntx.storage.sqlite.lock_owner import is_stopped, lock_owner_of
 from tests.runtime.conftest import MODULE, Running
 from tests.runtime.jobs_for_tests import lines, wait_for
 
@@ -50,9 +50,9 @@ def culprit(app: App) -> Iterator[int]:
 
 def test_the_culprit_is_named_with_what_to_do(app: App, culprit: int) -> None:
     job_id = "JB_1"
-    holder = holder_of(app.settings.database)
-    assert holder is not None
-    assert (holder.pid, holder.stopped) == (culprit, True)
+    owner = lock_owner_of(app.settings.database)
+    assert owner is not None
+    assert (owner.pid, owner.stopped) == (culprit, True)
     runner = CliRunner(env={"QNTX_HOME": str(app.settings.home)})
     answer = runner.invoke(main, ["doctor"])
     assert answer.exit_code == 1
@@ -64,7 +64,7 @@ def test_the_culprit_is_named_with_what_to_do(app: App, culprit: int) -> None:
     assert isinstance(said, StoreUnavailable)
     assert f"process {culprit} (python" in said.message
     os.kill(culprit, signal.SIGKILL)
-    wait_for(lambda: holder_of(app.settings.database) is None)
+    wait_for(lambda: lock_owner_of(app.settings.database) is None)
     job_id = app.enqueue("test.noop")
     assert not any("Nothing can be written" in w for w in _why(app, job_id))
 
@@ -92,7 +92,7 @@ def test_an_indexer_that_stands_still_is_replaced(
         wait_for(lambda: is_stopped(before))
 
         def replaced() -> bool:
-            app.tend_indexer()
+            app.ensure_indexer()
             return indexer.pid != before
 
         wait_for(replaced)

@@ -13,11 +13,11 @@ from qntx.app import App
 from qntx.builtin import built_in_app
 from qntx.clock import iso, now_us
 from qntx.config import load
+from qntx.explain.sentences import explain_job
 from qntx.model.job import JobRequest
 from qntx.model.schedule import NewSchedule
 from qntx.runtime.context import JobContext
 from qntx.runtime.leases import live_handlers
-from qntx.scheduler.explain import explain_job
 from qntx.scheduler.service import Schedules
 from tests.runtime.conftest import MODULE, Running
 from tests.runtime.jobs_for_tests import lines, wait_for
@@ -122,8 +122,8 @@ def test_explain_asks_the_workers_not_its_own_handlers(running: Running) -> None
 
 
 def test_a_lost_lease_is_a_line(running: Running) -> None:
-    from qntx.capture.session import journal_of
-    from qntx.runtime.judge import judge
+    from qntx.recording.session import journal_of
+    from qntx.runtime.rescue import judge
 
     app = running.app
     app.handler("nobody.has")(lambda ctx, payload: None)

@@ -15,11 +15,11 @@ from qntx.clock import now_us
 from qntx.config import load
 from qntx.journal.writer import Journal
 from qntx.model.job import Claimed, JobRequest
-from qntx.runtime.dispatch import IDLE_S, Dispatcher
-from qntx.runtime.fleet import spawn
+from qntx.runtime.dispatch import LONGEST_PAUSE_S, Dispatcher
 from qntx.runtime.leases import Leases
-from qntx.runtime.waiting import Waiting
+from qntx.runtime.wait_reasons import WaitReasons
 from qntx.runtime.wire import Assign, Beat, Done, Ready, Recall, Returned, Stop
+from qntx.runtime.worker_process import spawn
 from qntx.storage.sqlite.store import Store
 from tests.runtime.conftest import MODULE
 from tests.runtime.jobs_for_tests import lines, wait_for
@@ -137,13 +137,13 @@ def test_a_delayed_job_that_is_due_and_cannot_run_is_not_looked_for_again_and_ag
     store = Store(driven.settings.database)
     journal = Journal(driven.settings.home / "journal")
     leases = Leases(driven.settings.home, 30.0, journal)
-    dispatcher = Dispatcher(store, driven.settings, leases, Waiting(journal))
+    dispatcher = Dispatcher(store, driven.settings, leases, WaitReasons(journal))
     request = JobRequest(handler_name="test.of-nobody", source="test", delay_s=0.001)
     store.queue.enqueue([request])
     due_us = store.queue.next_due_us(0)
     assert due_us is not None
     wait_for(lambda: now_us() > due_us)
-    assert dispatcher.dispatch([driven.worker]) == IDLE_S
+    assert dispatcher.dispatch([driven.worker]) == LONGEST_PAUSE_S
     leases.close()
     journal.close()
     store.close()

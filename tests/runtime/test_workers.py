@@ -286,7 +286,7 @@ def test_a_job_that_is_over_is_never_taken_for_an_orphan(
 
     monkeypatch.setenv("QNTX_APP", '["tests.runtime.jobs_for_tests:app"]')
     monkeypatch.setattr(leases, "RESCUE_S", 0.0)
-    monkeypatch.setattr(supervisor, "POLL_S", 0.001)
+    monkeypatch.setattr(supervisor, "SUPERVISOR_ROUND_S", 0.001)
     running = Running(tmp_path / "home", 1)
     with running.app.indexing():
         running.supervisor.start()

@@ -142,7 +142,7 @@ def main() -> None:
     home, workers, lease_s = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
     told = told_to_end()
     app = built_in_app(home=home)
-    supervisor = Supervisor(app.settings, workers, lease_s=lease_s, tend=app.tend_indexer)
+    supervisor = Supervisor(app.settings, workers, lease_s=lease_s, keepalive=app.ensure_indexer)
     ticker = Ticker(app.settings, app.request)
     with app.indexing():
         supervisor.start()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from qntx.capture.session import close_journals
+from qntx.recording.session import close_journals
 
 from .kit import Bench
 

@@ -12,7 +12,7 @@ import msgspec
 from qntx.app import App
 from qntx.clock import iso, now_us
 from qntx.config import CaptureSettings
-from qntx.journal.wake import Waker
+from qntx.journal.wakeup import Wakeup
 from qntx.model.schedule import Execution, NewSchedule, Schedule
 from qntx.model.views import Line, LogFilter
 from qntx.scheduler.service import Schedules
@@ -41,7 +41,7 @@ class ManualClock:
     def now_us(self) -> int:
         return self.at_us
 
-    def wait(self, waker: Waker, until_us: int) -> None:
+    def wait(self, wakeup: Wakeup, until_us: int) -> None:
         raise AssertionError("a test that moves the clock does not wait for it")
 
 
@@ -55,10 +55,10 @@ class FastClock:
         passed = time.time_ns() // 1000 - self.real_us
         return self.simulated_us + int(passed * self.factor)
 
-    def wait(self, waker: Waker, until_us: int) -> None:
+    def wait(self, wakeup: Wakeup, until_us: int) -> None:
         pause_s = max(0.0, (until_us - self.now_us()) / 1e6 / self.factor)
-        select.select(waker.descriptors, [], [], pause_s)
-        waker.clear()
+        select.select(wakeup.descriptors, [], [], pause_s)
+        wakeup.clear()
 
 
 class Bench:

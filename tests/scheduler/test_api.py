@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from qntx.scheduler import shell
+from qntx.handlers import shell_command as shell
 from tests.api.kit import TOKEN, serving
 
 from .kit import HOUR, MINUTE, Bench
@@ -39,9 +39,19 @@ def create(client: httpx2.Client, **body: Any) -> dict[str, Any]:
 def test_the_keys_from_upstream_are_there(client: httpx2.Client) -> None:
     made = create(client, interval_seconds=3600, created_from_doc="notes.md", metadata={"a": 1})
     wanted = {
-        "id", "ats_code", "handler_name", "interval_seconds", "next_run_at", "last_run_at",
-        "last_execution_id", "state", "created_from_doc", "metadata", "created_at", "updated_at",
-    }  # fmt: skip
+        "id",
+        "ats_code",
+        "handler_name",
+        "interval_seconds",
+        "next_run_at",
+        "last_run_at",
+        "last_execution_id",
+        "state",
+        "created_from_doc",
+        "metadata",
+        "created_at",
+        "updated_at",
+    }
     assert wanted <= made.keys()
     assert (made["created_from_doc"], made["metadata"]) == ("notes.md", {"a": 1})
     assert client.get(f"{BASE}/{made['id']}").json() == made
@@ -72,8 +82,13 @@ def test_the_life_of_a_schedule(client: httpx2.Client) -> None:
 def test_force(client: httpx2.Client) -> None:
     made = create(client, force=True, interval_seconds=0)
     assert made.keys() == {
-        "id", "async_job_id", "execution_id", "handler_name", "source_url", "force",
-    }  # fmt: skip
+        "id",
+        "async_job_id",
+        "execution_id",
+        "handler_name",
+        "source_url",
+        "force",
+    }
     assert made["force"] is True
     job = client.get(f"/api/pulse/jobs/{made['async_job_id']}").json()
     assert job["execution_id"] == made["execution_id"]
@@ -82,7 +97,8 @@ def test_force(client: httpx2.Client) -> None:
 @pytest.mark.parametrize(
     ("body", "named"),
     [
-        ({}, "nothing says what to run"), ({"handler_name": "said", "payload": {}}, "nothing says"),
+        ({}, "nothing says what to run"),
+        ({"handler_name": "said", "payload": {}}, "nothing says"),
         ({"handler_name": "gone", "every": "1h"}, "there is no handler 'gone'"),
         ({"handler_name": "said", "payload": {}, "interval_seconds": -1}, "-1 is below 1"),
         ({"ats_code": "ix https://a.example --bad 1", "every": "1h"}, "unknown flag: --bad"),
@@ -92,7 +108,7 @@ def test_force(client: httpx2.Client) -> None:
         ({"handler_name": "said", "payload": {}, "every": "1h", "frequency": 5}, "frequency"),
         ({"handler_name": "said", "payload": {"text": 1}, "every": "1h"}, "text"),
     ],
-)  # fmt: skip
+)
 def test_what_is_refused(client: httpx2.Client, body: dict[str, Any], named: str) -> None:
     answer = client.post(BASE, json=body)
     assert answer.status_code == 400
@@ -107,11 +123,21 @@ def test_a_patch_is_all_or_nothing(client: httpx2.Client) -> None:
     assert client.get(one).json() == made
 
 
-@pytest.mark.parametrize("path", [
-    BASE + "/{0}", BASE + "/{0}/executions", BASE + "/{0}/logs", BASE + "/{0}/explain",
-    BASE + "/{0}/statistics", BASE + "/{0}/executions.csv", "/api/pulse/executions/{0}",
-    "/api/pulse/executions/{0}/logs", "/executions/{0}/logs", "/api/pulse/jobs/{0}/explain",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "path",
+    [
+        BASE + "/{0}",
+        BASE + "/{0}/executions",
+        BASE + "/{0}/logs",
+        BASE + "/{0}/explain",
+        BASE + "/{0}/statistics",
+        BASE + "/{0}/executions.csv",
+        "/api/pulse/executions/{0}",
+        "/api/pulse/executions/{0}/logs",
+        "/executions/{0}/logs",
+        "/api/pulse/jobs/{0}/explain",
+    ],
+)
 @pytest.mark.parametrize("name", ["SP_NONE", "a b", "x" * 100])
 def test_unknown_ids(client: httpx2.Client, path: str, name: str) -> None:
     answer = client.get(path.format(name))
@@ -261,6 +287,11 @@ def test_why_a_job_waits(client: httpx2.Client, bench: Bench) -> None:
 
 def test_the_description_names_every_route(client: httpx2.Client) -> None:
     paths = client.get("/openapi.json").json()["paths"]
-    for path in (BASE, BASE + "/{schedule_id}", "/executions/{execution_id}/logs",
-                 BASE + "/{schedule_id}/trigger", "/api/pulse/jobs/{job_id}/explain"):  # fmt: skip
+    for path in (
+        BASE,
+        BASE + "/{schedule_id}",
+        "/executions/{execution_id}/logs",
+        BASE + "/{schedule_id}/trigger",
+        "/api/pulse/jobs/{job_id}/explain",
+    ):
         assert path in paths

@@ -40,16 +40,21 @@ class Tool:
 
     def _run(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "qntx", *words], env=self.env, capture_output=True, text=True,
+            [sys.executable, "-m", "qntx", *words],
+            env=self.env,
+            capture_output=True,
+            text=True,
             timeout=60,
-        )  # fmt: skip
+        )
 
     @contextmanager
     def serving(self) -> Iterator[subprocess.Popen[str]]:
         process = subprocess.Popen(
             [sys.executable, "-m", "qntx", "serve", "--port", "0"],
-            env=self.env, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            env=self.env,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         self.url = said_url(process)
         try:
             yield process
@@ -110,9 +115,17 @@ def test_errors_name_the_word(tool: Tool) -> None:
 
 def test_a_scheduled_command_is_captured_and_survives_a_killed_server(tool: Tool) -> None:
     made = tool(
-        "schedules", "create", "--every", "1s", "--missed", "one", "--",
-        "sh", "-c", "echo to stdout; echo to stderr >&2",
-    ).strip()  # fmt: skip
+        "schedules",
+        "create",
+        "--every",
+        "1s",
+        "--missed",
+        "one",
+        "--",
+        "sh",
+        "-c",
+        "echo to stdout; echo to stderr >&2",
+    ).strip()
     where = f"/api/pulse/schedules/{made}/executions?status=completed"
     with tool.serving() as server:
         wait_for(lambda: tool.get(where)["total"] >= 2)

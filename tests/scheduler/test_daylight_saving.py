@@ -18,9 +18,12 @@ from .reference_cron import Reference
 from .test_timing import FIRST, LAST
 
 ZONES = {
-    "Europe/Berlin": 32, "America/New_York": 32, "Australia/Lord_Howe": 32,
-    "Africa/Cairo": 26, "Australia/Adelaide": 32,
-}  # fmt: skip
+    "Europe/Berlin": 32,
+    "America/New_York": 32,
+    "Australia/Lord_Howe": 32,
+    "Africa/Cairo": 26,
+    "Australia/Adelaide": 32,
+}
 DAY = 86_400
 
 

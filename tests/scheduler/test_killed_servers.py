@@ -57,9 +57,14 @@ class World:
 
     def _create(self, handler: str, text: str, **more: str) -> str:
         made, _ = self.service.create(
-            NewSchedule(handler_name=handler, every="1s", **more,
-                        payload={"path": str(self.out), "text": text}), by="a test"
-        )  # fmt: skip
+            NewSchedule(
+                handler_name=handler,
+                every="1s",
+                **more,
+                payload={"path": str(self.out), "text": text},
+            ),
+            by="a test",
+        )
         return made.id
 
     @property

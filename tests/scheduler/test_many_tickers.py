@@ -50,9 +50,11 @@ class Herd:
             self.processes.append(
                 subprocess.Popen(
                     [sys.executable, "-m", "tests.scheduler.ticker_process", *self.arguments],
-                    cwd=ROOT, stdin=subprocess.DEVNULL, stderr=self.errors,
+                    cwd=ROOT,
+                    stdin=subprocess.DEVNULL,
+                    stderr=self.errors,
                 )
-            )  # fmt: skip
+            )
 
     def hurt(self) -> None:
         """Kill one, or stop one for a while: by chance."""
@@ -110,12 +112,17 @@ def _schedules(app: App, start: int, end: int) -> Counter[tuple[str, str]]:
     for number in range(SCHEDULES):
         made, _ = service.create(
             NewSchedule(
-                handler_name="said", payload={}, overlap=_overlap(number), missed="all(1000)",
-                start_at=iso(start), end_at=iso(end), jitter_seconds=number % 3 * 5,
+                handler_name="said",
+                payload={},
+                overlap=_overlap(number),
+                missed="all(1000)",
+                start_at=iso(start),
+                end_at=iso(end),
+                jitter_seconds=number % 3 * 5,
                 **WAYS[number % len(WAYS)],  # type: ignore[arg-type]
             ),
             by="a test",
-        )  # fmt: skip
+        )
         timing = kept_timing(made)
         for at in timing.walk(timing.next_after(start - 1), end):
             expected[made.id, iso(at)] += 1
@@ -144,9 +151,13 @@ def _check(app: App, expected: Counter[tuple[str, str]]) -> None:
         " ON e.async_job_id = j.id GROUP BY j.id"
     ).fetchall()
     assert all(execution == job and number == 1 for execution, job, number in rows)
-    jobs = Counter(str(overlap) for (overlap,) in db.execute(
-        "SELECT s.overlap FROM pulse_executions e JOIN scheduled_pulse_jobs s"
-        " ON s.id = e.scheduled_job_id WHERE e.async_job_id IS NULL"))  # fmt: skip
+    jobs = Counter(
+        str(overlap)
+        for (overlap,) in db.execute(
+            "SELECT s.overlap FROM pulse_executions e JOIN scheduled_pulse_jobs s"
+            " ON s.id = e.scheduled_job_id WHERE e.async_job_id IS NULL"
+        )
+    )
     assert "parallel(1000)" not in jobs
     for schedule in service_for(app).kept.page()[0]:
         ready = [e for e in executions_of(app).active(schedule.id) if not e.waiting]

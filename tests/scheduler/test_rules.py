@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qntx.errors import BadInput, IllegalTransition
-from qntx.model.firing import (
+from qntx.model.firing_policy import (
     MAX_RECORDED,
     ON_TIME_US,
     Missed,
@@ -24,9 +24,10 @@ from .kit import HOUR, MICRO, MINUTE
 
 EVERY_MINUTE = Timing(every_s=60, anchor_us=0)
 policies = st.one_of(
-    st.just(Missed("skip", 0)), st.just(Missed("one", 1)),
+    st.just(Missed("skip", 0)),
+    st.just(Missed("one", 1)),
     st.integers(1, 40).map(lambda n: Missed("all", n)),
-)  # fmt: skip
+)
 
 
 def test_an_instant_that_is_due_fires_under_every_policy() -> None:
@@ -104,15 +105,22 @@ def test_nothing_fires_before_it_is_due(jitter_s: int, late_s: int, policy: Miss
 @pytest.mark.parametrize(
     ("policy", "active", "waiting", "late", "action"),
     [
-        (Overlap("skip"), 0, 0, False, "run"), (Overlap("skip"), 1, 0, False, "skip"),
-        (Overlap("skip"), 1, 0, True, "wait"), (Overlap("queue"), 0, 0, False, "run"),
-        (Overlap("queue"), 1, 0, False, "wait"), (Overlap("queue"), 1, 1, False, "skip"),
-        (Overlap("queue"), 1, 5, True, "wait"), (Overlap("parallel", 3), 2, 0, False, "run"),
-        (Overlap("parallel", 3), 3, 0, False, "skip"), (Overlap("parallel", 3), 3, 0, True, "wait"),
-        (Overlap("replace"), 0, 0, False, "run"), (Overlap("replace"), 1, 0, False, "replace"),
-        (Overlap("replace"), 1, 1, False, "replace"), (Overlap("replace"), 1, 0, True, "wait"),
+        (Overlap("skip"), 0, 0, False, "run"),
+        (Overlap("skip"), 1, 0, False, "skip"),
+        (Overlap("skip"), 1, 0, True, "wait"),
+        (Overlap("queue"), 0, 0, False, "run"),
+        (Overlap("queue"), 1, 0, False, "wait"),
+        (Overlap("queue"), 1, 1, False, "skip"),
+        (Overlap("queue"), 1, 5, True, "wait"),
+        (Overlap("parallel", 3), 2, 0, False, "run"),
+        (Overlap("parallel", 3), 3, 0, False, "skip"),
+        (Overlap("parallel", 3), 3, 0, True, "wait"),
+        (Overlap("replace"), 0, 0, False, "run"),
+        (Overlap("replace"), 1, 0, False, "replace"),
+        (Overlap("replace"), 1, 1, False, "replace"),
+        (Overlap("replace"), 1, 0, True, "wait"),
     ],
-)  # fmt: skip
+)
 def test_overlap(policy: Overlap, active: int, waiting: int, late: bool, action: str) -> None:
     assert on_overlap(policy, active, waiting, late=late) == action
 
@@ -144,9 +152,11 @@ S = ScheduleState
 def test_moves(before: ScheduleState, after: ScheduleState) -> None:
     allowed = {
         S.ACTIVE: {S.PAUSED, S.STOPPING, S.INACTIVE, S.DELETED},
-        S.PAUSED: {S.ACTIVE, S.INACTIVE, S.DELETED}, S.STOPPING: {S.INACTIVE, S.DELETED},
-        S.INACTIVE: {S.DELETED}, S.DELETED: set(),
-    }  # fmt: skip
+        S.PAUSED: {S.ACTIVE, S.INACTIVE, S.DELETED},
+        S.STOPPING: {S.INACTIVE, S.DELETED},
+        S.INACTIVE: {S.DELETED},
+        S.DELETED: set(),
+    }
     assert allowed[before] == MOVES[before]
     if after in allowed[before]:
         check_move("SP_1", before, after)
@@ -160,15 +170,21 @@ def test_moves(before: ScheduleState, after: ScheduleState) -> None:
     [
         ({}, "nothing says when"),
         ({"every": "1h", "cron": "@daily"}, "an interval and cron say when"),
-        ({"every": "1h", "interval_seconds": 5}, "both say when"), ({"every": "soon"}, "'soon'"),
-        ({"interval_seconds": -1}, "-1 is below 1"), ({"cron": "61 * * * *"}, "'61' is no minute"),
-        ({"run_at": "tomorrow"}, "'tomorrow'"), ({"run_at": "2026-01-01T00:00:00"}, "with a zone"),
+        ({"every": "1h", "interval_seconds": 5}, "both say when"),
+        ({"every": "soon"}, "'soon'"),
+        ({"interval_seconds": -1}, "-1 is below 1"),
+        ({"cron": "61 * * * *"}, "'61' is no minute"),
+        ({"run_at": "tomorrow"}, "'tomorrow'"),
+        ({"run_at": "2026-01-01T00:00:00"}, "with a zone"),
         ({"every": "1h", "time_zone": "Foo/Bar"}, "'Foo/Bar'"),
-        ({"every": "1h", "overlap": "both"}, "'both'"), ({"every": "1h", "missed": "x"}, "'x'"),
-        ({"every": "1h", "start_at": "2026-01-02T00:00:00Z", "end_at": "2026-01-01T00:00:00Z"},
-         "lies before start_at"),
+        ({"every": "1h", "overlap": "both"}, "'both'"),
+        ({"every": "1h", "missed": "x"}, "'x'"),
+        (
+            {"every": "1h", "start_at": "2026-01-02T00:00:00Z", "end_at": "2026-01-01T00:00:00Z"},
+            "lies before start_at",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_schedule_that_cannot_be(fields: dict[str, object], named: str) -> None:
     with pytest.raises(BadInput, match=named):
         timing_of(NewSchedule(**fields), 0)  # type: ignore[arg-type]

@@ -11,13 +11,14 @@ import pytest
 
 from qntx.clock import from_iso, iso
 from qntx.errors import BadInput, Conflict, IllegalTransition, NotFound, UnknownHandler
+from qntx.handlers import shell_command as shell
 from qntx.model.schedule import NewSchedule
-from qntx.role.ingest_jd import HANDLERS as ROLE
 from qntx.runtime.registry import Registry
-from qntx.scheduler import declared, shell
+from qntx.scheduler import declared
 from qntx.scheduler.edits import EditSchedule
 from qntx.scheduler.history import csv_rows, json_rows, percentile, statistics
 from qntx.storage.sqlite.connection import transaction
+from qntx_recruiting.ingest_jd import HANDLERS as ROLE
 
 from .kit import HOUR, MINUTE, Bench
 
@@ -54,15 +55,21 @@ def test_a_command(bench: Bench) -> None:
         ({"handler_name": "said", "command": ["x"], "every": "1h"}, BadInput, "handler_name and"),
         ({"handler_name": "no.such", "every": "1h"}, UnknownHandler, "'no.such'"),
         ({"handler_name": "said", "payload": {"text": 5}, "every": "1h"}, BadInput, "text"),
-        ({"handler_name": "said", "payload": {}, "run_at": "2020-01-01T00:00:00Z"}, BadInput,
-         "would never fire"),
+        (
+            {"handler_name": "said", "payload": {}, "run_at": "2020-01-01T00:00:00Z"},
+            BadInput,
+            "would never fire",
+        ),
         ({"ats_code": "ix https://a.example --foo", "every": "1h"}, BadInput, "unknown flag"),
         ({"ats_code": "ix https://a.example", "payload": {}, "every": "1h"}, BadInput, "payload"),
-        ({"ats_code": "ix jd https://a.example --every 1h --since last_run"}, BadInput,
-         "unknown field `since`"),
+        (
+            {"ats_code": "ix jd https://a.example --every 1h --since last_run"},
+            BadInput,
+            "unknown field `since`",
+        ),
         ({"ats_code": "ix https://a.example --at 6h"}, BadInput, "--at '6h' is no time"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_created(
     bench: Bench, fields: dict[str, Any], error: type[Exception], named: str
 ) -> None:
@@ -111,14 +118,18 @@ def test_an_edit_plans_anew_at_once(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({}, "nothing is to be changed"), ({"cron": "61 * * * *"}, "'61'"),
-        ({"interval_seconds": 0}, "below 1"), ({"time_zone": "Foo/Bar"}, "Foo/Bar"),
-        ({"overlap": "no"}, "'no'"), ({"state": "deleted"}, "no state to set"),
+        ({}, "nothing is to be changed"),
+        ({"cron": "61 * * * *"}, "'61'"),
+        ({"interval_seconds": 0}, "below 1"),
+        ({"time_zone": "Foo/Bar"}, "Foo/Bar"),
+        ({"overlap": "no"}, "'no'"),
+        ({"state": "deleted"}, "no state to set"),
         ({"run_at": "2020-01-01T00:00:00Z"}, "would never fire again"),
-        ({"payload": {"text": []}}, "text"), ({"every": "1h", "state": "stopped"}, "'stopped'"),
+        ({"payload": {"text": []}}, "text"),
+        ({"every": "1h", "state": "stopped"}, "'stopped'"),
         ({"every": "1m", "end_at": "2020-01-01T00:00:00Z"}, "would never fire again"),
     ],
-)  # fmt: skip
+)
 def test_an_edit_that_cannot_be_changes_nothing(
     bench: Bench, change: dict[str, Any], named: str
 ) -> None:

@@ -11,9 +11,9 @@ import pytest
 
 from qntx.app import App
 from qntx.errors import BadInput
+from qntx.handlers.shell_command import HANDLERS
 from qntx.model.views import LogFilter
 from qntx.runtime.context import Control
-from qntx.scheduler.shell import HANDLERS
 
 from .kit import wait_for
 

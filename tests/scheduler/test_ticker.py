@@ -9,7 +9,7 @@ import time
 import pytest
 
 from qntx.clock import from_iso, iso, now_us
-from qntx.journal.wake import Waker
+from qntx.journal.wakeup import Wakeup
 from qntx.model.views import LogFilter
 from qntx.scheduler.clock import WallClock
 from qntx.scheduler.edits import EditSchedule
@@ -243,9 +243,10 @@ def test_a_row_that_nobody_can_read_does_not_stop_the_others(bench: Bench) -> No
     other = bench.create(every="1m")
     with transaction(bench.app.store.connection) as db:
         db.execute(
-            "UPDATE scheduled_pulse_jobs SET last_run_at = 5, payload = '{\"since\":\"last_run\"}',"
-            " start_at = 'never' WHERE id = ?", (broken.id,),
-        )  # fmt: skip
+            'UPDATE scheduled_pulse_jobs SET last_run_at = 5, payload = \'{"since":"last_run"}\','
+            " start_at = 'never' WHERE id = ?",
+            (broken.id,),
+        )
     bench.tick()
     assert bench.statuses(other) == ["running"]
     assert bench.get(broken).state == "paused"
@@ -297,9 +298,9 @@ def test_it_wakes_when_something_is_due_and_when_it_is_poked(bench: Bench) -> No
     ticks: list[int] = []
 
     class Counting(WallClock):
-        def wait(self, waker: Waker, until_us: int) -> None:
+        def wait(self, wakeup: Wakeup, until_us: int) -> None:
             ticks.append(until_us)
-            super().wait(waker, until_us)
+            super().wait(wakeup, until_us)
 
     ticker = Ticker(bench.app.settings, bench.app.request, Counting())
     ticker.start()
@@ -333,7 +334,7 @@ def test_executions_left_running_are_repaired_at_the_start(bench: Bench) -> None
     bench.end(str(first.async_job_id))
     assert bench.statuses(schedule) == ["running", "running"]
     bench.ticker = bench.another_ticker()
-    queue = Waker(bench.app.settings.home, "jobs")
+    queue = Wakeup(bench.app.settings.home, "jobs")
     queue.listen()
     bench.tick()
     assert select.select(queue.descriptors, [], [], 0)[0], "a worker hears of what was let go"

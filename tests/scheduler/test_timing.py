@@ -20,16 +20,32 @@ from qntx.model.zones import zone_of
 from .kit import MICRO
 from .reference_cron import Reference
 
-ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Cairo",
-         "Australia/Adelaide", "UTC")  # fmt: skip
+ZONES = (
+    "Europe/Berlin",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "Africa/Cairo",
+    "Australia/Adelaide",
+    "UTC",
+)
 FIRST = int(datetime(2020, 1, 1, tzinfo=UTC).timestamp())
 LAST = int(datetime(2035, 12, 31, tzinfo=UTC).timestamp())
 #: Days on which some of the zones above change their clocks.
 CHANGES = [
     int(datetime(y, m, d, tzinfo=UTC).timestamp())
-    for y, m, d in ((2026, 3, 28), (2026, 10, 24), (2027, 3, 13), (2027, 11, 6), (2028, 4, 1),
-                    (2028, 9, 30), (2026, 4, 23), (2026, 10, 29), (2030, 10, 5), (2031, 4, 5))
-]  # fmt: skip
+    for y, m, d in (
+        (2026, 3, 28),
+        (2026, 10, 24),
+        (2027, 3, 13),
+        (2027, 11, 6),
+        (2028, 4, 1),
+        (2028, 9, 30),
+        (2026, 4, 23),
+        (2026, 10, 29),
+        (2030, 10, 5),
+        (2031, 4, 5),
+    )
+]
 
 instants = st.integers(FIRST, LAST).map(lambda s: s * MICRO)
 
@@ -38,22 +54,30 @@ def numbers(low: int, high: int) -> st.SearchStrategy[str]:
     one = st.integers(low, high)
     pair = st.tuples(one, one).map(sorted)
     return st.one_of(
-        st.just("*"), one.map(str), pair.map(lambda p: f"{p[0]}-{p[1]}"),
+        st.just("*"),
+        one.map(str),
+        pair.map(lambda p: f"{p[0]}-{p[1]}"),
         st.integers(2, max(2, high // 2)).map(lambda n: f"*/{n}"),
         st.lists(one, min_size=2, max_size=3).map(lambda v: ",".join(map(str, v))),
         st.tuples(pair, st.integers(1, 9)).map(lambda v: f"{v[0][0]}-{v[0][1]}/{v[1]}"),
-    )  # fmt: skip
+    )
 
 
 expressions = st.tuples(
-    numbers(0, 59), numbers(0, 23), st.one_of(st.just("*"), numbers(1, 28)), st.just("*"),
+    numbers(0, 59),
+    numbers(0, 23),
+    st.one_of(st.just("*"), numbers(1, 28)),
+    st.just("*"),
     st.one_of(st.just("*"), numbers(0, 6)),
-).map(" ".join)  # fmt: skip
+).map(" ".join)
 
 
 @settings(max_examples=150)
-@given(expressions, st.sampled_from(ZONES), st.one_of(st.sampled_from(CHANGES), instants.map(
-    lambda us: us // MICRO // 86_400 * 86_400)))  # fmt: skip
+@given(
+    expressions,
+    st.sampled_from(ZONES),
+    st.one_of(st.sampled_from(CHANGES), instants.map(lambda us: us // MICRO // 86_400 * 86_400)),
+)
 def test_cron_agrees_with_a_walk_minute_by_minute(text: str, zone_name: str, day: int) -> None:
     zone = zone_of(zone_name)
     last = day + 2 * 86_400
@@ -149,21 +173,29 @@ def test_six_fields_have_the_seconds_first() -> None:
     first = timing.next_after(from_iso("2026-01-01T00:00:00Z"))
     assert first is not None
     assert [iso(at)[11:19] for at in timing.walk(first, first + 50 * MICRO)] == [
-        "12:30:00", "12:30:20", "12:30:40"
-    ]  # fmt: skip
+        "12:30:00",
+        "12:30:20",
+        "12:30:40",
+    ]
 
 
 @pytest.mark.parametrize(
     ("text", "first"),
     [
-        ("@hourly", "2026-01-01T01:00"), ("@daily", "2026-01-02T00:00"),
-        ("@weekly", "2026-01-04T00:00"), ("@monthly", "2026-02-01T00:00"),
-        ("@yearly", "2027-01-01T00:00"), ("0 9 * * MON-FRI", "2026-01-01T09:00"),
-        ("0 0 L * *", "2026-01-31T00:00"), ("0 0 * FEB 5L", "2026-02-27T00:00"),
-        ("0 12 * * MON#1", "2026-01-05T12:00"), ("0 0 29 2 *", "2028-02-29T00:00"),
-        ("0 0 LW * *", "2026-01-30T00:00"), ("0 0 * * 7", "2026-01-04T00:00"),
+        ("@hourly", "2026-01-01T01:00"),
+        ("@daily", "2026-01-02T00:00"),
+        ("@weekly", "2026-01-04T00:00"),
+        ("@monthly", "2026-02-01T00:00"),
+        ("@yearly", "2027-01-01T00:00"),
+        ("0 9 * * MON-FRI", "2026-01-01T09:00"),
+        ("0 0 L * *", "2026-01-31T00:00"),
+        ("0 0 * FEB 5L", "2026-02-27T00:00"),
+        ("0 12 * * MON#1", "2026-01-05T12:00"),
+        ("0 0 29 2 *", "2028-02-29T00:00"),
+        ("0 0 LW * *", "2026-01-30T00:00"),
+        ("0 0 * * 7", "2026-01-04T00:00"),
     ],
-)  # fmt: skip
+)
 def test_names_and_aliases(text: str, first: str) -> None:
     found = parse_cron(text).next_after(from_iso("2026-01-01T00:00:00Z"), zone_of("UTC"))
     assert found is not None
@@ -173,14 +205,21 @@ def test_names_and_aliases(text: str, first: str) -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("61 * * * *", "'61' is no minute"), ("0 24 * * *", "'24' is no hour"),
-        ("0 0 32 * *", "'32' is no day-of-month"), ("0 0 31 2 *", "month 2 has no day 31"),
-        ("0 0 * FOO *", "'FOO' is no month"), ("0 0 * * 8", "'8' is no day-of-week"),
-        ("* * *", "it has 3 fields"), ("@never", "no cron expression"), ("", "0 fields"),
-        ("60 * * * * *", "'60' is no second"), ("a" * 500, "no cron expression"),
-        ("*/0 * * * *", "'*/0' is no minute"), ("5-1 * * * *", "'5-1' is no minute"),
+        ("61 * * * *", "'61' is no minute"),
+        ("0 24 * * *", "'24' is no hour"),
+        ("0 0 32 * *", "'32' is no day-of-month"),
+        ("0 0 31 2 *", "month 2 has no day 31"),
+        ("0 0 * FOO *", "'FOO' is no month"),
+        ("0 0 * * 8", "'8' is no day-of-week"),
+        ("* * *", "it has 3 fields"),
+        ("@never", "no cron expression"),
+        ("", "0 fields"),
+        ("60 * * * * *", "'60' is no second"),
+        ("a" * 500, "no cron expression"),
+        ("*/0 * * * *", "'*/0' is no minute"),
+        ("5-1 * * * *", "'5-1' is no minute"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_expression_names_its_field(text: str, named: str) -> None:
     with pytest.raises(BadInput, match=named.replace("*", r"\*")):
         parse_cron(text)
@@ -188,9 +227,13 @@ def test_a_wrong_expression_names_its_field(text: str, named: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "low", "high", "step"),
-    [("H * * * *", 0, 59, None), ("H(10-19) 3 * * *", 10, 19, None), ("H/15 * * * *", 0, 59, 15),
-     ("H(30-59)/10 * * * *", 30, 59, 10)],
-)  # fmt: skip
+    [
+        ("H * * * *", 0, 59, None),
+        ("H(10-19) 3 * * *", 10, 19, None),
+        ("H/15 * * * *", 0, 59, 15),
+        ("H(30-59)/10 * * * *", 30, 59, 10),
+    ],
+)
 def test_h_is_one_value_for_each_schedule_and_stays(
     text: str, low: int, high: int, step: int | None
 ) -> None:
@@ -224,10 +267,14 @@ def test_h_in_every_field() -> None:
 
 @pytest.mark.parametrize(
     ("text", "named"),
-    [("H(5-70) * * * *", "'H(5-70)' is no minute"), ("0 HX * * *", "'HX' is no hour"),
-     ("H(9-5) * * * *", "'H(9-5)' is no minute"), ("H/0 * * * *", "'H/0' is no minute"),
-     ("0 0 H/30 * *", "'H/30' is no day-of-month")],
-)  # fmt: skip
+    [
+        ("H(5-70) * * * *", "'H(5-70)' is no minute"),
+        ("0 HX * * *", "'HX' is no hour"),
+        ("H(9-5) * * * *", "'H(9-5)' is no minute"),
+        ("H/0 * * * *", "'H/0' is no minute"),
+        ("0 0 H/30 * *", "'H/30' is no day-of-month"),
+    ],
+)
 def test_a_wrong_h_names_its_field(text: str, named: str) -> None:
     with pytest.raises(BadInput, match=re.escape(named)):
         parse_cron(text)
@@ -248,9 +295,16 @@ def test_a_zone_in_the_expression_goes_before_the_schedules_own(prefix: str) -> 
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("6h", 21_600), ("90s", 90), ("1h30m", 5_400), ("2 days", 172_800), ("1w 1s", 604_801),
-     ("15 min", 900), ("1 hour 30 minutes", 5_400)],
-)  # fmt: skip
+    [
+        ("6h", 21_600),
+        ("90s", 90),
+        ("1h30m", 5_400),
+        ("2 days", 172_800),
+        ("1w 1s", 604_801),
+        ("15 min", 900),
+        ("1 hour 30 minutes", 5_400),
+    ],
+)
 def test_durations(text: str, seconds: int) -> None:
     assert parse_duration(text) == seconds
 

@@ -23,8 +23,10 @@ def node(script: str, *arguments: str, timeout_s: float = 110) -> Any:
     """The JSON that a script of this folder prints, whatever its exit code."""
     done = subprocess.run(
         ["node", str(HERE / script), *arguments],
-        capture_output=True, text=True, timeout=timeout_s,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+    )
     assert done.returncode in (0, 1), done.stdout + done.stderr
     return json.loads(done.stdout)
 
@@ -68,8 +70,10 @@ def ticking(served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("QNTX_TICKS_UNTIL", str(enough))  # for whoever looks at it
     process = subprocess.Popen(
         [sys.executable, str(HERE / "ticking.py")],
-        env={**served.env, "QNTX_TICKS_UNTIL": str(enough)}, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        env={**served.env, "QNTX_TICKS_UNTIL": str(enough)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert process.stdout is not None
     yield process.stdout.readline().strip()
     enough.touch()

@@ -103,11 +103,13 @@ for _number in range(len(PAYLOADS)):
 def posting(number: int, text: str) -> str:
     """A page with a vacancy whose every field is a payload, as a site may publish it."""
     fields = {
-        "@context": "https://schema.org", "@type": "JobPosting", "title": marked(number, "title"),
+        "@context": "https://schema.org",
+        "@type": "JobPosting",
+        "title": marked(number, "title"),
         "hiringOrganization": {"@type": "Organization", "name": marked(number, "company")},
         "jobLocation": {"address": {"addressLocality": marked(number, "place")}},
         "description": text,
-    }  # fmt: skip
+    }
     inside = json.dumps(fields).replace("<", "\\u003c")
     page = '<!doctype html><script type="application/ld+json">{}</script><h1>A vacancy</h1>'
     return page.format(inside)
@@ -123,11 +125,12 @@ def put_in(folder: Path) -> dict[str, Any]:
     numbers = range(len(PAYLOADS))
     requests = [
         everything.request(
-            name(n, "handler"), {marked(n, "payloadkey"): marked(n, "payload")},
+            name(n, "handler"),
+            {marked(n, "payloadkey"): marked(n, "payload")},
             source=marked(n, "source"),
         )
         for n in numbers
-    ]  # fmt: skip
+    ]
     for number in numbers:
         page = folder / f"vacancy-{number}.html"
         page.write_text(posting(number, "Requirements: 5 years of Python."), "utf-8")
@@ -144,9 +147,11 @@ def put_in(folder: Path) -> dict[str, Any]:
         "tests.hostile", [{marked(n, "payloadkey"): marked(n, "payload")} for n in numbers]
     )
     return {
-        "said": said, "named": ids[: len(PAYLOADS)], "pages": ids[len(PAYLOADS) :],
+        "said": said,
+        "named": ids[: len(PAYLOADS)],
+        "pages": ids[len(PAYLOADS) :],
         "captured": captured,
-    }  # fmt: skip
+    }
 
 
 if __name__ == "__main__":

@@ -20,9 +20,24 @@ PAUSE_S = 0.15
 STAGES = ["fetch", "parse", "Übersetzung", "a stage / with ? & # signs", "load"]
 TASKS = ["first", "second", "JD_1", "fetch", "Aufgabe 7 %"]
 WORDS = [
-    "alpha", "beta", "gamma", "needle", "Straße", "東京", "👩\u200d👩\u200d👧", "naïve",
-    "timeout", "ETA", "42", "%", "{json}", "<b>", "&", "'", '"',
-]  # fmt: skip
+    "alpha",
+    "beta",
+    "gamma",
+    "needle",
+    "Straße",
+    "東京",
+    "👩\u200d👩\u200d👧",
+    "naïve",
+    "timeout",
+    "ETA",
+    "42",
+    "%",
+    "{json}",
+    "<b>",
+    "&",
+    "'",
+    '"',
+]
 
 app = App()
 
@@ -44,7 +59,7 @@ def texts(dice: random.Random) -> list[Callable[[], str]]:
         lambda: "\n".join(words() for _ in range(dice.randint(2, 30))),
         lambda: f"see https://example.org/{dice.randint(1, 99)} now",
         lambda: words() * dice.randint(20, 300),
-    ]  # fmt: skip
+    ]
 
 
 def say(ctx: JobContext, seed: int, count: int, pause: Callable[[int], None]) -> None:

@@ -129,9 +129,16 @@ class Wanted(NamedTuple):
     def query(self, task: str) -> dict[str, str]:
         """The parameters; *task* is what the one for the task is called."""
         level = self.levels[0] + "," + ",".join(self.levels) if self.levels else None
-        found = {"stage": self.stage, task: self.task, "level": level, "q": self.q,
-                 "source": ",".join(self.sources) or None, "logger": self.logger,
-                 "since": self.since, "until": self.until}  # fmt: skip
+        found = {
+            "stage": self.stage,
+            task: self.task,
+            "level": level,
+            "q": self.q,
+            "source": ",".join(self.sources) or None,
+            "logger": self.logger,
+            "since": self.since,
+            "until": self.until,
+        }
         return {name: value for name, value in found.items() if value is not None}
 
     def address(self) -> str:
@@ -254,11 +261,15 @@ def test_the_log_shows_what_the_database_holds(
         path = f"/jobs/{job_id}?{query}#A{window.attempt}L{window.target}"
         there = any(line.seq == window.target for line in fitting)
         ways = ["PageDown", "PageUp", "End", "Home", "g", "Shift+G", f"scroll {dice.random():.3f}"]
-        asked.append({
-            "path": path, "fresh": dice.random() < 0.5,
-            "total": len(fitting), "wanted": window.target if there else None,
-            "keys": dice.sample(ways, k=dice.choice([0, 0, 1, 2])),
-        })  # fmt: skip
+        asked.append(
+            {
+                "path": path,
+                "fresh": dice.random() < 0.5,
+                "total": len(fitting),
+                "wanted": window.target if there else None,
+                "keys": dice.sample(ways, k=dice.choice([0, 0, 1, 2])),
+            }
+        )
         expected[path] = (window, fitting, there)
     file = tmp_path / "windows.json"
     file.write_text(json.dumps({"windows": asked}))
@@ -316,8 +327,13 @@ def test_a_growing_log_shows_no_line_twice_and_leaves_none_out(
     kinds: Served, tmp_path: Path
 ) -> None:
     job_id = queued(kinds, "tests.slow")
-    choice = [Wanted(), Wanted(), Wanted(levels=("warn", "error")), Wanted(q="needle"),
-              Wanted(sources=("logging",), logger="tests")]  # fmt: skip
+    choice = [
+        Wanted(),
+        Wanted(),
+        Wanted(levels=("warn", "error")),
+        Wanted(q="needle"),
+        Wanted(sources=("logging",), logger="tests"),
+    ]
     filters = {f"?{wanted.address()}" if wanted.address() else "": wanted for wanted in choice}
     live = {"path": f"/jobs/{job_id}", "seed": SEED, "filters": list(filters)}
     file = tmp_path / "live.json"

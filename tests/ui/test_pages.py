@@ -26,9 +26,17 @@ def vacancy(served: Served) -> str:
 def test_reading_a_job(served: Served, completed: str) -> None:
     result = node("flows.mjs", served.url, completed)
     assert_walked(
-        result, "list", "narrowing", "choosing", "moving", "searching", "asking", "taking", "looks",
+        result,
+        "list",
+        "narrowing",
+        "choosing",
+        "moving",
+        "searching",
+        "asking",
+        "taking",
+        "looks",
         "missing",
-    )  # fmt: skip
+    )
 
 
 def test_a_line_longer_than_the_screen(served: Served) -> None:

@@ -28,8 +28,9 @@ def stored(served: Served, job_id: str) -> list[dict[str, Any]]:
         database.row_factory = sqlite3.Row
         rows = database.execute(
             "SELECT seq, stage, task_id, timestamp, level, message FROM task_logs"
-            " WHERE job_id = ? ORDER BY seq", (job_id,)
-        )  # fmt: skip
+            " WHERE job_id = ? ORDER BY seq",
+            (job_id,),
+        )
         return [dict(row) for row in rows]
 
 
@@ -37,8 +38,11 @@ def curled(url: str) -> Any:
     """What curl gets from an address."""
     done = subprocess.run(
         ["curl", "--silent", "--show-error", "--fail", url],
-        capture_output=True, text=True, check=True, timeout=30,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
     return json.loads(done.stdout)
 
 
@@ -52,27 +56,38 @@ def test_a_schedule_added_in_the_browser_is_read_everywhere_alike(fresh: Served)
     answer = curled(f"{fresh.url}/jobs/{read['job']}/logs?limit=1000")
     assert [
         {
-            "seq": line["id"], "stage": line["stage"], "task_id": line["task_id"],
-            "timestamp": line["timestamp"], "level": line["level"], "message": line["message"],
+            "seq": line["id"],
+            "stage": line["stage"],
+            "task_id": line["task_id"],
+            "timestamp": line["timestamp"],
+            "level": line["level"],
+            "message": line["message"],
         }
         for line in answer["logs"]
-    ] == rows  # fmt: skip
+    ] == rows
     assert answer["total_count"] == len(rows)
 
     shown = [
         {
-            "seq": line["seq"], "stage": stage["stage"], "time": line["time"],
-            "level": line["level"], "message": line["message"],
+            "seq": line["seq"],
+            "stage": stage["stage"],
+            "time": line["time"],
+            "level": line["level"],
+            "message": line["message"],
         }
-        for stage in read["stages"] for line in stage["lines"]
-    ]  # fmt: skip
+        for stage in read["stages"]
+        for line in stage["lines"]
+    ]
     told = [
         {
-            "seq": row["seq"], "stage": row["stage"] or "", "time": row["timestamp"][11:23],
-            "level": row["level"], "message": row["message"],
+            "seq": row["seq"],
+            "stage": row["stage"] or "",
+            "time": row["timestamp"][11:23],
+            "level": row["level"],
+            "message": row["message"],
         }
         for row in rows
-    ]  # fmt: skip
+    ]
     assert sorted(shown, key=lambda line: line["seq"]) == told
     by_seq = {line["seq"]: line for line in told}
     for line in read["log"]:

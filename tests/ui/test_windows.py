@@ -32,9 +32,12 @@ def varied(
     """A varied job that runs meanwhile; gives its id, and what to call when it is long enough."""
     process = subprocess.Popen(
         [sys.executable, str(HERE / "varied.py"), str(seed), str(lines), str(rest_ms)],
-        env=served.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        env=served.env,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         text=True,
-    )  # fmt: skip
+    )
     with process:
         assert process.stdout is not None
         assert process.stdin is not None
@@ -48,8 +51,9 @@ def stored(served: Served, job_id: str) -> list[Row]:
         database.row_factory = sqlite3.Row
         rows = database.execute(
             "SELECT seq, level, stage, task_id AS task, message FROM task_logs"
-            " WHERE job_id = ? ORDER BY seq", (job_id,)
-        )  # fmt: skip
+            " WHERE job_id = ? ORDER BY seq",
+            (job_id,),
+        )
         return [dict(row) for row in rows]
 
 
@@ -125,9 +129,15 @@ def looked_at(
 
 
 def assert_shown(
-    served: Served, job_id: str, rows: list[Row], query: dict[str, str],
-    fits: Callable[[Row], bool], window: Any, *, growing: bool,
-) -> None:  # fmt: skip
+    served: Served,
+    job_id: str,
+    rows: list[Row],
+    query: dict[str, str],
+    fits: Callable[[Row], bool],
+    window: Any,
+    *,
+    growing: bool,
+) -> None:
     """The window is one run of the lines that fit, without a hole, and the API gives the same."""
     wanted = [row for row in rows if fits(row)]
     shown = window["rows"]
@@ -144,11 +154,14 @@ def assert_shown(
     page = from_api(served, job_id, query, shown[0]["seq"], len(shown))
     told = [
         {
-            "seq": line["id"], "level": line["level"], "stage": line["stage"],
-            "task": line["task_id"], "message": line["message"],
+            "seq": line["id"],
+            "level": line["level"],
+            "stage": line["stage"],
+            "task": line["task_id"],
+            "message": line["message"],
         }
         for line in page["logs"]
-    ]  # fmt: skip
+    ]
     assert told == shown, where
 
 

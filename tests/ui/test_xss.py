@@ -63,9 +63,12 @@ def schedules(served: Served) -> dict[str, list[str]]:
     for number in NUMBERS:
         for kind in ("summary", "failing"):
             body = {
-                "handler_name": f"tests.{kind}", "payload": number,
-                "name": name(number, f"{kind}name"), "run_at": FAR, "force": True,
-            }  # fmt: skip
+                "handler_name": f"tests.{kind}",
+                "payload": number,
+                "name": name(number, f"{kind}name"),
+                "run_at": FAR,
+                "force": True,
+            }
             made[kind].append(posted(served, "/api/pulse/schedules", body)["id"])
         body = {"ats_code": ats_code(number), "run_at": FAR}
         made["ats"].append(posted(served, "/api/pulse/schedules", body)["id"])
@@ -77,17 +80,22 @@ def candidates(served: Served, folder: Path) -> None:
     people = []
     for number in NUMBERS:
         position = {
-            "title": marked(number, "position"), "company": marked(number, "employer"),
+            "title": marked(number, "position"),
+            "company": marked(number, "employer"),
             "summary": marked(number, "did"),
-        }  # fmt: skip
-        people.append({
-            "id": f"CN_x{number}", "name": name(number, "name"),
-            "headline": marked(number, "headline"), "location": marked(number, "home"),
-            "skills": [{"name": marked(number, "skill", 90)}, {"name": "Python", "years": 9}],
-            "languages": [{"name": marked(number, "lang", 40), "level": "C1"}],
-            "education": [{"level": "master", "field": marked(number, "field")}],
-            "positions": [position],
-        })  # fmt: skip
+        }
+        people.append(
+            {
+                "id": f"CN_x{number}",
+                "name": name(number, "name"),
+                "headline": marked(number, "headline"),
+                "location": marked(number, "home"),
+                "skills": [{"name": marked(number, "skill", 90)}, {"name": "Python", "years": 9}],
+                "languages": [{"name": marked(number, "lang", 40), "level": "C1"}],
+                "education": [{"level": "master", "field": marked(number, "field")}],
+                "positions": [position],
+            }
+        )
     file = folder / "people.json"
     file.write_text(json.dumps(people))
     done = served.qntx("candidates", "import", str(file))
@@ -98,8 +106,11 @@ def said(served: Served, folder: Path) -> dict[str, Any]:
     """Everything that is put in, through every door; the ids of what came of it."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.ui.hostile", str(folder)],
-        env=served.env, cwd=ROOT, capture_output=True, timeout=120,
-    )  # fmt: skip
+        env=served.env,
+        cwd=ROOT,
+        capture_output=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     ids: dict[str, Any] = json.loads((folder / "ids.json").read_text())
     ids |= schedules(served)
@@ -170,9 +181,10 @@ def of_the_run(ids: dict[str, Any]) -> Iterator[dict[str, Any]]:
         for key, field in (("stage", "stage"), ("task", "task"), ("q", "message")):
             text = quote(marked(number, field), safe="")
             yield {
-                "path": f"{path}?{key}={text}&find=filter", "closed": True,
+                "path": f"{path}?{key}={text}&find=filter",
+                "closed": True,
                 "wants": [shown(number, "message")],
-            }  # fmt: skip
+            }
 
 
 def of_one(served: Served, ids: dict[str, Any]) -> Iterator[dict[str, Any]]:

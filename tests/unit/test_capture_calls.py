@@ -79,26 +79,35 @@ LOGGING: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "exc_info without an exception": (lambda: log.info("none", exc_info=True), "none"),
     "exc_info of a foreign exception": (
-        lambda: log.info("foreign", exc_info=ValueError("never raised")), "never raised"),
+        lambda: log.info("foreign", exc_info=ValueError("never raised")),
+        "never raised",
+    ),
     "exc_info that cannot be shown": (lambda: log.info("mute", exc_info=BrokenError()), "mute"),
     "exception group": (lambda: log.info("group", exc_info=group()), "two"),
     "10,000-deep traceback": (
-        lambda: log.info("deep", exc_info=deep_traceback(10_000)), "the bottom"),
+        lambda: log.info("deep", exc_info=deep_traceback(10_000)),
+        "the bottom",
+    ),
     "stack_info": (lambda: log.info("stack", stack_info=True), "Stack (most recent call last)"),
     "a record made by hand": (
-        lambda: log.handle(logging.makeLogRecord({"msg": "by hand", "levelno": 20})), "by hand"),
+        lambda: log.handle(logging.makeLogRecord({"msg": "by hand", "levelno": 20})),
+        "by hand",
+    ),
     "a record with a wrong exc_info": (
         lambda: log.handle(logging.makeLogRecord({"msg": "half", "levelno": 20, "exc_info": True})),
-        "half"),
+        "half",
+    ),
     "custom level -1": (lambda: log.log(-1, "minus one"), "minus one"),
     "custom level 0": (lambda: log.log(0, "zero"), "zero"),
     "custom level 1": (lambda: log.log(1, "one"), "one"),
     "custom level 10**9": (lambda: log.log(10**9, "a billion"), "a billion"),
     "empty message": (lambda: log.info(""), ""),
     "logger's name is no UTF-8": (
-        lambda: logging.getLogger("n\udc80").info("odd name"), "odd name"),
+        lambda: logging.getLogger("n\udc80").info("odd name"),
+        "odd name",
+    ),
     "logger's name is 1 MB": (lambda: logging.getLogger("n" * (1 << 20)).info("long"), "long"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", LOGGING)
@@ -111,8 +120,11 @@ def test_a_wrong_logging_call_leaves_its_line(recorded: Callable[..., Recorded],
 
     run = recorded(handler)
     assert run.outcome.status == "completed", run.outcome.error
-    ours = [(line, text) for line, text in zip(run.lines, run.texts, strict=True)
-            if line[0].source == "logging"]  # fmt: skip
+    ours = [
+        (line, text)
+        for line, text in zip(run.lines, run.texts, strict=True)
+        if line[0].source == "logging"
+    ]
     assert len(ours) == 1, run.texts
     assert expected in ours[0][1]
     assert run.texts[-1] == "after it"
@@ -188,15 +200,16 @@ EMITTER: dict[str, tuple[Callable[[Any], Any], str]] = {
     "stage is 1 MB": (lambda e: e.emit_stage("s" * (1 << 20), "long"), "long"),
     "score is None": (lambda e: e.emit_candidate_match("C", None, False, "unscored"), "unscored"),
     "score is text": (lambda e: e.emit_candidate_match("C", "high", True, "texted"), "texted"),
-    "match with odd metadata": (
-        lambda e: e.emit_candidate_match("C", 1.0, True, "odd", 5), "odd"),
+    "match with odd metadata": (lambda e: e.emit_candidate_match("C", 1.0, True, "odd", 5), "odd"),
     "summary is no mapping": (lambda e: e.emit_complete("done"), "ompleted"),
     "progress by text": (lambda e: (e.emit_progress("x"), e.info("went on")), "went on"),
     "progress of objects": (lambda e: (e.progress(object(), 1), e.info("went on")), "went on"),
     "progress of infinity": (
-        lambda e: (e.progress(float("inf"), float("nan")), e.info("went on")), "went on"),
+        lambda e: (e.progress(float("inf"), float("nan")), e.info("went on")),
+        "went on",
+    ),
     "progress too large": (lambda e: (e.progress(10**30), e.info("went on")), "went on"),
-}  # fmt: skip
+}
 
 
 class RaisingMapping(dict):  # type: ignore[type-arg]
@@ -259,15 +272,24 @@ def test_a_file_name_that_is_no_utf8_may_be_a_task(
 
     run = recorded(handler)
     assert run.outcome.status == "completed", run.outcome.error
-    assert any(b"caf\xe9.txt" in m or "caf\udce9.txt".encode("utf-8", "surrogatepass") in m
-               for m in run.messages)  # fmt: skip
+    assert any(
+        b"caf\xe9.txt" in m or "caf\udce9.txt".encode("utf-8", "surrogatepass") in m
+        for m in run.messages
+    )
 
 
 RESULTS: dict[str, Any] = {
-    "surrogate": "caf\udce9", "large integer": 10**5000, "nan": float("nan"), "object": object(),
-    "broken": BrokenText(), "bytes": b"\xff", "set": {1}, "nested": None, "circular": None,
+    "surrogate": "caf\udce9",
+    "large integer": 10**5000,
+    "nan": float("nan"),
+    "object": object(),
+    "broken": BrokenText(),
+    "bytes": b"\xff",
+    "set": {1},
+    "nested": None,
+    "circular": None,
     "key that is no text": {1: 2, (1, 2): 3},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", RESULTS)
@@ -295,11 +317,18 @@ def test_whatever_a_handler_returns_the_attempt_ends(
 
 @pytest.mark.parametrize(
     "error",
-    [ValueError("caf\udce9"), BrokenError(), FileNotFoundError(2, "none", "caf\udce9"),
-     SystemExit(0), KeyboardInterrupt(), ExceptionGroup("g", [BrokenError()]),
-     UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no"), ValueError("x" * (1 << 22))],
+    [
+        ValueError("caf\udce9"),
+        BrokenError(),
+        FileNotFoundError(2, "none", "caf\udce9"),
+        SystemExit(0),
+        KeyboardInterrupt(),
+        ExceptionGroup("g", [BrokenError()]),
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no"),
+        ValueError("x" * (1 << 22)),
+    ],
     ids=lambda error: type(error).__name__,
-)  # fmt: skip
+)
 def test_whatever_a_handler_raises_the_attempt_ends_and_the_last_line_says_so(
     recorded: Callable[..., Recorded], error: BaseException
 ) -> None:

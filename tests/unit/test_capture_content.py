@@ -183,8 +183,11 @@ def test_a_write_may_be_split_anywhere(recorded: Callable[..., Recorded], newlin
 
 
 @settings(max_examples=60)
-@given(st.lists(st.binary(max_size=40) | st.sampled_from([b"\n", b"\r\n", b"\xc3", b"\xa9"]),
-                max_size=30))  # fmt: skip
+@given(
+    st.lists(
+        st.binary(max_size=40) | st.sampled_from([b"\n", b"\r\n", b"\xc3", b"\xa9"]), max_size=30
+    )
+)
 def test_any_bytes_in_any_pieces(
     tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes]
 ) -> None:
@@ -354,8 +357,9 @@ def test_two_stages_that_share_a_line_of_output_get_each_their_own_part(
 
     run = recorded(handler)
     assert {(line.stage, line.message) for line, _ in run.lines} == {
-        ("one", "begun "), ("two", "whole"),
-    }  # fmt: skip
+        ("one", "begun "),
+        ("two", "whole"),
+    }
 
 
 def test_the_files_of_a_run_are_for_their_owner(recorded: Callable[..., Recorded]) -> None:

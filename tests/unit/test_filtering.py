@@ -18,15 +18,15 @@ from hypothesis import strategies as st
 
 from qntx.clock import iso
 from qntx.errors import BadInput
-from qntx.indexer.ledger import LARGE_MESSAGE_BYTES
 from qntx.model.filtering import parse_filter
 from qntx.model.log import level_name
-from qntx.model.needle import Needle, fold
+from qntx.model.text_match import TextMatch, fold
 from qntx.model.views import Histogram, LogFilter
-from qntx.storage.migrate import open_database
 from qntx.storage.sqlite import export
 from qntx.storage.sqlite.histogram import BLOCK_LINES, step_of
+from qntx.storage.sqlite.index_writer import LARGE_MESSAGE_BYTES
 from qntx.storage.sqlite.logs import LogStore
+from qntx.storage.sqlite.migrate import open_database
 from tests.storing import Said, store
 
 #: Letters that test folding, a NUL, what LIKE and GLOB and patterns take for more than text.
@@ -66,8 +66,8 @@ filters = st.fixed_dictionaries(
     },
 )
 needles = st.one_of(
-    st.builds(Needle, words.filter(bool), st.booleans(), st.just(False)),
-    st.builds(Needle, st.sampled_from(PATTERNS), st.booleans(), st.just(True)),
+    st.builds(TextMatch, words.filter(bool), st.booleans(), st.just(False)),
+    st.builds(TextMatch, st.sampled_from(PATTERNS), st.booleans(), st.just(True)),
 )
 
 
@@ -90,7 +90,7 @@ def fits(said: Said, wanted: dict[str, Any]) -> bool:
     )
 
 
-def holds(message: bytes, needle: Needle) -> bool:
+def holds(message: bytes, needle: TextMatch) -> bool:
     """Whether a message holds a needle: by bytes, or by Python's patterns."""
     text = message.decode("utf-8", "surrogateescape")
     if needle.regex:
@@ -99,10 +99,13 @@ def holds(message: bytes, needle: Needle) -> bool:
     if needle.case:
         return needle.text.encode() in message
     parts = [
-        f"[{c.lower()}{c.upper()}]" if c.isascii() and c.isalpha()
-        else re.escape(c) if c.isascii() else f"(?i:{c})"
+        f"[{c.lower()}{c.upper()}]"
+        if c.isascii() and c.isalpha()
+        else re.escape(c)
+        if c.isascii()
+        else f"(?i:{c})"
         for c in needle.text
-    ]  # fmt: skip
+    ]
     return re.search("".join(parts), text) is not None
 
 
@@ -124,8 +127,10 @@ def check_histogram(found: Histogram, said: list[Said], most: int = 3) -> None:
     for line in said:
         names = expected.setdefault(iso(line.at_us // step * step), Counter())
         names.update((level_name(line.level), "total"))
-    shown = {b.at: {n: c for n, c in msgspec.structs.asdict(b.counts).items() if c}
-             for b in found.buckets}  # fmt: skip
+    shown = {
+        b.at: {n: c for n, c in msgspec.structs.asdict(b.counts).items() if c}
+        for b in found.buckets
+    }
     assert shown == expected
     assert list(shown) == sorted(shown)
     assert found.total_count == len(said)
@@ -135,10 +140,10 @@ def check_histogram(found: Histogram, said: list[Said], most: int = 3) -> None:
 @settings(
     max_examples=300,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)  # fmt: skip
+)
 @given(said=st.lists(lines, max_size=12), wanted=filters, needle=st.none() | needles)
 def test_what_is_found_is_what_fits(
-    db: apsw.Connection, said: list[Said], wanted: dict[str, Any], needle: Needle | None
+    db: apsw.Connection, said: list[Said], wanted: dict[str, Any], needle: TextMatch | None
 ) -> None:
     clear(db)
     store(db, "JB_1", said)
@@ -159,8 +164,7 @@ def test_what_is_found_is_what_fits(
             assert all(p in fold(said[number - 1].message) for p in needle.pieces()), needle
 
 
-@settings(max_examples=60,
-          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(said=st.lists(lines, min_size=1, max_size=25), wanted=filters, limit=st.integers(1, 9))
 def test_pages_of_any_size_and_direction_are_the_whole(
     db: apsw.Connection, said: list[Said], wanted: dict[str, Any], limit: int
@@ -216,11 +220,18 @@ def test_the_end_of_a_long_message_is_searched(db: apsw.Connection, size: int) -
 
 
 def test_exports_hold_what_pages_hold(db: apsw.Connection, tmp_path: Path) -> None:
-    said = [Said(f"line {n}".encode(), 10 * (1 + n % 5), logger=LOGGERS[n % 6], at_us=n)
-            for n in range(200)]  # fmt: skip
+    said = [
+        Said(f"line {n}".encode(), 10 * (1 + n % 5), logger=LOGGERS[n % 6], at_us=n)
+        for n in range(200)
+    ]
     store(db, "JB_1", said)
-    for words in ({"q": "NE 1"}, {"q": "1.$", "regex": True}, {"logger": "a.b"}, {"level": "warn"},
-                  {"since": "1970-01-01T00:00:00.000150Z"}):  # fmt: skip
+    for words in (
+        {"q": "NE 1"},
+        {"q": "1.$", "regex": True},
+        {"logger": "a.b"},
+        {"level": "warn"},
+        {"since": "1970-01-01T00:00:00.000150Z"},
+    ):
         wanted = parse_filter(**words)  # type: ignore[arg-type]
         page = LogStore(db).page("JB_1", wanted)
         assert 0 < len(page.logs) < 200
@@ -255,20 +266,31 @@ def test_a_plus_that_was_not_encoded_is_a_zone() -> None:
 @pytest.mark.parametrize(
     ("pattern", "pieces"),
     [
-        ("abc[0-9]+def", ["abc", "def"]), ("a{0,3}bcd", ["bcd"]), ("abc|def", []),
-        ("er*or.*(x|y)z{2}t", ["e", "or", "z", "t"]), (r"\d+ms\.ok", ["ms.ok"]), ("(?i)abc", []),
-        ("[]a]bcd", ["bcd"]), ("[[:alpha:]]xyz+q", ["xyz", "q"]), (r"a \[7\]", ["a [7]"]),
-        ("a{,5}b", []), ("(a(b|c)d)ef", ["ef"]), ("x?yz", ["yz"]), (r"\Q(\E)ab", []),
-        (r"(?:a|b)cd", ["cd"]), (r"\x41bc\pNde\x{41}f", ["bc", "de", "f"]),
-        ("éa Ab", ["a ab"]), ("日本", ["日本"]), ("\u212aa", ["a"]),
+        ("abc[0-9]+def", ["abc", "def"]),
+        ("a{0,3}bcd", ["bcd"]),
+        ("abc|def", []),
+        ("er*or.*(x|y)z{2}t", ["e", "or", "z", "t"]),
+        (r"\d+ms\.ok", ["ms.ok"]),
+        ("(?i)abc", []),
+        ("[]a]bcd", ["bcd"]),
+        ("[[:alpha:]]xyz+q", ["xyz", "q"]),
+        (r"a \[7\]", ["a [7]"]),
+        ("a{,5}b", []),
+        ("(a(b|c)d)ef", ["ef"]),
+        ("x?yz", ["yz"]),
+        (r"\Q(\E)ab", []),
+        (r"(?:a|b)cd", ["cd"]),
+        (r"\x41bc\pNde\x{41}f", ["bc", "de", "f"]),
+        ("éa Ab", ["a ab"]),
+        ("日本", ["日本"]),
+        ("\u212aa", ["a"]),
     ],
-)  # fmt: skip
+)
 def test_what_a_pattern_cannot_do_without(pattern: str, pieces: list[str]) -> None:
-    assert Needle(pattern, regex=True).pieces() == [piece.encode() for piece in pieces]
+    assert TextMatch(pattern, regex=True).pieces() == [piece.encode() for piece in pieces]
 
 
-@settings(max_examples=60,
-          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(parts=st.lists(st.lists(lines, max_size=8), max_size=6), limit=st.integers(1, 5))
 def test_lines_of_a_task(db: apsw.Connection, parts: list[list[Said]], limit: int) -> None:
     clear(db)
@@ -318,8 +340,10 @@ def test_lines_over_time_of_a_long_log(db: apsw.Connection, shuffled: bool) -> N
     """Of more lines than are counted at once; times in order, or in none at all."""
     rand = random.Random(5)
     said = [Said(level=10, at_us=n * 700) for n in range(3 * BLOCK_LINES)]
-    said += [Said(level=rand.choice([10, 20, 30, 40, 50]), at_us=3_000_000 + n * 3_000)
-             for n in range(2 * BLOCK_LINES + 7)]  # fmt: skip
+    said += [
+        Said(level=rand.choice([10, 20, 30, 40, 50]), at_us=3_000_000 + n * 3_000)
+        for n in range(2 * BLOCK_LINES + 7)
+    ]
     if shuffled:
         rand.shuffle(said)
     store(db, "JB_1", said)
@@ -338,7 +362,10 @@ def test_a_byte_that_is_no_text_is_one_character_to_a_pattern(db: apsw.Connectio
     messages = [b"caf\xe9 timeout", b"caf\xc3\xa9 timeout", b"caf timeout"]
     store(db, "JB_1", [Said(m, 20, None, None, "stdout", None, 0, b"", 0) for m in messages])
     for pattern, numbers in {
-        "caf. timeout": [1, 2], "^caf.* t": [1, 2, 3], "caf[^a-z] t": [1, 2], "f\\W t": [1, 2],
-    }.items():  # fmt: skip
+        "caf. timeout": [1, 2],
+        "^caf.* t": [1, 2, 3],
+        "caf[^a-z] t": [1, 2],
+        "f\\W t": [1, 2],
+    }.items():
         page = LogStore(db).page("JB_1", LogFilter(text=pattern, regex=True))
         assert [line.id for line in page.logs] == numbers, pattern

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from qntx.model.groups import LineGroups
 from qntx.model.views import LogFilter
-from qntx.storage.migrate import open_database
 from qntx.storage.sqlite import groups as module
 from qntx.storage.sqlite.groups import alike, groups
 from qntx.storage.sqlite.logs import LogStore
+from qntx.storage.sqlite.migrate import open_database
 from tests.storing import Said, store
 from tests.unit.test_filtering import clear
 
@@ -43,12 +43,14 @@ def grouped(db: apsw.Connection, job: str = "JB_1", **wanted: object) -> LineGro
         ("took 12 ms", "took 3,000.5 ms"),
         ("at 0xdeadBEEF", "at 0x7f00"),
         ("CN_01M8MFGDQSBC01YCYVSAG1TAKY is late", "CN_01M8MFK9X038WTC2WS9EB43WXJ is late"),
-        ("request 6f9619ff-8b86-d011-b42d-00cf4fc964ff", "request "
-         "00000000-0000-0000-0000-000000000000"),
+        (
+            "request 6f9619ff-8b86-d011-b42d-00cf4fc964ff",
+            "request 00000000-0000-0000-0000-000000000000",
+        ),
         ("commit 5e7daa2", "commit ba91e50f"),
         ("line 1\n  at x.py:10", "line 2\n  at x.py:99"),
     ],
-)  # fmt: skip
+)
 def test_numbers_and_ids_make_no_difference(one: str, other: str) -> None:
     assert alike(one) == alike(other)
 
@@ -62,22 +64,34 @@ def test_words_do(one: str, other: str) -> None:
 
 
 def test_the_gravest_come_first_then_the_most(db: apsw.Connection) -> None:
-    store(db, "JB_1", [
-        said("slow: 1 s"), said("lost 1"), said("lost 2"), said("broke 7", 40), said("fine 1", 20),
-        said("slow: 2 s"), said("slow: 3 s"), said("broke 8", 50),
-    ])  # fmt: skip
+    store(
+        db,
+        "JB_1",
+        [
+            said("slow: 1 s"),
+            said("lost 1"),
+            said("lost 2"),
+            said("broke 7", 40),
+            said("fine 1", 20),
+            said("slow: 2 s"),
+            said("slow: 3 s"),
+            said("broke 8", 50),
+        ],
+    )
     found = grouped(db, min_level=30)
     assert [(g.count, g.first.level, g.first.message, g.last.id) for g in found.groups] == [
-        (1, "critical", "broke 8", 8), (1, "error", "broke 7", 4), (3, "warn", "slow: 1 s", 7),
+        (1, "critical", "broke 8", 8),
+        (1, "error", "broke 7", 4),
+        (3, "warn", "slow: 1 s", 7),
         (2, "warn", "lost 1", 3),
-    ]  # fmt: skip
+    ]
     assert (found.total_count, found.looked_at, found.group_count) == (7, 7, 4)
 
 
 def test_of_very_many_the_first_are_grouped(
     db: apsw.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MAX_LINES", 6)
+    monkeypatch.setattr(module, "MAX_LINES_GROUPED", 6)
     monkeypatch.setattr(module, "MAX_GROUPS", 2)
     monkeypatch.setattr(module, "_READ_LINES", 3)
     store(db, "JB_1", [said("abc"[n % 3] * 3) for n in range(9)])

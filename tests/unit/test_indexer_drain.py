@@ -28,13 +28,13 @@ from qntx.journal.format import (
     RUN,
     SCOPE,
 )
-from qntx.journal.marks import Run, Scope
 from qntx.journal.reader import SegmentReader
+from qntx.journal.run_scope import Run, Scope
 from qntx.journal.segment import Segment
 from qntx.journal.writer import Journal
 from qntx.model.views import LogFilter, Receipt
-from qntx.storage.migrate import open_database
 from qntx.storage.sqlite.logs import LogStore
+from qntx.storage.sqlite.migrate import open_database
 
 
 class Desk:
@@ -67,9 +67,14 @@ class Desk:
 
     def begin(self, scope: Scope, journal: Journal, worker: str = "test") -> None:
         row = {
-            "id": scope.run.job_id, "source": "t", "handler_name": "t", "payload": "null",
-            "max_attempts": 1, "parent_job_id": None, "execution_id": None,
-        }  # fmt: skip
+            "id": scope.run.job_id,
+            "source": "t",
+            "handler_name": "t",
+            "payload": "null",
+            "max_attempts": 1,
+            "parent_job_id": None,
+            "execution_id": None,
+        }
         journal.event(scope, "begin", {"pid": 1, "worker": worker, "job": row})
 
     def texts(self, job: str = "JB_1") -> list[bytes]:
@@ -495,8 +500,9 @@ def test_a_line_that_no_row_can_hold_is_stored_in_several_and_stops_nothing(desk
     assert len(pieces) > 3
     assert b"".join(pieces).decode() == text
     assert ["no_newline" in line.flags for line in lines[: len(pieces)]] == [
-        *[True] * (len(pieces) - 1), False,
-    ]  # fmt: skip
+        *[True] * (len(pieces) - 1),
+        False,
+    ]
     assert (small, after, whole) == (b"small", b"after", b"the whole of it")
     assert lines[-3].metadata["metadata"]["bytes"] == (2 << 20) + 12
     assert desk.receipt().complete

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from qntx.journal.format import COMMITTED_WORD, FIRST_RECORD, LINE, RECORD
-from qntx.journal.marks import Run, Scope
 from qntx.journal.reader import SegmentReader
+from qntx.journal.run_scope import Run, Scope
 from qntx.journal.writer import Journal
 
 

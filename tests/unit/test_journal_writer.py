@@ -26,8 +26,8 @@ from qntx.journal.format import (
     SegmentName,
     segment_name,
 )
-from qntx.journal.marks import Run, Scope
 from qntx.journal.reader import Record, SegmentReader
+from qntx.journal.run_scope import Run, Scope
 from qntx.journal.writer import Journal
 
 
@@ -308,8 +308,8 @@ def said_by_another_thread(journal: Journal, where: Scope) -> None:
 
 
 def test_a_forked_child_writes_a_journal_of_its_own(tmp_path: Path) -> None:
-    from qntx.capture import session
-    from qntx.capture.context import ACTIVE, ActiveRun
+    from qntx.recording import session
+    from qntx.recording.context import ACTIVE, ActiveRun
 
     journal = session.journal_of(tmp_path)
     active = ActiveRun(Run("JB_1", 1), journal)

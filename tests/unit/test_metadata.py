@@ -25,7 +25,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qntx.capture.metadata import encode_metadata
+from qntx.recording.metadata import encode_metadata
 from tests.recording import Recorded
 
 log = logging.getLogger("metadata")
@@ -124,8 +124,10 @@ PLAIN: dict[str, tuple[Any, Any]] = {
     "struct": (Shape(3), {"sides": 3}),
     "bytes": (b"\xff\x00", {"$bytes": "/wA=", "size": 2}),
     "keys that are no text": (
-        {2: "a", None: "b", False: "c"}, {"2": "a", "None": "b", "False": "c"}),
-}  # fmt: skip
+        {2: "a", None: "b", False: "c"},
+        {"2": "a", "None": "b", "False": "c"},
+    ),
+}
 
 
 @pytest.mark.parametrize("name", PLAIN)
@@ -163,7 +165,7 @@ MARKED: dict[str, tuple[Callable[[], Any], str]] = {
     "repr of 100 MB": (Huge, "characters"),
     "lone surrogate": (lambda: "\ud800", "surrogates"),
     "mapping that raises": (lambda: RaisingMapping(a=1), "RuntimeError"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", MARKED)
@@ -238,9 +240,9 @@ def guarded(source: str) -> bytes:
 
 
 ENCODE = """
-from qntx.capture.metadata import encode_metadata
-from qntx.capture.redaction import Redactor
-from qntx.capture import lines
+from qntx.recording.metadata import encode_metadata
+from qntx.recording.redaction import Redactor
+from qntx.recording import lines
 {value}
 lines.set_redactor(Redactor([("secret", "not in here at all")]))
 data, flags = lines._metadata({{"value": value}}, 0)
@@ -304,14 +306,18 @@ def test_anything_becomes_strict_json(value: dict[str, Any]) -> None:
 @settings(max_examples=100)
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(
-            alphabet=st.characters(codec="utf-8")) | st.floats(allow_nan=False,
-                                                               allow_infinity=False),
-        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(
-            st.text(alphabet=st.characters(codec="utf-8")), inner, max_size=4),
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**63), 2**63 - 1)
+        | st.text(alphabet=st.characters(codec="utf-8"))
+        | st.floats(allow_nan=False, allow_infinity=False),
+        lambda inner: (
+            st.lists(inner, max_size=4)
+            | st.dictionaries(st.text(alphabet=st.characters(codec="utf-8")), inner, max_size=4)
+        ),
         max_leaves=20,
     )
-)  # fmt: skip
+)
 def test_what_is_json_comes_back_identical(value: Any) -> None:
     assert encoded(value) == value
 
@@ -327,7 +333,7 @@ VALUES: dict[str, Callable[[], Any]] = {
     **{name: make for name, (make, _) in MARKED.items()},
     "repr that logs": Logging,
     "dates far away": lambda: datetime(1, 1, 1),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", VALUES)

@@ -15,33 +15,40 @@ from hypothesis import strategies as st
 
 from qntx.journal.format import NO_NEWLINE, REDACTED, UNATTRIBUTED
 from qntx.model.views import LogFilter
-from qntx.storage.migrate import open_database
 from qntx.storage.sqlite import ndjson
 from qntx.storage.sqlite.logs import LogStore
+from qntx.storage.sqlite.migrate import open_database
 from tests.storing import Said, store
 from tests.unit.test_filtering import clear
 
 texts = st.text(max_size=20)
 values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(1 << 60), 1 << 60) | texts
+    st.none()
+    | st.booleans()
+    | st.integers(-(1 << 60), 1 << 60)
+    | texts
     | st.floats(allow_nan=False, allow_infinity=False),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=6,
-)  # fmt: skip
+)
 lines = st.builds(
     Said,
-    message=texts.map(str.encode) | st.binary(max_size=9) | st.just(b"x" * 4097)
-    | st.just("é".encode() * 4097) | st.just(b"y" * 70_000),
+    message=texts.map(str.encode)
+    | st.binary(max_size=9)
+    | st.just(b"x" * 4097)
+    | st.just("é".encode() * 4097)
+    | st.just(b"y" * 70_000),
     level=st.sampled_from([5, 10, 20, 25, 30, 50]),
     stage=st.none() | texts,
     task=st.none() | texts,
     source=st.sampled_from(["emitter", "stdout"]),
     logger=st.none() | texts,
     at_us=st.integers(0, 4_000_000_000_000_000),
-    metadata=st.just(b"") | st.dictionaries(texts, values, max_size=3).map(msgspec.json.encode)
+    metadata=st.just(b"")
+    | st.dictionaries(texts, values, max_size=3).map(msgspec.json.encode)
     | st.just(b'{"no json'),
     marks=st.sampled_from([0, NO_NEWLINE, UNATTRIBUTED, REDACTED | UNATTRIBUTED]),
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +83,14 @@ def test_it_is_what_encoding_gives(
 def test_every_character(db: apsw.Connection) -> None:
     clear(db)
     everything = [chr(c) for c in range(0x3000) if not 0xD800 <= c < 0xE000]
-    store(db, "JB_1", [Said("".join(everything[n : n + 64]).encode(), logger=f"l{n}")
-                       for n in range(0, len(everything), 64)])  # fmt: skip
+    store(
+        db,
+        "JB_1",
+        [
+            Said("".join(everything[n : n + 64]).encode(), logger=f"l{n}")
+            for n in range(0, len(everything), 64)
+        ],
+    )
     found = b"".join(ndjson.ndjson(Path(db.filename), "JB_1", LogFilter()))
     shown = LogStore(db).page("JB_1", LogFilter()).logs
     assert found == b"".join(msgspec.json.encode(line) + b"\n" for line in shown)
@@ -85,8 +98,9 @@ def test_every_character(db: apsw.Connection) -> None:
 
 def test_many_batches_with_new_stages_in_each(db: apsw.Connection) -> None:
     clear(db)
-    said = [Said(f"line {n}".encode(), stage=f"s{n // 700}", task=f"t{n % 900}")
-            for n in range(3_500)]  # fmt: skip
+    said = [
+        Said(f"line {n}".encode(), stage=f"s{n // 700}", task=f"t{n % 900}") for n in range(3_500)
+    ]
     said[1999] = Said(b"z" * 100_000)
     store(db, "JB_1", said)
     for wanted in (LogFilter(), LogFilter(text="7"), LogFilter(stage="s3"), LogFilter(text="zz")):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import apsw
 
-from qntx.storage.migrate import open_database
+from qntx.storage.sqlite.migrate import open_database
 
 #: A limit below others is what SQLite plans anew for, left to itself: such as that of a claim.
 STATEMENT = """

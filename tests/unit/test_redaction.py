@@ -17,8 +17,8 @@ from urllib.parse import quote
 
 import pytest
 
-from qntx.capture.redaction import Redactor, from_environment, is_secret_name
-from qntx.capture.session import register_secret
+from qntx.recording.redaction import Redactor, from_environment, is_secret_name
+from qntx.recording.session import register_secret
 from tests.faults.kit import run_program, stored
 from tests.recording import Recorded
 
@@ -264,12 +264,29 @@ def test_masking_what_only_a_repr_shows_leaves_valid_json(
 
 @pytest.mark.parametrize(
     ("name", "secret"),
-    [("PASSWORD", True), ("db_password", True), ("GITHUB_TOKEN", True), ("token", True),
-     ("apiKey", True), ("api-key", True), ("AWS_SECRET_ACCESS_KEY", True), ("Cookie", True),
-     ("DATABASE_DSN", True), ("session_id", True), ("key", False), ("public_key", False),
-     ("tokens_used", False), ("keyboard", False), ("monkey", False), ("author", False),
-     ("passenger", False), ("compass", False), ("max_tokens", False), ("path", False)],
-)  # fmt: skip
+    [
+        ("PASSWORD", True),
+        ("db_password", True),
+        ("GITHUB_TOKEN", True),
+        ("token", True),
+        ("apiKey", True),
+        ("api-key", True),
+        ("AWS_SECRET_ACCESS_KEY", True),
+        ("Cookie", True),
+        ("DATABASE_DSN", True),
+        ("session_id", True),
+        ("key", False),
+        ("public_key", False),
+        ("tokens_used", False),
+        ("keyboard", False),
+        ("monkey", False),
+        ("author", False),
+        ("passenger", False),
+        ("compass", False),
+        ("max_tokens", False),
+        ("path", False),
+    ],
+)
 def test_names_that_stand_for_secrets(name: str, secret: bool) -> None:
     assert is_secret_name(name) is secret
 
@@ -277,10 +294,15 @@ def test_names_that_stand_for_secrets(name: str, secret: bool) -> None:
 def test_the_environments_secrets_are_known_from_the_start() -> None:
     found = dict(
         from_environment(
-            {"HOME": "/root", "MY_TOKEN": "abcdefghij", "SHORT_KEY": "abc", "LANG": "C.UTF-8",
-             "AWS_SECRET_ACCESS_KEY": "/abcDEF0123456789abcDEF0123456789abcDEF+"}
+            {
+                "HOME": "/root",
+                "MY_TOKEN": "abcdefghij",
+                "SHORT_KEY": "abc",
+                "LANG": "C.UTF-8",
+                "AWS_SECRET_ACCESS_KEY": "/abcDEF0123456789abcDEF0123456789abcDEF+",
+            }
         )
-    )  # fmt: skip
+    )
     assert found == {
         "env-MY_TOKEN": "abcdefghij",
         "env-AWS_SECRET_ACCESS_KEY": "/abcDEF0123456789abcDEF0123456789abcDEF+",
@@ -379,14 +401,14 @@ def test_a_secret_written_piece_by_piece_and_never_ended_is_masked_after_a_kill(
     recorded: Callable[..., Recorded], tmp_path: Any, pieces: int
 ) -> None:
     """What was published of the unfinished line is put together by the indexer."""
-    from qntx.storage.migrate import open_database
+    from qntx.storage.sqlite.migrate import open_database
     from tests.faults.kit import index_rest, run_program
 
     home = tmp_path / "killed"
     run_program(
         home,
         f"""
-        from qntx.capture.session import register_secret
+        from qntx.recording.session import register_secret
         @app.handler("x")
         def x(ctx, payload):
             register_secret({PLAIN_SECRET!r})
@@ -475,13 +497,24 @@ def test_ordinary_lines_stay_as_they_are(chance: random.Random) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["Basic authentication is required for this endpoint", "bearer of good news everywhere",
-     "the basic implementation-detail is hidden", "Bearer token-authentication is recommended",
-     "http://localhost:8080/a@b", "see http://example.com/?q=a:b@c", "ssh://git@github.com/x/y",
-     "http://[::1]:8080/", "risk-management-and-compliance-department", "desk-reservation-system-x",
-     "task sk-learning-rate-schedule-warmup-steps", "eyJhbGciOiJIUzI1NiJ9 is a header",
-     "-----BEGIN CERTIFICATE-----", "-----BEGIN PUBLIC KEY-----", "AKIA is a prefix of AWS"],
-)  # fmt: skip
+    [
+        "Basic authentication is required for this endpoint",
+        "bearer of good news everywhere",
+        "the basic implementation-detail is hidden",
+        "Bearer token-authentication is recommended",
+        "http://localhost:8080/a@b",
+        "see http://example.com/?q=a:b@c",
+        "ssh://git@github.com/x/y",
+        "http://[::1]:8080/",
+        "risk-management-and-compliance-department",
+        "desk-reservation-system-x",
+        "task sk-learning-rate-schedule-warmup-steps",
+        "eyJhbGciOiJIUzI1NiJ9 is a header",
+        "-----BEGIN CERTIFICATE-----",
+        "-----BEGIN PUBLIC KEY-----",
+        "AKIA is a prefix of AWS",
+    ],
+)
 def test_lines_that_look_a_bit_like_secrets_stay(line: str) -> None:
     guard = Redactor()
     assert guard.text(line) == line
@@ -527,7 +560,7 @@ def seconds(source: str, timeout_s: float) -> float:
 
 ATTACK = """
 from time import process_time
-from qntx.capture.redaction import Redactor
+from qntx.recording.redaction import Redactor
 guard = Redactor([("secret", "correct-horse-battery")])
 best = []
 for size in (1 << 15, 1 << 19):
@@ -563,10 +596,10 @@ def test_many_short_writes_without_a_newline_take_linear_time() -> None:
     """A progress bar rewrites its line for hours; the hundred-thousandth write costs no more."""
     source = """
 import io, sys, time
-from qntx.capture import lines, streams
-from qntx.capture.context import ACTIVE, SCOPE, ActiveRun
-from qntx.capture.redaction import Redactor
-from qntx.journal.marks import Run
+from qntx.recording import lines, streams
+from qntx.recording.context import ACTIVE, SCOPE, ActiveRun
+from qntx.recording.redaction import Redactor
+from qntx.journal.run_scope import Run
 from qntx.journal.writer import Journal
 from pathlib import Path
 import tempfile

@@ -20,13 +20,13 @@ from hypothesis import strategies as st
 
 from qntx.indexer import search_index
 from qntx.indexer.search_index import SearchIndex, signature
-from qntx.model.needle import Needle, fold
+from qntx.model.text_match import TextMatch, fold
 from qntx.model.views import LogFilter
-from qntx.storage.migrate import open_database
-from qntx.storage.sqlite import candidates, selection
-from qntx.storage.sqlite.candidates import Candidates, forget_run, grams, may_hold
+from qntx.storage.sqlite import line_query, search_blocks
 from qntx.storage.sqlite.connection import transaction
 from qntx.storage.sqlite.logs import LogStore
+from qntx.storage.sqlite.migrate import open_database
+from qntx.storage.sqlite.search_blocks import Candidates, forget_run, grams, may_hold
 from tests.storing import Said, store
 from tests.unit.test_filtering import clear, filters, fits, holds, lines, needles
 
@@ -46,8 +46,8 @@ def db(path: Path) -> Iterator[apsw.Connection]:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of five lines, used from the first line on."""
     monkeypatch.setattr(search_index, "BLOCK_LINES", 5)
-    monkeypatch.setattr(candidates, "FEW_LINES", 0)
-    monkeypatch.setattr(candidates, "SPAN_LINES", 7)
+    monkeypatch.setattr(search_blocks, "FEW_LINES", 0)
+    monkeypatch.setattr(search_blocks, "SPAN_LINES", 7)
 
 
 def build(path: Path) -> int:
@@ -73,17 +73,19 @@ def covered(db: apsw.Connection) -> list[int]:
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
-    parts=st.lists(st.tuples(st.integers(0, 3), st.lists(lines, max_size=9), st.booleans()),
-                   max_size=5),
-    rest=filters, needle=st.none() | needles,
-)  # fmt: skip
+    parts=st.lists(
+        st.tuples(st.integers(0, 3), st.lists(lines, max_size=9), st.booleans()), max_size=5
+    ),
+    rest=filters,
+    needle=st.none() | needles,
+)
 @pytest.mark.usefixtures("small")
 def test_answers_do_not_depend_on_what_is_indexed(
     path: Path,
     db: apsw.Connection,
     parts: list[tuple[int, list[Said], bool]],
     rest: dict[str, Any],
-    needle: Needle | None,
+    needle: TextMatch | None,
 ) -> None:
     clear(db)
     db.execute("DELETE FROM search_blocks; DELETE FROM search_segments").fetchall()
@@ -117,7 +119,7 @@ def test_answers_do_not_depend_on_what_is_indexed(
 
 @settings(max_examples=300)
 @given(messages=st.lists(lines.map(lambda line: line.message), min_size=1), needle=needles)
-def test_a_block_that_holds_a_match_may_hold_it(messages: list[bytes], needle: Needle) -> None:
+def test_a_block_that_holds_a_match_may_hold_it(messages: list[bytes], needle: TextMatch) -> None:
     bits = signature(messages, numpy)
     if any(holds(message, needle) for message in messages):
         assert may_hold(bits, sorted(grams(needle.pieces())))
@@ -127,7 +129,7 @@ def test_a_block_tells_what_is_not_in_it() -> None:
     messages = [f"request {n:08x} took {n} ms".encode() for n in range(0, 1024 * 7919, 7919)]
     bits = signature(messages, numpy)
     strangers = [f"{n:08x}" for n in range(0xABCDE, 0xABCDE + 10_000_000, 10_007)]
-    found = [may_hold(bits, sorted(grams(Needle(s).pieces()))) for s in strangers]
+    found = [may_hold(bits, sorted(grams(TextMatch(s).pieces()))) for s in strangers]
     assert sum(found) < len(found) * 0.02
     assert all(may_hold(bits, sorted(grams([fold(m)]))) for m in messages)
 
@@ -162,9 +164,10 @@ def test_only_blocks_that_may_hold_it_are_looked_through(path: Path, db: apsw.Co
 def test_levels_and_counts_over_many_blocks(
     path: Path, db: apsw.Connection, built: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selection, "IDS", 7)
-    levels = [40 if n % 31 == 0 else 35 if n % 17 == 0 else 30 if n % 5 == 0 else 20
-              for n in range(200)]  # fmt: skip
+    monkeypatch.setattr(line_query, "IDS", 7)
+    levels = [
+        40 if n % 31 == 0 else 35 if n % 17 == 0 else 30 if n % 5 == 0 else 20 for n in range(200)
+    ]
     for _ in range(2):
         said = [Said(b"words", level, "ab"[n % 2]) for n, level in enumerate(levels)]
         store(db, "JB_1", said)
@@ -181,7 +184,7 @@ def test_levels_and_counts_over_many_blocks(
         ({"levels": ("info", "error")}, lambda n, level: level in (20, 40)),
         ({"levels": ("critical",)}, lambda n, level: False),
         ({"min_level": 20, "text": "WORDS"}, lambda n, level: True),
-    ]:  # fmt: skip
+    ]:
         expected = [n + 1 for n, level in enumerate(levels) if wanted_level(n, level)]
         wanted = LogFilter(**rest)
         page = logs.page("JB_1", wanted, limit=9)

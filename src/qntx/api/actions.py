@@ -13,8 +13,14 @@ from qntx.model.views import Job
 from qntx.storage.sqlite.queue import JobQueue
 
 
-@post("/api/pulse/jobs/{job_id:str}/cancel", sync_to_thread=True, status_code=200, tags=["jobs"],
-      summary="Cancel a job", responses=documented(404, 409))  # fmt: skip
+@post(
+    "/api/pulse/jobs/{job_id:str}/cancel",
+    sync_to_thread=True,
+    status_code=200,
+    tags=["jobs"],
+    summary="Cancel a job",
+    responses=documented(404, 409),
+)
 def cancel_job(server: Server, job_id: JobId) -> Job:
     """
     Cancel a job and its active descendants; answers with the job.
@@ -24,8 +30,14 @@ def cancel_job(server: Server, job_id: JobId) -> Job:
     return _moved(server, job_id, JobQueue.cancel)
 
 
-@post("/api/pulse/jobs/{job_id:str}/pause", sync_to_thread=True, status_code=200, tags=["jobs"],
-      summary="Pause a job", responses=documented(404, 409))  # fmt: skip
+@post(
+    "/api/pulse/jobs/{job_id:str}/pause",
+    sync_to_thread=True,
+    status_code=200,
+    tags=["jobs"],
+    summary="Pause a job",
+    responses=documented(404, 409),
+)
 def pause_job(server: Server, job_id: JobId) -> Job:
     """
     Pause a job; answers with it.
@@ -36,15 +48,27 @@ def pause_job(server: Server, job_id: JobId) -> Job:
     return _moved(server, job_id, JobQueue.pause)
 
 
-@post("/api/pulse/jobs/{job_id:str}/resume", sync_to_thread=True, status_code=200, tags=["jobs"],
-      summary="Resume a paused job", responses=documented(404, 409))  # fmt: skip
+@post(
+    "/api/pulse/jobs/{job_id:str}/resume",
+    sync_to_thread=True,
+    status_code=200,
+    tags=["jobs"],
+    summary="Resume a paused job",
+    responses=documented(404, 409),
+)
 def resume_job(server: Server, job_id: JobId) -> Job:
     """Put a paused job back on the queue; answers with it. Needs the token."""
     return _moved(server, job_id, JobQueue.resume)
 
 
-@post("/api/pulse/jobs/{job_id:str}/retry", sync_to_thread=True, status_code=200, tags=["jobs"],
-      summary="Retry a failed or cancelled job", responses=documented(404, 409))  # fmt: skip
+@post(
+    "/api/pulse/jobs/{job_id:str}/retry",
+    sync_to_thread=True,
+    status_code=200,
+    tags=["jobs"],
+    summary="Retry a failed or cancelled job",
+    responses=documented(404, 409),
+)
 def retry_job(server: Server, job_id: JobId) -> Job:
     """
     Put a failed or cancelled job back on the queue, as a new attempt that gets its last checkpoint.

@@ -13,13 +13,13 @@ from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 from prometheus_client import CollectorRegistry
 
-from qntx.api.feed import Feed
+from qntx.api.change_feed import ChangeFeed
+from qntx.api.database_poller import DatabasePoller
 from qntx.api.security.sessions import Sessions
-from qntx.api.watch import Watch
 from qntx.app import App
 from qntx.clock import now_us
 from qntx.errors import NotFound
-from qntx.maintenance.keeper import Keeper
+from qntx.maintenance.loop import MaintenanceLoop
 from qntx.model.ids import is_id
 from qntx.storage.sqlite.store import Store
 
@@ -32,34 +32,40 @@ class ServerContext:
     """One server's parts."""
 
     app: App
-    watch: Watch
+    poller: DatabasePoller
     auth: str
     started_us: int
     sessions: Sessions
     workers: WorkersInfo | None = None
     #: What keeps the data directory in order; None: this server does not.
-    keeper: Keeper | None = None
+    maintenance: MaintenanceLoop | None = None
     #: Set when the server stops: what takes long ends early.
     stopping: threading.Event = field(default_factory=threading.Event)
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
 
     @cached_property
-    def feed(self) -> Feed:
+    def feed(self) -> ChangeFeed:
         """What changes, for all who watch."""
-        return Feed(self)
+        return ChangeFeed(self)
 
     @classmethod
     def of(
-        cls, app: App, auth: str, sessions: Sessions, workers: WorkersInfo | None,
-        keeper: Keeper | None = None,
-    ) -> ServerContext:  # fmt: skip
+        cls,
+        app: App,
+        auth: str,
+        sessions: Sessions,
+        workers: WorkersInfo | None,
+        maintenance: MaintenanceLoop | None = None,
+    ) -> ServerContext:
         """The context for *app*."""
-        return cls(app, Watch(app.store.path), auth, now_us(), sessions, workers, keeper)
+        return cls(
+            app, DatabasePoller(app.store.path), auth, now_us(), sessions, workers, maintenance
+        )
 
     def close(self) -> None:
         """The server stops: streams and long requests end."""
         self.stopping.set()
-        self.watch.close()
+        self.poller.close()
 
     @contextmanager
     def reading(self) -> Iterator[Store]:

@@ -13,26 +13,36 @@ from litestar.params import HeaderParameter
 from litestar.response import Stream
 
 from qntx.api.context import Server, ServerContext
-from qntx.api.frames import EVENT_STREAM, HEARTBEAT_S, frame
 from qntx.api.problems import documented
+from qntx.api.sse import EVENT_STREAM, HEARTBEAT_S, frame
 from qntx.errors import StoreUnavailable
 
 #: Events that are handed to the socket at once.
-BATCH = 200
+EVENTS_PER_READ = 200
 MAX_LISTENERS = 256
 
 
-@get("/api/pulse/events", tags=["system"], summary="Live changes",
-     media_type=EVENT_STREAM,
-     responses={200: ResponseSpec(str, media_type=EVENT_STREAM, generate_examples=False,
-                                  description="Server-sent events."), **documented()})  # fmt: skip
+@get(
+    "/api/pulse/events",
+    tags=["system"],
+    summary="Live changes",
+    media_type=EVENT_STREAM,
+    responses={
+        200: ResponseSpec(
+            str, media_type=EVENT_STREAM, generate_examples=False, description="Server-sent events."
+        ),
+        **documented(),
+    },
+)
 async def follow_all(
     server: Server,
     last_event_id: Annotated[
-        str | None, HeaderParameter(name="Last-Event-ID", max_length=200,
-                                    description="The id of the last event received.")
+        str | None,
+        HeaderParameter(
+            name="Last-Event-ID", max_length=200, description="The id of the last event received."
+        ),
     ] = None,
-) -> Stream:  # fmt: skip
+) -> Stream:
     """
     What changes from now on, or since Last-Event-ID, as far as that is known.
 
@@ -54,9 +64,9 @@ async def _events(server: ServerContext, last_event_id: str | None) -> AsyncIter
         await feed.begun()
         place, beginning = await _begin(server, last_event_id)
         yield beginning
-        while not server.watch.closing:
+        while not server.poller.closing:
             listener.clear()
-            events, missed = feed.after(place, BATCH)
+            events, missed = feed.after(place, EVENTS_PER_READ)
             if missed:
                 gap = {"reason": "this client reads too slowly", "missed": missed}
                 yield frame(b"gap", msgspec.json.encode(gap))

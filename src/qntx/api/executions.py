@@ -34,9 +34,12 @@ Limit = Annotated[int, QueryParameter(description="How many at most.", ge=1, le=
 Offset = Annotated[int, QueryParameter(description="How many to pass over.", ge=0, le=MAX_OFFSET)]
 Status = Annotated[
     str | None,
-    QueryParameter(description="Only these statuses: a comma list of running, completed, failed, "
-                   "cancelled, skipped, missed.", max_length=200),
-]  # fmt: skip
+    QueryParameter(
+        description="Only these statuses: a comma list of running, completed, failed, "
+        "cancelled, skipped, missed.",
+        max_length=200,
+    ),
+]
 
 
 class ExecutionPage(msgspec.Struct, frozen=True):
@@ -49,24 +52,43 @@ class ExecutionPage(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
-@get("/api/pulse/executions", sync_to_thread=True,
-     operation_id="list_executions", tags=["executions"],
-     summary="Executions of all schedules, newest first", responses=documented())  # fmt: skip
+@get(
+    "/api/pulse/executions",
+    sync_to_thread=True,
+    operation_id="list_executions",
+    tags=["executions"],
+    summary="Executions of all schedules, newest first",
+    responses=documented(),
+)
 def list_executions(
-    server: Server, limit: Limit = 50, offset: Offset = 0, cursor: Cursor = None,
+    server: Server,
+    limit: Limit = 50,
+    offset: Offset = 0,
+    cursor: Cursor = None,
     status: Status = None,
-) -> ExecutionPage:  # fmt: skip
+) -> ExecutionPage:
     """What became of each firing, of whatever schedule, a page at a time."""
     return _page(server, None, limit, offset, cursor, status)
 
 
-@get(["/api/pulse/schedules/{schedule_id:str}/executions",
-      "/api/pulse/jobs/{schedule_id:str}/executions"], sync_to_thread=True, tags=["executions"],
-     summary="Executions of a schedule, newest first", responses=documented(404))  # fmt: skip
+@get(
+    [
+        "/api/pulse/schedules/{schedule_id:str}/executions",
+        "/api/pulse/jobs/{schedule_id:str}/executions",
+    ],
+    sync_to_thread=True,
+    tags=["executions"],
+    summary="Executions of a schedule, newest first",
+    responses=documented(404),
+)
 def list_schedule_executions(
-    server: Server, schedule_id: ScheduleId, limit: Limit = 50, offset: Offset = 0,
-    cursor: Cursor = None, status: Status = None,
-) -> ExecutionPage:  # fmt: skip
+    server: Server,
+    schedule_id: ScheduleId,
+    limit: Limit = 50,
+    offset: Offset = 0,
+    cursor: Cursor = None,
+    status: Status = None,
+) -> ExecutionPage:
     """
     What became of each firing, a page at a time: by offset, or (steadily) by cursor.
 
@@ -75,34 +97,53 @@ def list_schedule_executions(
     return _page(server, _schedule(server, schedule_id), limit, offset, cursor, status)
 
 
-@get("/api/pulse/schedules/{schedule_id:str}/executions.csv", sync_to_thread=True,
-     operation_id="download_csv",
-     tags=["executions"], summary="Download as CSV", responses=documented(404))  # fmt: skip
+@get(
+    "/api/pulse/schedules/{schedule_id:str}/executions.csv",
+    sync_to_thread=True,
+    operation_id="download_csv",
+    tags=["executions"],
+    summary="Download as CSV",
+    responses=documented(404),
+)
 def download_csv(server: Server, schedule_id: ScheduleId, status: Status = None) -> Stream:
     """Every execution as a row; what a spreadsheet would take for a formula is quoted."""
     return _download(server, schedule_id, status, csv_rows, "text/csv", "csv")
 
 
-@get("/api/pulse/schedules/{schedule_id:str}/executions.json", sync_to_thread=True,
-     operation_id="download_json",
-     tags=["executions"], summary="Download as JSON", responses=documented(404))  # fmt: skip
+@get(
+    "/api/pulse/schedules/{schedule_id:str}/executions.json",
+    sync_to_thread=True,
+    operation_id="download_json",
+    tags=["executions"],
+    summary="Download as JSON",
+    responses=documented(404),
+)
 def download_json(server: Server, schedule_id: ScheduleId, status: Status = None) -> Stream:
     """Every execution, as one array."""
     return _download(server, schedule_id, status, json_rows, "application/json", "json")
 
 
-@get("/api/pulse/executions/{execution_id:str}", sync_to_thread=True,
-     operation_id="get_execution", tags=["executions"],
-     summary="An execution", responses=documented(404))  # fmt: skip
+@get(
+    "/api/pulse/executions/{execution_id:str}",
+    sync_to_thread=True,
+    operation_id="get_execution",
+    tags=["executions"],
+    summary="An execution",
+    responses=documented(404),
+)
 def get_execution(server: Server, execution_id: ExecutionId) -> Execution:
     """One execution, with the counts of warnings and errors of its job."""
     with server.reading() as store:
         return ExecutionStore(store.connection).get(_id(execution_id))
 
 
-@get(["/executions/{execution_id:str}/logs", "/api/pulse/executions/{execution_id:str}/logs"],
-     sync_to_thread=True, tags=["executions"], summary="Lines of an execution",
-     responses=documented(404))  # fmt: skip
+@get(
+    ["/executions/{execution_id:str}/logs", "/api/pulse/executions/{execution_id:str}/logs"],
+    sync_to_thread=True,
+    tags=["executions"],
+    summary="Lines of an execution",
+    responses=documented(404),
+)
 def get_execution_logs(
     server: Server,
     execution_id: ExecutionId,
@@ -125,9 +166,15 @@ def get_execution_logs(
         return lines_of(store, log, wanted, limit, after, before)
 
 
-@post("/api/pulse/executions/{execution_id:str}/rerun", sync_to_thread=True,
-     operation_id="rerun_execution", status_code=201,
-      tags=["executions"], summary="Run it again", responses=documented(404, 409))  # fmt: skip
+@post(
+    "/api/pulse/executions/{execution_id:str}/rerun",
+    sync_to_thread=True,
+    operation_id="rerun_execution",
+    status_code=201,
+    tags=["executions"],
+    summary="Run it again",
+    responses=documented(404, 409),
+)
 def rerun_execution(server: Server, execution_id: ExecutionId) -> Execution:
     """Run again what it ran, with the same payload, as a new execution. Needs the token."""
     return service_of(server).rerun(_id(execution_id))
@@ -149,9 +196,13 @@ def _statuses(status: str | None) -> list[str]:
 
 
 def _page(
-    server: ServerContext, schedule_id: str | None, limit: int, offset: int, cursor: str | None,
+    server: ServerContext,
+    schedule_id: str | None,
+    limit: int,
+    offset: int,
+    cursor: str | None,
     status: str | None,
-) -> ExecutionPage:  # fmt: skip
+) -> ExecutionPage:
     statuses = _statuses(status)
     with server.reading() as store:
         executions = ExecutionStore(store.connection)
@@ -163,9 +214,13 @@ def _page(
 
 
 def _download(
-    server: ServerContext, schedule_id: str, status: str | None,
-    rows: Callable[[Iterable[Execution]], Iterator[bytes]], media_type: str, suffix: str,
-) -> Stream:  # fmt: skip
+    server: ServerContext,
+    schedule_id: str,
+    status: str | None,
+    rows: Callable[[Iterable[Execution]], Iterator[bytes]],
+    media_type: str,
+    suffix: str,
+) -> Stream:
     known = _schedule(server, schedule_id)
     statuses = _statuses(status)
     chunks = exported(server.app.store.path, known, statuses, rows)
@@ -188,6 +243,11 @@ async def _streamed(first: bytes, chunks: Iterator[bytes]) -> AsyncIterator[byte
 
 
 ROUTES = [
-    list_executions, list_schedule_executions, download_csv, download_json, get_execution,
-    get_execution_logs, rerun_execution,
-]  # fmt: skip
+    list_executions,
+    list_schedule_executions,
+    download_csv,
+    download_json,
+    get_execution,
+    get_execution_logs,
+    rerun_execution,
+]

@@ -17,47 +17,58 @@ MAX_NUMBER = (1 << 31) - 1
 
 Stage: TypeAlias = Annotated[
     str | None,
-    QueryParameter(description='Lines of this stage; "" for those outside of any.',
-                   max_length=MAX_NAME),
-]  # fmt: skip
+    QueryParameter(
+        description='Lines of this stage; "" for those outside of any.', max_length=MAX_NAME
+    ),
+]
 Task: TypeAlias = Annotated[
     str | None,
-    QueryParameter(description="Lines of this task; a stage's own name for its lines that belong "
-                   "to no task.", max_length=MAX_NAME),
-]  # fmt: skip
+    QueryParameter(
+        description="Lines of this task; a stage's own name for its lines that belong to no task.",
+        max_length=MAX_NAME,
+    ),
+]
 Level: TypeAlias = Annotated[
     str | None,
-    QueryParameter(description="The lowest level wanted (debug, info, warn, error, critical), or "
-                   "exactly these levels as a comma list (one alone: error,error).",
-                   max_length=100),
-]  # fmt: skip
+    QueryParameter(
+        description="The lowest level wanted (debug, info, warn, error, critical), or "
+        "exactly these levels as a comma list (one alone: error,error).",
+        max_length=100,
+    ),
+]
 Source: TypeAlias = Annotated[
     str | None,
-    QueryParameter(description=f"Where the line came from, or a comma list: {', '.join(SOURCES)}.",
-                   max_length=200),
-]  # fmt: skip
+    QueryParameter(
+        description=f"Where the line came from, or a comma list: {', '.join(SOURCES)}.",
+        max_length=200,
+    ),
+]
 Logger: TypeAlias = Annotated[
     str | None,
-    QueryParameter(description='A logger and its children ("a.b" is also "a.b.c"); "a.b." for '
-                   "the children alone.", max_length=MAX_NAME),
-]  # fmt: skip
+    QueryParameter(
+        description='A logger and its children ("a.b" is also "a.b.c"); "a.b." for '
+        "the children alone.",
+        max_length=MAX_NAME,
+    ),
+]
 Attempt: TypeAlias = Annotated[
     int | None,
     QueryParameter(description="Only this attempt, from 1; default: all.", ge=1, le=MAX_NUMBER),
-]  # fmt: skip
+]
 Since: TypeAlias = Annotated[
     str | None,
     QueryParameter(description="Lines from this time on: 2026-01-31T10:20:30Z.", max_length=64),
-]  # fmt: skip
+]
 Until: TypeAlias = Annotated[
     str | None,
     QueryParameter(description="Lines before this time: 2026-01-31T10:20:30Z.", max_length=64),
-]  # fmt: skip
+]
 Text: TypeAlias = Annotated[
     str | None,
-    QueryParameter(description="Lines whose message holds this text, wherever in it.",
-                   max_length=MAX_TEXT),
-]  # fmt: skip
+    QueryParameter(
+        description="Lines whose message holds this text, wherever in it.", max_length=MAX_TEXT
+    ),
+]
 Case: TypeAlias = Annotated[
     bool, QueryParameter(description="Whether upper and lower case of q are not the same.")
 ]
@@ -81,9 +92,18 @@ def log_filter(
 ) -> LogFilter:
     """The filter that the parameters describe; raises BadInput with the names that there are."""
     return parse_filter(
-        stage=stage, task_id=task_id, level=level, source=source, logger=logger, attempt=attempt,
-        since=since, until=until, q=q, case=case, regex=regex,
-    )  # fmt: skip
+        stage=stage,
+        task_id=task_id,
+        level=level,
+        source=source,
+        logger=logger,
+        attempt=attempt,
+        since=since,
+        until=until,
+        q=q,
+        case=case,
+        regex=regex,
+    )
 
 
 #: How a route asks for the filter.

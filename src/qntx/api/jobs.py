@@ -16,7 +16,7 @@ from qntx.model.job import JobRequest
 from qntx.model.views import AttemptView, Job, JobPage, JobTree, StagesView
 
 MAX_JOBS = 1_000
-MAX_DEPTH = 64
+MAX_PAYLOAD_DEPTH = 64
 YEAR_S = 366 * 86_400
 
 JobId = Annotated[str, PathParameter(description="The job's id (JB_…).", max_length=200)]
@@ -75,29 +75,42 @@ class JobIds(msgspec.Struct, frozen=True):
     ids: list[str]
 
 
-@get("/api/pulse/jobs", sync_to_thread=True, tags=["jobs"], summary="Jobs, newest first",
-     responses=documented())  # fmt: skip
+@get(
+    "/api/pulse/jobs",
+    sync_to_thread=True,
+    tags=["jobs"],
+    summary="Jobs, newest first",
+    responses=documented(),
+)
 def list_jobs(
     server: Server,
     limit: Limit = 50,
     cursor: Cursor = None,
     status: Annotated[
         str | None,
-        QueryParameter(description="Only these statuses: a comma list of queued, running, paused, "
-                       "completed, failed, cancelled.", max_length=200),
+        QueryParameter(
+            description="Only these statuses: a comma list of queued, running, paused, "
+            "completed, failed, cancelled.",
+            max_length=200,
+        ),
     ] = None,
     handler: Annotated[
         str | None, QueryParameter(description="Only this handler.", max_length=200)
     ] = None,
-) -> JobPage:  # fmt: skip
+) -> JobPage:
     """Jobs of every status, the newest first, a page at a time."""
     statuses = [name.strip() for name in (status or "").split(",") if name.strip()]
     with server.reading() as store:
         return store.jobs.page(limit=limit, cursor=cursor, statuses=statuses, handler=handler)
 
 
-@post("/api/pulse/jobs", sync_to_thread=True, tags=["jobs"], summary="Put a job on the queue",
-      responses=documented(413, 415))  # fmt: skip
+@post(
+    "/api/pulse/jobs",
+    sync_to_thread=True,
+    tags=["jobs"],
+    summary="Put a job on the queue",
+    responses=documented(413, 415),
+)
 def enqueue_job(server: Server, data: JSONBody[NewJob]) -> Response[Job]:
     """
     Put a job on the queue for a worker; answers with the job.
@@ -110,23 +123,38 @@ def enqueue_job(server: Server, data: JSONBody[NewJob]) -> Response[Job]:
     return Response(job, headers={"Location": f"/api/pulse/jobs/{job_id}"})
 
 
-@post("/api/pulse/jobs/bulk", sync_to_thread=True, tags=["jobs"],
-      summary="Put many jobs on the queue", responses=documented(413, 415))  # fmt: skip
+@post(
+    "/api/pulse/jobs/bulk",
+    sync_to_thread=True,
+    tags=["jobs"],
+    summary="Put many jobs on the queue",
+    responses=documented(413, 415),
+)
 def enqueue_jobs(server: Server, data: JSONBody[ManyJobs]) -> JobIds:
     """Put up to 1,000 jobs on the queue, all or none; answers with their ids. Needs the token."""
     return JobIds(server.app.enqueue_all([_request(server, job) for job in data.jobs]))
 
 
-@get("/api/pulse/jobs/{job_id:str}", sync_to_thread=True, tags=["jobs"], summary="A job",
-     responses=documented(404))  # fmt: skip
+@get(
+    "/api/pulse/jobs/{job_id:str}",
+    sync_to_thread=True,
+    tags=["jobs"],
+    summary="A job",
+    responses=documented(404),
+)
 def get_job(server: Server, job_id: JobId) -> Job:
     """One job; counts and receipt are those of all its attempts."""
     with server.reading() as store:
         return store.jobs.get(checked_job_id(job_id))
 
 
-@get("/api/pulse/jobs/{job_id:str}/stages", sync_to_thread=True, tags=["logs"],
-     summary="The stage → task tree", responses=documented(404))  # fmt: skip
+@get(
+    "/api/pulse/jobs/{job_id:str}/stages",
+    sync_to_thread=True,
+    tags=["logs"],
+    summary="The stage → task tree",
+    responses=documented(404),
+)
 def get_stages(server: Server, job_id: JobId, attempt: Attempt = None) -> StagesView:
     """
     Stages and their tasks of one attempt (default: the newest), in the order of first words.
@@ -138,8 +166,13 @@ def get_stages(server: Server, job_id: JobId, attempt: Attempt = None) -> Stages
         return store.logs.stages(checked_job_id(job_id), attempt)
 
 
-@get("/api/pulse/jobs/{job_id:str}/attempts", sync_to_thread=True, tags=["jobs"],
-     summary="The attempts of a job", responses=documented(404))  # fmt: skip
+@get(
+    "/api/pulse/jobs/{job_id:str}/attempts",
+    sync_to_thread=True,
+    tags=["jobs"],
+    summary="The attempts of a job",
+    responses=documented(404),
+)
 def get_attempts(server: Server, job_id: JobId) -> AttemptList:
     """Each attempt with how it ended, its counts and its receipt."""
     with server.reading() as store:
@@ -147,8 +180,13 @@ def get_attempts(server: Server, job_id: JobId) -> AttemptList:
         return AttemptList(job.id, store.jobs.attempts(job.id))
 
 
-@get("/api/pulse/jobs/{job_id:str}/children", sync_to_thread=True, tags=["jobs"],
-     summary="The jobs that a job enqueued", responses=documented(404))  # fmt: skip
+@get(
+    "/api/pulse/jobs/{job_id:str}/children",
+    sync_to_thread=True,
+    tags=["jobs"],
+    summary="The jobs that a job enqueued",
+    responses=documented(404),
+)
 def get_children(
     server: Server, job_id: JobId, limit: Limit = 50, cursor: Cursor = None
 ) -> ChildPage:
@@ -160,8 +198,13 @@ def get_children(
     return ChildPage(job.id, page.jobs, page.count, counts, page.next_cursor)
 
 
-@get("/api/pulse/jobs/{job_id:str}/tree", sync_to_thread=True, tags=["jobs"],
-     summary="A job and all its descendants", responses=documented(404))  # fmt: skip
+@get(
+    "/api/pulse/jobs/{job_id:str}/tree",
+    sync_to_thread=True,
+    tags=["jobs"],
+    summary="A job and all its descendants",
+    responses=documented(404),
+)
 def get_tree(server: Server, job_id: JobId) -> JobTree:
     """The job, its children, their children and so on: each behind its parent, 5,000 at most."""
     with server.reading() as store:
@@ -172,15 +215,20 @@ def _request(server: ServerContext, new: NewJob) -> JobRequest:
     _check_depth(new.payload)
     options = {"source": new.source} if new.source else {}
     return server.app.request(
-        new.handler_name, new.payload, priority=new.priority, delay_s=new.delay_s,
-        idempotency_key=new.idempotency_key, unique=new.unique, **options,
-    )  # fmt: skip
+        new.handler_name,
+        new.payload,
+        priority=new.priority,
+        delay_s=new.delay_s,
+        idempotency_key=new.idempotency_key,
+        unique=new.unique,
+        **options,
+    )
 
 
 def _check_depth(value: Any) -> None:
     """Raise BadInput for a payload that is nested too deeply to be shown again."""
     level = [value]
-    for _ in range(MAX_DEPTH):
+    for _ in range(MAX_PAYLOAD_DEPTH):
         nested: list[Any] = []
         for item in level:
             if isinstance(item, dict):
@@ -190,9 +238,18 @@ def _check_depth(value: Any) -> None:
         if not nested:
             return
         level = nested
-    raise BadInput(f"the payload is nested deeper than {MAX_DEPTH} levels - make it flatter")
+    raise BadInput(
+        f"the payload is nested deeper than {MAX_PAYLOAD_DEPTH} levels - make it flatter"
+    )
 
 
 ROUTES = [
-    list_jobs, enqueue_job, enqueue_jobs, get_job, get_stages, get_attempts, get_children, get_tree,
-]  # fmt: skip
+    list_jobs,
+    enqueue_job,
+    enqueue_jobs,
+    get_job,
+    get_stages,
+    get_attempts,
+    get_children,
+    get_tree,
+]

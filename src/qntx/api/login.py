@@ -25,8 +25,14 @@ class LoggedIn(msgspec.Struct, frozen=True):
     logged_in: bool
 
 
-@post("/api/pulse/login", sync_to_thread=True, status_code=200, tags=["login"],
-      summary="Log a browser in", responses=documented(429))  # fmt: skip
+@post(
+    "/api/pulse/login",
+    sync_to_thread=True,
+    status_code=200,
+    tags=["login"],
+    summary="Log a browser in",
+    responses=documented(429),
+)
 def login(
     request: Request[Any, Any, Any], server: Server, data: JSONBody[Login]
 ) -> Response[LoggedIn]:
@@ -50,8 +56,14 @@ def login(
     return Response(LoggedIn(True), headers={"Set-Cookie": sessions.set_cookie(secure=secure)})
 
 
-@post("/api/pulse/logout", sync_to_thread=True, status_code=200, tags=["login"],
-      summary="Log a browser out", responses=documented())  # fmt: skip
+@post(
+    "/api/pulse/logout",
+    sync_to_thread=True,
+    status_code=200,
+    tags=["login"],
+    summary="Log a browser out",
+    responses=documented(),
+)
 def logout(server: Server) -> Response[LoggedIn]:
     """Drops the cookie; rotating the token (qntx token rotate) ends every login."""
     return Response(LoggedIn(False), headers={"Set-Cookie": server.sessions.drop_cookie()})

@@ -14,16 +14,16 @@ from litestar.response import Stream
 from qntx.api.context import Server, checked_job_id
 from qntx.api.filters import MAX_NAME, MAX_NUMBER, Wanted
 from qntx.api.jobs import Cursor, JobId
+from qntx.api.path_segments import named
 from qntx.api.problems import documented
 from qntx.api.security.headers import SANDBOX
-from qntx.api.segments import named
 from qntx.errors import BadInput, NotFound
 from qntx.model.groups import LineGroups
 from qntx.model.views import Histogram, LogPage, TaskLogPage
 from qntx.storage.sqlite import export, ndjson
 from qntx.storage.sqlite.groups import issues
 
-MAX_LINES = 10_000
+MAX_LINES_PER_PAGE = 10_000
 MAX_BUCKETS = 300
 MAX_SEQ = (1 << 32) - 1
 PLAIN = "text/plain"
@@ -32,7 +32,7 @@ NDJSON = "application/x-ndjson"
 SENT_BYTES = 256 << 10
 
 LineLimit = Annotated[
-    int, QueryParameter(description="How many lines at most.", ge=1, le=MAX_LINES)
+    int, QueryParameter(description="How many lines at most.", ge=1, le=MAX_LINES_PER_PAGE)
 ]
 Position = Annotated[
     str | None,
@@ -50,8 +50,13 @@ def _file(media_type: str, description: str) -> ResponseSpec:
     )
 
 
-@get(["/jobs/{job_id:str}/logs", "/api/pulse/jobs/{job_id:str}/logs"], sync_to_thread=True,
-     tags=["logs"], summary="Lines of a job", responses=documented(404))  # fmt: skip
+@get(
+    ["/jobs/{job_id:str}/logs", "/api/pulse/jobs/{job_id:str}/logs"],
+    sync_to_thread=True,
+    tags=["logs"],
+    summary="Lines of a job",
+    responses=documented(404),
+)
 def get_logs(
     server: Server,
     job_id: JobId,
@@ -60,11 +65,14 @@ def get_logs(
     before: Position = None,
     around: Annotated[
         int | None,
-        QueryParameter(description="The number of a line (of the attempt asked for): the page "
-                       "lies around it.", ge=0, le=MAX_SEQ),
+        QueryParameter(
+            description="The number of a line (of the attempt asked for): the page lies around it.",
+            ge=0,
+            le=MAX_SEQ,
+        ),
     ] = None,
     limit: LineLimit = 1_000,
-) -> LogPage:  # fmt: skip
+) -> LogPage:
     """
     Lines in order, from the start, after a line, before one, or around one.
 
@@ -80,8 +88,13 @@ def get_logs(
         )
 
 
-@get("/api/pulse/jobs/{job_id:str}/histogram", sync_to_thread=True, tags=["logs"],
-     summary="Lines of a job over time", responses=documented(404))  # fmt: skip
+@get(
+    "/api/pulse/jobs/{job_id:str}/histogram",
+    sync_to_thread=True,
+    tags=["logs"],
+    summary="Lines of a job over time",
+    responses=documented(404),
+)
 def get_histogram(
     server: Server,
     job_id: JobId,
@@ -99,8 +112,13 @@ def get_histogram(
         return store.logs.histogram(checked_job_id(job_id), wanted, buckets)
 
 
-@get("/api/pulse/jobs/{job_id:str}/groups", sync_to_thread=True, tags=["logs"],
-     summary="Alike lines of a job together", responses=documented(404))  # fmt: skip
+@get(
+    "/api/pulse/jobs/{job_id:str}/groups",
+    sync_to_thread=True,
+    tags=["logs"],
+    summary="Alike lines of a job together",
+    responses=documented(404),
+)
 def get_groups(server: Server, job_id: JobId, wanted: Wanted) -> LineGroups:
     """
     Lines that differ in numbers, ids and hashes only, together: the gravest first, then the most.
@@ -112,8 +130,13 @@ def get_groups(server: Server, job_id: JobId, wanted: Wanted) -> LineGroups:
         return issues(store, checked_job_id(job_id), wanted)
 
 
-@get("/api/pulse/tasks/{task_id:str}/logs", sync_to_thread=True, tags=["logs"],
-     summary="Lines of a task", responses=documented())  # fmt: skip
+@get(
+    "/api/pulse/tasks/{task_id:str}/logs",
+    sync_to_thread=True,
+    tags=["logs"],
+    summary="Lines of a task",
+    responses=documented(),
+)
 def get_task_logs(
     server: Server,
     request: Request[Any, Any, Any],
@@ -136,22 +159,33 @@ def get_task_logs(
         return store.logs.task(named(request, task_id), job_id, limit, cursor)
 
 
-@get("/api/pulse/jobs/{job_id:str}/logs/{attempt:int}/{seq:int}/message", sync_to_thread=True,
-     tags=["logs"], summary="A whole message", media_type=PLAIN,
-     responses={200: _file(PLAIN, "The message, byte by byte."), **documented(404)})  # fmt: skip
+@get(
+    "/api/pulse/jobs/{job_id:str}/logs/{attempt:int}/{seq:int}/message",
+    sync_to_thread=True,
+    tags=["logs"],
+    summary="A whole message",
+    media_type=PLAIN,
+    responses={200: _file(PLAIN, "The message, byte by byte."), **documented(404)},
+)
 def get_message(server: Server, job_id: JobId, attempt: Number, seq: Number) -> Stream:
     """The whole message of one line, as it was said."""
     if attempt > MAX_NUMBER or seq > 1 << 32:
         raise NotFound(f"job {job_id[:80]!r} has no line {attempt}:{seq} - see its logs")
     chunks = export.message(server.app.store.path, checked_job_id(job_id), attempt, seq)
     first = next(chunks, b"")
-    return Stream(_streamed(first, chunks), media_type=PLAIN,
-                  headers={"Content-Security-Policy": SANDBOX})  # fmt: skip
+    return Stream(
+        _streamed(first, chunks), media_type=PLAIN, headers={"Content-Security-Policy": SANDBOX}
+    )
 
 
-@get("/api/pulse/jobs/{job_id:str}/logs.txt", sync_to_thread=True, tags=["logs"],
-     summary="Download as text", media_type=PLAIN,
-     responses={200: _file(PLAIN, "The messages, byte by byte."), **documented(404)})  # fmt: skip
+@get(
+    "/api/pulse/jobs/{job_id:str}/logs.txt",
+    sync_to_thread=True,
+    tags=["logs"],
+    summary="Download as text",
+    media_type=PLAIN,
+    responses={200: _file(PLAIN, "The messages, byte by byte."), **documented(404)},
+)
 def download_text(server: Server, job_id: JobId, wanted: Wanted) -> Stream:
     """
     Every message that fits, byte by byte as it was said, each on a line of its own.
@@ -162,10 +196,14 @@ def download_text(server: Server, job_id: JobId, wanted: Wanted) -> Stream:
     return _download(chunks, PLAIN, f"{job_id}.txt")
 
 
-@get("/api/pulse/jobs/{job_id:str}/logs.ndjson", sync_to_thread=True, tags=["logs"],
-     summary="Download as NDJSON", media_type=NDJSON,
-     responses={200: _file(NDJSON, "One line of the log as JSON a line."),
-                **documented(404)})  # fmt: skip
+@get(
+    "/api/pulse/jobs/{job_id:str}/logs.ndjson",
+    sync_to_thread=True,
+    tags=["logs"],
+    summary="Download as NDJSON",
+    media_type=NDJSON,
+    responses={200: _file(NDJSON, "One line of the log as JSON a line."), **documented(404)},
+)
 def download_ndjson(server: Server, job_id: JobId, wanted: Wanted) -> Stream:
     """
     Every line that fits as one JSON object a line, with its whole message.
@@ -201,5 +239,11 @@ async def _streamed(first: bytes, chunks: Iterator[bytes]) -> AsyncIterator[byte
 
 
 ROUTES = [
-    get_logs, get_histogram, get_groups, get_task_logs, get_message, download_text, download_ndjson,
-]  # fmt: skip
+    get_logs,
+    get_histogram,
+    get_groups,
+    get_task_logs,
+    get_message,
+    download_text,
+    download_ndjson,
+]

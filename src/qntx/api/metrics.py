@@ -35,13 +35,18 @@ class RequestMetrics:
     def __init__(self, app: ASGIApp, registry: CollectorRegistry) -> None:
         self._app = app
         self._requests = Counter(
-            "qntx_http_requests", "Requests by route, method and status.",
-            ("route", "method", "status"), registry=registry,
-        )  # fmt: skip
+            "qntx_http_requests",
+            "Requests by route, method and status.",
+            ("route", "method", "status"),
+            registry=registry,
+        )
         self._seconds = Histogram(
-            "qntx_http_first_byte_seconds", "From the request to the beginning of its answer.",
-            ("route",), buckets=BUCKETS, registry=registry,
-        )  # fmt: skip
+            "qntx_http_first_byte_seconds",
+            "From the request to the beginning of its answer.",
+            ("route",),
+            buckets=BUCKETS,
+            registry=registry,
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
@@ -94,7 +99,7 @@ class StoreMetrics(Collector):
         yield _gauge("qntx_workers", "Worker processes of this server.", len(workers))
         busy = sum(bool(worker.get("jobs")) for worker in workers)
         yield _gauge("qntx_workers_busy", "Of these, the ones with a job.", busy)
-        yield _gauge("qntx_streams", "Open live streams.", context.watch.listeners)
+        yield _gauge("qntx_streams", "Open live streams.", context.poller.listeners)
 
     def _sizes(self) -> Iterator[Metric]:
         storage = measure(self._context.app.settings)
@@ -122,10 +127,19 @@ def _counter(name: str, about: str, value: float) -> Metric:
     return CounterMetricFamily(name, about, value=value)
 
 
-@get("/metrics", sync_to_thread=True, tags=["system"], summary="Figures for Prometheus",
-     media_type=PLAIN,
-     responses={200: ResponseSpec(bytes, media_type=PLAIN, generate_examples=False,
-                                  description="Prometheus text."), **documented()})  # fmt: skip
+@get(
+    "/metrics",
+    sync_to_thread=True,
+    tags=["system"],
+    summary="Figures for Prometheus",
+    media_type=PLAIN,
+    responses={
+        200: ResponseSpec(
+            bytes, media_type=PLAIN, generate_examples=False, description="Prometheus text."
+        ),
+        **documented(),
+    },
+)
 def metrics(server: Server) -> Response[bytes]:
     """Jobs, lines, indexer, sizes, workers and requests; needs the token only with auth=always."""
     return Response(generate_latest(server.metrics), media_type=EXPOSITION)

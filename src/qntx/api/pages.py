@@ -21,16 +21,33 @@ from qntx.errors import NotFound
 HTML = "text/html"
 IMMUTABLE = "public, max-age=31536000, immutable"
 TYPES = {
-    ".js": "text/javascript", ".css": "text/css",
-    ".svg": "image/svg+xml", ".png": "image/png", ".ico": "image/x-icon",
-    ".woff2": "font/woff2", ".json": "application/json", ".wasm": "application/wasm",
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".ico": "image/x-icon",
+    ".woff2": "font/woff2",
+    ".json": "application/json",
+    ".wasm": "application/wasm",
     ".txt": "text/plain",
-}  # fmt: skip
+}
 PAGES = (
-    "/", "/jobs", "/jobs/{id:str}", "/search", "/schedules", "/schedules/{id:str}",
-    "/executions", "/executions/{id:str}", "/candidates", "/candidates/{id:str}", "/jds",
-    "/jds/{id:str}", "/attestations", "/system", "/settings",
-)  # fmt: skip
+    "/",
+    "/jobs",
+    "/jobs/{id:str}",
+    "/search",
+    "/schedules",
+    "/schedules/{id:str}",
+    "/executions",
+    "/executions/{id:str}",
+    "/candidates",
+    "/candidates/{id:str}",
+    "/jds",
+    "/jds/{id:str}",
+    "/attestations",
+    "/system",
+    "/settings",
+)
 NOT_BUILT = b"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>QNTX Pulse</title>
 <h1>QNTX Pulse is running</h1>

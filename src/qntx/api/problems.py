@@ -58,10 +58,17 @@ _STATUS: tuple[tuple[type[QntxError], int], ...] = (
     (TooManyFailures, 429),
 )
 _CODES = {
-    400: "bad_input", 401: "unauthorized", 403: "forbidden", 404: "not_found",
-    405: "method_not_allowed", 413: "too_large", 414: "url_too_long",
-    415: "unsupported_media_type", 429: "too_many_requests", 503: "unavailable",
-}  # fmt: skip
+    400: "bad_input",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    414: "url_too_long",
+    415: "unsupported_media_type",
+    429: "too_many_requests",
+    503: "unavailable",
+}
 #: Errors of the database that are mistakes in a statement of ours, not its condition.
 _OUR_MISTAKES = frozenset({"SQLError", "BindingsError", "MisuseError", "MismatchError"})
 
@@ -247,9 +254,12 @@ def internal_message(scope: Any) -> str:
 def report(scope: Any, error: BaseException) -> None:
     """Say on the server's own output what failed."""
     LOG.error(
-        "request %s failed: %s %s", request_id_of(scope), scope.get("method"), scope.get("path"),
+        "request %s failed: %s %s",
+        request_id_of(scope),
+        scope.get("method"),
+        scope.get("path"),
         exc_info=error,
-    )  # fmt: skip
+    )
 
 
 def handlers(

@@ -22,8 +22,13 @@ class RetentionView(msgspec.Struct, frozen=True, kw_only=True):
     last_run: RetentionReport | None
 
 
-@get("/api/pulse/retention", sync_to_thread=True, tags=["retention"], summary="Rules of retention",
-     responses=documented())  # fmt: skip
+@get(
+    "/api/pulse/retention",
+    sync_to_thread=True,
+    tags=["retention"],
+    summary="Rules of retention",
+    responses=documented(),
+)
 def get_retention(server: Server) -> RetentionView:
     """The rules, when they are used next, and what the last run deleted."""
     return retention_view(server)
@@ -35,20 +40,32 @@ def retention_view(server: Server) -> RetentionView:
     return RetentionView(
         rules=[rule.view for rule in retention.rules.all],
         jobs_days=retention.jobs_days,
-        next_run_at=server.keeper.next_run_at if server.keeper is not None else None,
+        next_run_at=server.maintenance.next_run_at if server.maintenance is not None else None,
         last_run=retention.last(),
     )
 
 
-@post("/api/pulse/retention/preview", sync_to_thread=True, status_code=200, tags=["retention"],
-      summary="What would be deleted", responses=documented())  # fmt: skip
+@post(
+    "/api/pulse/retention/preview",
+    sync_to_thread=True,
+    status_code=200,
+    tags=["retention"],
+    summary="What would be deleted",
+    responses=documented(),
+)
 def preview(server: Server) -> RetentionReport:
     """What the rules would delete now; deletes nothing. Needs the token."""
     return Retention(server.app.settings).preview()
 
 
-@post("/api/pulse/retention/run", sync_to_thread=True, status_code=200, tags=["retention"],
-      summary="Delete what has expired", responses=documented(409))  # fmt: skip
+@post(
+    "/api/pulse/retention/run",
+    sync_to_thread=True,
+    status_code=200,
+    tags=["retention"],
+    summary="Delete what has expired",
+    responses=documented(409),
+)
 def run(server: Server) -> RetentionReport:
     """
     Delete what the rules say, now; answers when it is done, or after ten minutes.

@@ -15,11 +15,11 @@ from qntx.api.jobs import Cursor
 from qntx.api.logs import LineLimit, Position
 from qntx.api.problems import documented
 from qntx.errors import NotFound
+from qntx.explain.sentences import Explanation, explain_job, explain_schedule
 from qntx.model.ids import is_id
 from qntx.model.schedule import Execution, NewSchedule, Schedule
 from qntx.model.views import Counts, LogFilter, LogPage, Receipt
 from qntx.scheduler.edits import EditSchedule
-from qntx.scheduler.explain import Explanation, explain_job, explain_schedule
 from qntx.scheduler.history import Statistics, statistics
 from qntx.scheduler.service import Schedules
 from qntx.storage.sqlite.executions import ExecutionStore
@@ -72,8 +72,15 @@ def lines_of(
         return store.logs.page(log, wanted, limit=limit, after=after, before=before)
     except NotFound:
         receipt = Receipt.of(0, 0, 0, 0)
-        return LogPage(job_id=log, total_count=0, logs=[], receipt=receipt, counts=Counts(),
-                       next_cursor=None, prev_cursor=None)  # fmt: skip
+        return LogPage(
+            job_id=log,
+            total_count=0,
+            logs=[],
+            receipt=receipt,
+            counts=Counts(),
+            next_cursor=None,
+            prev_cursor=None,
+        )
 
 
 def _read(server: ServerContext, schedule_id: str) -> Schedule:
@@ -85,9 +92,14 @@ def _id(text: str) -> str:
     return checked(text, "schedule", "GET /api/pulse/schedules")
 
 
-@get("/api/pulse/schedules", sync_to_thread=True,
-     operation_id="list_schedules", tags=["schedules"],
-     summary="Schedules, newest first", responses=documented())  # fmt: skip
+@get(
+    "/api/pulse/schedules",
+    sync_to_thread=True,
+    operation_id="list_schedules",
+    tags=["schedules"],
+    summary="Schedules, newest first",
+    responses=documented(),
+)
 def list_schedules(
     server: Server,
     limit: Annotated[
@@ -96,11 +108,14 @@ def list_schedules(
     cursor: Cursor = None,
     in_state: Annotated[
         str | None,
-        QueryParameter(name="state", description="Only these states: a comma list of active, "
-                       "paused, stopping, inactive, deleted; default: all but deleted.",
-                       max_length=200),
+        QueryParameter(
+            name="state",
+            description="Only these states: a comma list of active, "
+            "paused, stopping, inactive, deleted; default: all but deleted.",
+            max_length=200,
+        ),
     ] = None,
-) -> ScheduleList:  # fmt: skip
+) -> ScheduleList:
     """Schedules with when they fire next, a page at a time."""
     states = [name.strip() for name in (in_state or "").split(",") if name.strip()]
     with server.reading() as store:
@@ -110,9 +125,14 @@ def list_schedules(
     return ScheduleList(found, len(found), more)
 
 
-@post("/api/pulse/schedules", sync_to_thread=True,
-     operation_id="create_schedule", tags=["schedules"],
-      summary="Create a schedule", responses=documented())  # fmt: skip
+@post(
+    "/api/pulse/schedules",
+    sync_to_thread=True,
+    operation_id="create_schedule",
+    tags=["schedules"],
+    summary="Create a schedule",
+    responses=documented(),
+)
 def create_schedule(server: Server, data: JSONBody[NewSchedule]) -> Response[Schedule | Forced]:
     """
     Create a schedule from ATS code, a handler with its payload, or a command.
@@ -130,15 +150,25 @@ def create_schedule(server: Server, data: JSONBody[NewSchedule]) -> Response[Sch
 
 # Three methods share this path. The framework wraps a handler once for each of them, and a
 # synchronous one that is wrapped twice is never awaited: these go to a thread by themselves.
-@get("/api/pulse/schedules/{schedule_id:str}", operation_id="get_schedule", tags=["schedules"],
-     summary="A schedule", responses=documented(404))  # fmt: skip
+@get(
+    "/api/pulse/schedules/{schedule_id:str}",
+    operation_id="get_schedule",
+    tags=["schedules"],
+    summary="A schedule",
+    responses=documented(404),
+)
 async def get_schedule(server: Server, schedule_id: ScheduleId) -> Schedule:
     """One schedule, also a deleted one."""
     return await asyncio.to_thread(_read, server, _id(schedule_id))
 
 
-@patch("/api/pulse/schedules/{schedule_id:str}", operation_id="edit_schedule", tags=["schedules"],
-       summary="Change a schedule", responses=documented(404, 409))  # fmt: skip
+@patch(
+    "/api/pulse/schedules/{schedule_id:str}",
+    operation_id="edit_schedule",
+    tags=["schedules"],
+    summary="Change a schedule",
+    responses=documented(404, 409),
+)
 async def edit_schedule(
     server: Server, schedule_id: ScheduleId, data: JSONBody[EditSchedule]
 ) -> Schedule:
@@ -152,40 +182,68 @@ async def edit_schedule(
     return await asyncio.to_thread(edit, _id(schedule_id), data, by=BY)
 
 
-@delete("/api/pulse/schedules/{schedule_id:str}", operation_id="delete_schedule",
-        tags=["schedules"], summary="Delete a schedule", responses=documented(404))  # fmt: skip
+@delete(
+    "/api/pulse/schedules/{schedule_id:str}",
+    operation_id="delete_schedule",
+    tags=["schedules"],
+    summary="Delete a schedule",
+    responses=documented(404),
+)
 async def delete_schedule(server: Server, schedule_id: ScheduleId) -> None:
     """It fires no more; its jobs, executions and logs stay. Needs the token."""
     await asyncio.to_thread(service_of(server).delete, _id(schedule_id), by=BY)
 
 
-@post("/api/pulse/schedules/{schedule_id:str}/pause", sync_to_thread=True,
-     operation_id="pause_schedule", status_code=200,
-      tags=["schedules"], summary="Pause a schedule", responses=documented(404, 409))  # fmt: skip
+@post(
+    "/api/pulse/schedules/{schedule_id:str}/pause",
+    sync_to_thread=True,
+    operation_id="pause_schedule",
+    status_code=200,
+    tags=["schedules"],
+    summary="Pause a schedule",
+    responses=documented(404, 409),
+)
 def pause_schedule(server: Server, schedule_id: ScheduleId) -> Schedule:
     """It fires no more until it is resumed; running jobs go on. Needs the token."""
     return service_of(server).pause(_id(schedule_id), by=BY)
 
 
-@post("/api/pulse/schedules/{schedule_id:str}/resume", sync_to_thread=True,
-     operation_id="resume_schedule", status_code=200,
-      tags=["schedules"], summary="Resume a schedule", responses=documented(404, 409))  # fmt: skip
+@post(
+    "/api/pulse/schedules/{schedule_id:str}/resume",
+    sync_to_thread=True,
+    operation_id="resume_schedule",
+    status_code=200,
+    tags=["schedules"],
+    summary="Resume a schedule",
+    responses=documented(404, 409),
+)
 def resume_schedule(server: Server, schedule_id: ScheduleId) -> Schedule:
     """It fires again from now on; instants of the pause were not missed. Needs the token."""
     return service_of(server).resume(_id(schedule_id), by=BY)
 
 
-@post("/api/pulse/schedules/{schedule_id:str}/trigger", sync_to_thread=True,
-     operation_id="trigger_schedule", status_code=201,
-      tags=["schedules"], summary="Fire a schedule now", responses=documented(404))  # fmt: skip
+@post(
+    "/api/pulse/schedules/{schedule_id:str}/trigger",
+    sync_to_thread=True,
+    operation_id="trigger_schedule",
+    status_code=201,
+    tags=["schedules"],
+    summary="Fire a schedule now",
+    responses=documented(404),
+)
 def trigger_schedule(server: Server, schedule_id: ScheduleId) -> Execution:
     """Fire it now, whatever its timing, state and overlap policy say. Needs the token."""
     return service_of(server).trigger(_id(schedule_id))
 
 
-@get("/api/pulse/schedules/{schedule_id:str}/statistics", sync_to_thread=True,
-     operation_id="get_statistics",
-     tags=["schedules"], summary="How its executions went", responses=documented(404))  # fmt: skip
+@get(
+    "/api/pulse/schedules/{schedule_id:str}/statistics",
+    sync_to_thread=True,
+    operation_id="get_statistics",
+    tags=["schedules"],
+    summary="How its executions went",
+    responses=documented(404),
+)
 def get_statistics(server: Server, schedule_id: ScheduleId) -> Statistics:
     """Success rate, durations (p50, p95) and trend of the newest 500 executions."""
     with server.reading() as store:
@@ -193,9 +251,14 @@ def get_statistics(server: Server, schedule_id: ScheduleId) -> Statistics:
         return statistics(ExecutionStore(store.connection), schedule.id)
 
 
-@get("/api/pulse/schedules/{schedule_id:str}/logs", sync_to_thread=True,
-     operation_id="get_schedule_logs", tags=["schedules"],
-     summary="What the scheduler decided", responses=documented(404))  # fmt: skip
+@get(
+    "/api/pulse/schedules/{schedule_id:str}/logs",
+    sync_to_thread=True,
+    operation_id="get_schedule_logs",
+    tags=["schedules"],
+    summary="What the scheduler decided",
+    responses=documented(404),
+)
 def get_schedule_logs(
     server: Server,
     schedule_id: ScheduleId,
@@ -210,18 +273,28 @@ def get_schedule_logs(
         return lines_of(store, schedule.id, wanted, limit, after, before)
 
 
-@get("/api/pulse/schedules/{schedule_id:str}/explain", sync_to_thread=True,
-     operation_id="explain_schedule_route", tags=["schedules"],
-     summary="Why it is in its state", responses=documented(404))  # fmt: skip
+@get(
+    "/api/pulse/schedules/{schedule_id:str}/explain",
+    sync_to_thread=True,
+    operation_id="explain_schedule_route",
+    tags=["schedules"],
+    summary="Why it is in its state",
+    responses=documented(404),
+)
 def explain_schedule_route(server: Server, schedule_id: ScheduleId) -> Explanation:
     """Sentences: why the schedule is as it is, and what happens next."""
     with server.reading() as store:
         return explain_schedule(store, _id(schedule_id))
 
 
-@get("/api/pulse/jobs/{job_id:str}/explain", sync_to_thread=True,
-     operation_id="explain_job_route", tags=["jobs"],
-     summary="Why a job is in its state", responses=documented(404))  # fmt: skip
+@get(
+    "/api/pulse/jobs/{job_id:str}/explain",
+    sync_to_thread=True,
+    operation_id="explain_job_route",
+    tags=["jobs"],
+    summary="Why a job is in its state",
+    responses=documented(404),
+)
 def explain_job_route(
     server: Server,
     job_id: Annotated[str, PathParameter(description="The job's id (JB_…).", max_length=200)],
@@ -233,7 +306,16 @@ def explain_job_route(
 
 
 ROUTES = [
-    list_schedules, create_schedule, get_schedule, edit_schedule, delete_schedule,
-    pause_schedule, resume_schedule, trigger_schedule, get_statistics, get_schedule_logs,
-    explain_schedule_route, explain_job_route,
-]  # fmt: skip
+    list_schedules,
+    create_schedule,
+    get_schedule,
+    edit_schedule,
+    delete_schedule,
+    pause_schedule,
+    resume_schedule,
+    trigger_schedule,
+    get_statistics,
+    get_schedule_logs,
+    explain_schedule_route,
+    explain_job_route,
+]

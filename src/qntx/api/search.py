@@ -23,12 +23,16 @@ from qntx.storage.sqlite import search
 
 MAX_FOUND = 1_000
 #: How long a page looks for more lines, and for the first one.
-PATIENCE_S = 2.0
-LONG_PATIENCE_S = 8.0
+MORE_LINES_LIMIT_S = 2.0
+FIRST_LINE_LIMIT_S = 8.0
 
 
-@get("/api/pulse/search", tags=["logs"],
-     summary="Lines of all runs that hold a text", responses=documented())  # fmt: skip
+@get(
+    "/api/pulse/search",
+    tags=["logs"],
+    summary="Lines of all runs that hold a text",
+    responses=documented(),
+)
 async def search_lines(
     server: Server,
     request: Request[Any, Any, Any],
@@ -60,9 +64,17 @@ async def search_lines(
     if not q:
         raise BadInput("q: the text to look for is missing (at character 1) - add ?q=text")
     wanted = parse_filter(
-        stage=stage, task_id=task_id, level=level, source=source, logger=logger, since=since,
-        until=until, q=q, case=case, regex=regex,
-    )  # fmt: skip
+        stage=stage,
+        task_id=task_id,
+        level=level,
+        source=source,
+        logger=logger,
+        since=since,
+        until=until,
+        q=q,
+        case=case,
+        regex=regex,
+    )
     began, found = monotonic_s(), list[FoundLine]()
     gone = asyncio.create_task(_gone(request.receive))
     try:
@@ -72,7 +84,7 @@ async def search_lines(
             )
             found += page.logs
             cursor = page.next_cursor
-            patience = PATIENCE_S if found else LONG_PATIENCE_S
+            patience = MORE_LINES_LIMIT_S if found else FIRST_LINE_LIMIT_S
             over = len(found) >= limit or monotonic_s() - began > patience or gone.done()
             if cursor is None or over:
                 return msgspec.structs.replace(page, logs=found)

@@ -31,7 +31,6 @@ from qntx.api import (
     metrics,
     pages,
     problems,
-    recruiting,
     retention,
     schedules,
     search,
@@ -41,24 +40,25 @@ from qntx.api import (
 )
 from qntx.api.context import ServerContext, WorkersInfo
 from qntx.api.filters import log_filter
-from qntx.api.head import Heads
+from qntx.api.head_requests import Heads
 from qntx.api.listening import listen
 from qntx.api.metrics import measured
 from qntx.api.parameters import Parameters
+from qntx.api.path_segments import Segments
 from qntx.api.security.access import Mode
+from qntx.api.security.header_timeout import MAX_CONNECTIONS, HeaderTimeoutProtocol
 from qntx.api.security.hosts import AllowedHosts, is_loopback
-from qntx.api.security.patience import MAX_CONNECTIONS, PatientProtocol
 from qntx.api.security.sessions import Sessions
 from qntx.api.security.stack import Guards, Policy, guarded
 from qntx.api.security.tokens import Token
-from qntx.api.segments import Segments
 from qntx.app import App
-from qntx.maintenance.keeper import Keeper
+from qntx.maintenance.loop import MaintenanceLoop
+from qntx_recruiting import api as recruiting
 
 #: Threads that read the store, each with a connection of its own.
 READERS = 8
 #: How long requests may go on once the server is asked to stop, seconds.
-GRACE_S = 3
+SHUTDOWN_GRACE_S = 3
 KEEP_ALIVE_S = 30
 #: Above the limits of our own guards, so that those can answer in the usual form.
 MAX_HEAD_BYTES = 64 << 10
@@ -78,7 +78,7 @@ def create_api(
     host: str | None = None,
     port: int | None = None,
     workers: WorkersInfo | None = None,
-    keeper: Keeper | None = None,
+    maintenance: MaintenanceLoop | None = None,
     guards: Guards | None = None,
 ) -> Litestar:
     """
@@ -94,16 +94,27 @@ def create_api(
     mode: Mode = server.auth if is_loopback(host) else "always"
     allowed = AllowedHosts(port, server.allowed_hosts, host)
     sessions = Sessions(app.settings.home, Token(app.settings.home, token), port)
-    context = ServerContext.of(app, mode, sessions, workers, keeper)
+    context = ServerContext.of(app, mode, sessions, workers, maintenance)
     parameters = Parameters()
     ui = pages.Pages(pages.WebFiles(), allowed, sessions.token if mode == "local" else None)
     api = Litestar(
         route_handlers=[
-            *jobs.ROUTES, *actions.ROUTES, *logs.ROUTES, *search.ROUTES, *stream.ROUTES,
-            *events.ROUTES, *recruiting.ROUTES,
-            *system.ROUTES, *schedules.ROUTES, *executions.ROUTES, *retention.ROUTES,
-            *login.ROUTES, *metrics.ROUTES, *static_pages.ROUTES,
-            _openapi, *ui.routes(),
+            *jobs.ROUTES,
+            *actions.ROUTES,
+            *logs.ROUTES,
+            *search.ROUTES,
+            *stream.ROUTES,
+            *events.ROUTES,
+            *recruiting.ROUTES,
+            *system.ROUTES,
+            *schedules.ROUTES,
+            *executions.ROUTES,
+            *retention.ROUTES,
+            *login.ROUTES,
+            *metrics.ROUTES,
+            *static_pages.ROUTES,
+            _openapi,
+            *ui.routes(),
         ],
         dependencies={
             "server": Provide(lambda: context, sync_to_thread=False),
@@ -116,7 +127,7 @@ def create_api(
         openapi_config=None,
         logging_config=None,
         debug=False,
-    )  # fmt: skip
+    )
     parameters.learn(api)
     policy = Policy(allowed, sessions, mode, pages.is_page, pages.is_public)
     return _surrounded(api, policy, guards or Guards(), context)
@@ -133,9 +144,11 @@ def _surrounded(api: Litestar, policy: Policy, guards: Guards, context: ServerCo
 
 def _openapi_config() -> OpenAPIConfig:
     return OpenAPIConfig(
-        title="QNTX Pulse", version=version("qntx-pulse"), description=_DESCRIPTION.strip(),
+        title="QNTX Pulse",
+        version=version("qntx-pulse"),
+        description=_DESCRIPTION.strip(),
         use_handler_docstrings=True,
-    )  # fmt: skip
+    )
 
 
 @get("/openapi.json", sync_to_thread=False, include_in_schema=False)
@@ -170,7 +183,7 @@ class Server:
         port: int | None = None,
         *,
         workers: WorkersInfo | None = None,
-        keeper: Keeper | None = None,
+        maintenance: MaintenanceLoop | None = None,
         guards: Guards | None = None,
         token: str | None = None,
     ) -> None:
@@ -179,9 +192,14 @@ class Server:
         self._socket = listen(self.host, settings.port if port is None else port)
         self.port: int = self._socket.getsockname()[1]
         self.api = create_api(
-            app, token=token, host=self.host, port=self.port, workers=workers, keeper=keeper,
+            app,
+            token=token,
+            host=self.host,
+            port=self.port,
+            workers=workers,
+            maintenance=maintenance,
             guards=guards,
-        )  # fmt: skip
+        )
         self._server = _Uvicorn(_config(self.api), self.api.state.server)
 
     @property
@@ -210,17 +228,17 @@ def serve(
     port: int | None = None,
     *,
     workers: WorkersInfo | None = None,
-    keeper: Keeper | None = None,
+    maintenance: MaintenanceLoop | None = None,
     ready: Callable[[str], None] | None = None,
 ) -> None:
     """
     Serve *app* until SIGTERM or SIGINT; then finish what is being answered and return.
 
-    *workers* gives what is shown of them, *keeper* when retention runs next; *ready* is
+    *workers* gives what is shown of them, *maintenance* when retention runs next; *ready* is
     called with the address (default: it is printed on stderr). Raises BadInput when the
     address cannot be used.
     """
-    server = Server(app, host, port, workers=workers, keeper=keeper)
+    server = Server(app, host, port, workers=workers, maintenance=maintenance)
     (ready or _say)(server.url)
     server.run()
 
@@ -231,12 +249,21 @@ def _say(url: str) -> None:
 
 def _config(api: Litestar) -> uvicorn.Config:
     return uvicorn.Config(
-        api, loop="asyncio", http=PatientProtocol, ws="none", lifespan="on", interface="asgi3",
-        log_config=None, access_log=False, server_header=False, proxy_headers=False,
-        limit_concurrency=MAX_CONNECTIONS, timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=GRACE_S,
+        api,
+        loop="asyncio",
+        http=HeaderTimeoutProtocol,
+        ws="none",
+        lifespan="on",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
-    )  # fmt: skip
+    )
 
 
 class _Uvicorn(uvicorn.Server):

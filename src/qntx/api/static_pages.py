@@ -12,9 +12,12 @@ from litestar.params import PathParameter
 from qntx.errors import NotFound
 
 _TYPES = {
-    "docs.html": "text/html", "docs.js": "text/javascript", "plain.css": "text/css",
-    "login.html": "text/html", "login.js": "text/javascript",
-}  # fmt: skip
+    "docs.html": "text/html",
+    "docs.js": "text/javascript",
+    "plain.css": "text/css",
+    "login.html": "text/html",
+    "login.js": "text/javascript",
+}
 
 
 @functools.cache

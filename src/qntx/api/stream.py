@@ -14,12 +14,12 @@ from litestar.params import HeaderParameter
 from litestar.response import Stream
 
 from qntx.api.context import Server, ServerContext, checked_job_id
+from qntx.api.database_poller import Listener
 from qntx.api.filters import Wanted
-from qntx.api.frames import EVENT_STREAM, HEARTBEAT_S, frame
 from qntx.api.jobs import JobId
 from qntx.api.logs import Position
 from qntx.api.problems import documented
-from qntx.api.watch import Listener
+from qntx.api.sse import EVENT_STREAM, HEARTBEAT_S, frame
 from qntx.clock import monotonic_s
 from qntx.model.job import FINAL
 from qntx.model.views import AttemptView, Job, Line, LogFilter
@@ -27,13 +27,13 @@ from qntx.storage.sqlite.logs import Tail
 
 #: Lines per read, at first and at most; as many as about this many bytes hold for one client.
 FIRST_LINES, MOST_LINES = 100, 1_000
-BATCH_BYTES = 256 << 10
-#: Reads that are kept for others at the same place; each holds about BATCH_BYTES.
+STREAM_BATCH_BYTES = 256 << 10
+#: Reads that are kept for others at the same place; each holds about STREAM_BATCH_BYTES.
 SHARED_LOOKS = 16
 #: A client that takes what it is sent later than this is told that it lags, seconds.
 SLOW_S = 1.0
 #: Reads are at least this far apart, and so are news of the job itself.
-PAUSE_S = 0.015
+STREAM_PAUSE_S = 0.015
 JOB_PAUSE_S = 0.25
 
 _encode = msgspec.json.Encoder().encode
@@ -62,8 +62,8 @@ class _Looks:
         self, server: ServerContext, job_id: str, wanted: LogFilter, position: int, lines: int
     ) -> Moment:
         """What there is behind *position*; whatever comes later wakes its clients again."""
-        if self._generation != server.watch.generation:
-            self._generation = server.watch.generation
+        if self._generation != server.poller.generation:
+            self._generation = server.poller.generation
             self._tasks.clear()
         key = (job_id, wanted, position, lines)
         task = self._tasks.get(key)
@@ -80,21 +80,33 @@ class _Looks:
             raise
 
 
-@get("/api/pulse/jobs/{job_id:str}/events", sync_to_thread=True, tags=["logs"],
-     summary="Live lines", media_type=EVENT_STREAM,
-     responses={200: ResponseSpec(str, media_type=EVENT_STREAM, generate_examples=False,
-                                  description="Server-sent events."),
-                **documented(404)})  # fmt: skip
+@get(
+    "/api/pulse/jobs/{job_id:str}/events",
+    sync_to_thread=True,
+    tags=["logs"],
+    summary="Live lines",
+    media_type=EVENT_STREAM,
+    responses={
+        200: ResponseSpec(
+            str, media_type=EVENT_STREAM, generate_examples=False, description="Server-sent events."
+        ),
+        **documented(404),
+    },
+)
 def follow(
     server: Server,
     job_id: JobId,
     wanted: Wanted,
     after: Position = None,
     last_event_id: Annotated[
-        str | None, HeaderParameter(name="Last-Event-ID", max_length=200,
-                                    description="attempt:number of the last line received.")
+        str | None,
+        HeaderParameter(
+            name="Last-Event-ID",
+            max_length=200,
+            description="attempt:number of the last line received.",
+        ),
     ] = None,
-) -> Stream:  # fmt: skip
+) -> Stream:
     """
     Lines that fit, from the start or after a line, and from then on as they are said.
 
@@ -118,8 +130,8 @@ async def _events(
     yield b"retry: 1000\n\n"
     shown, shown_at = b"", float("-inf")
     pull, looks = _Pull(), _looks_of(server)
-    with server.watch.listen() as listener:
-        while not server.watch.closing:
+    with server.poller.listen() as listener:
+        while not server.poller.closing:
             listener.clear()
             began = monotonic_s()
             now = await looks.look(server, job_id, wanted, position, pull.lines)
@@ -166,9 +178,9 @@ class _Pull:
     def sent(self, size_bytes: int, seconds: float) -> None:
         """A batch was taken, after so long."""
         self.lagging = seconds > SLOW_S
-        if size_bytes > BATCH_BYTES:
-            self.lines = max(1, self.lines * BATCH_BYTES // size_bytes)
-        elif size_bytes < BATCH_BYTES // 2:
+        if size_bytes > STREAM_BATCH_BYTES:
+            self.lines = max(1, self.lines * STREAM_BATCH_BYTES // size_bytes)
+        elif size_bytes < STREAM_BATCH_BYTES // 2:
             self.lines = min(2 * self.lines, MOST_LINES)
 
 
@@ -200,7 +212,7 @@ def _look(
 async def _woken(listener: Listener, began: float, timeout_s: float) -> bool:
     """Wait for news, but not so short that a busy job costs a read for each line."""
     woken = await listener.wait(max(timeout_s, 0.001))
-    rest = began + PAUSE_S - monotonic_s()
+    rest = began + STREAM_PAUSE_S - monotonic_s()
     if woken and rest > 0:
         await asyncio.sleep(rest)
     return woken

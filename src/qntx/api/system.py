@@ -76,8 +76,13 @@ def readyz(server: Server) -> Ready:
     return Ready("ready", warnings_of(measure(server.app.settings)))
 
 
-@get("/api/pulse/system", sync_to_thread=True, tags=["system"], summary="State of the server",
-     responses=documented())  # fmt: skip
+@get(
+    "/api/pulse/system",
+    sync_to_thread=True,
+    tags=["system"],
+    summary="State of the server",
+    responses=documented(),
+)
 def system(server: Server) -> System:
     """Versions, jobs by status, handlers, workers."""
     with server.reading() as store:
@@ -86,14 +91,20 @@ def system(server: Server) -> System:
         ((sqlite_version,),) = store.connection.execute("SELECT sqlite_version()").fetchall()
     storage = measure(server.app.settings)
     return System(
-        version=version("qntx-pulse"), python_version=platform.python_version(),
-        sqlite_version=str(sqlite_version), auth=server.auth, started_at=iso(server.started_us),
-        uptime_s=round((now_us() - server.started_us) / 1e6, 3), jobs=counts,
-        handlers=server.app.registry.names(), streams=server.watch.listeners,
+        version=version("qntx-pulse"),
+        python_version=platform.python_version(),
+        sqlite_version=str(sqlite_version),
+        auth=server.auth,
+        started_at=iso(server.started_us),
+        uptime_s=round((now_us() - server.started_us) / 1e6, 3),
+        jobs=counts,
+        handlers=server.app.registry.names(),
+        streams=server.poller.listeners,
         workers=msgspec.convert(server.workers and server.workers(), list[WorkerView] | None),
-        storage=storage, retention=retention_view(server),
+        storage=storage,
+        retention=retention_view(server),
         warnings=warnings_of(storage) + [_GROWN] * grown,
-    )  # fmt: skip
+    )
 
 
 _GROWN = (

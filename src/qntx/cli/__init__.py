@@ -16,14 +16,17 @@ from qntx.errors import QntxError
 #: Command → the module (and the name in it) that holds it; loaded when it is used, so that none
 #: pays for the others.
 _COMMANDS = {
-    "ix": ("qntx.cli.ix", "Ingest a job description from a URL, a file:// address or a path."),
+    "ix": (
+        "qntx_recruiting.cli.ix",
+        "Ingest a job description from a URL, a file:// address or a path.",
+    ),
     "jobs": ("qntx.cli.jobs", "List jobs, newest first, or show one."),
     "logs": ("qntx.cli.logs", "Show what a job said."),
     "search": ("qntx.cli.search", "Find lines in all runs."),
     "schedules": ("qntx.cli.schedules", "List, create, change and trigger what runs by the clock."),
     "executions": ("qntx.cli.executions", "List what became of each firing of a schedule."),
     "explain": ("qntx.cli.explain", "Say why a job or schedule is in its state, and what is next."),
-    "candidates": ("qntx.cli.candidates", "Import and list candidates."),
+    "candidates": ("qntx_recruiting.cli.candidates", "Import and list candidates."),
     "enqueue": ("qntx.cli.control:enqueue", "Put a job on the queue."),
     "cancel": ("qntx.cli.control:cancel", "Cancel jobs; running ones are made to stop."),
     "pause": ("qntx.cli.control:pause", "Pause jobs; they go on from their last checkpoint."),

@@ -57,16 +57,28 @@ retry = _move("retry", "Put failed or cancelled jobs back on the queue.")
 @click.option("--priority", type=int, default=0, show_default=True, help="Higher runs first.")
 @click.option("--delay", help="Not before this long from now: 90s, 5m, 2h, 1d.")
 @click.option("--key", help="Idempotency key: a second job with it is the first one.")
-@click.option("--unique", is_flag=True,
-              help="While a job of this handler and source is active, give that one.")  # fmt: skip
-@click.option("--each", is_flag=True,
-              help="A job for each line of stdin, its payload: all or none.")  # fmt: skip
+@click.option(
+    "--unique",
+    is_flag=True,
+    help="While a job of this handler and source is active, give that one.",
+)
+@click.option(
+    "--each", is_flag=True, help="A job for each line of stdin, its payload: all or none."
+)
 @click.option("--json", "as_json", is_flag=True, help="The whole job as JSON instead of its id.")
 @click.pass_context
 def enqueue(
-    ctx: click.Context, handler: str, payload: str | None, source: str | None, priority: int,
-    delay: str | None, key: str | None, unique: bool, each: bool, as_json: bool,
-) -> None:  # fmt: skip
+    ctx: click.Context,
+    handler: str,
+    payload: str | None,
+    source: str | None,
+    priority: int,
+    delay: str | None,
+    key: str | None,
+    unique: bool,
+    each: bool,
+    as_json: bool,
+) -> None:
     """Put a job for HANDLER on the queue, for a worker of qntx serve or qntx worker."""
     import msgspec
 
@@ -83,12 +95,17 @@ def enqueue(
     ids = app.enqueue_all(
         [
             app.request(
-                handler, _payload(text), priority=priority, idempotency_key=key, unique=unique,
-                delay_s=0 if delay is None else parse_duration(delay), **options,
+                handler,
+                _payload(text),
+                priority=priority,
+                idempotency_key=key,
+                unique=unique,
+                delay_s=0 if delay is None else parse_duration(delay),
+                **options,
             )
             for text in texts
         ]
-    )  # fmt: skip
+    )
     for job_id in ids:
         if as_json:
             click.echo(msgspec.json.encode(app.store.jobs.get(job_id)).decode())
@@ -114,8 +131,14 @@ def _payload(text: str | None) -> Any:
 
 @click.command("worker")
 @click.option("--workers", type=click.IntRange(1, 256), help="Worker processes (default 1).")
-@click.option("--grace", "grace_s", type=click.FloatRange(0), default=10.0, show_default=True,
-              help="Seconds that running jobs get to end when it is stopped.")  # fmt: skip
+@click.option(
+    "--grace",
+    "grace_s",
+    type=click.FloatRange(0),
+    default=10.0,
+    show_default=True,
+    help="Seconds that running jobs get to end when it is stopped.",
+)
 @click.pass_context
 def worker(ctx: click.Context, workers: int | None, grace_s: float) -> None:
     """Run workers without a server, until Ctrl-C or SIGTERM."""
@@ -128,7 +151,7 @@ def worker(ctx: click.Context, workers: int | None, grace_s: float) -> None:
     _ = app.store.connection
     number = app.settings.server.workers if workers is None else workers
     told = told_to_end()
-    supervisor = Supervisor(app.settings, number, tend=app.tend_indexer)
+    supervisor = Supervisor(app.settings, number, keepalive=app.ensure_indexer)
     with app.indexing():
         supervisor.start()
         click.echo(f"{number} worker{'s' * (number != 1)} at work (Ctrl-C stops)", err=True)

@@ -18,7 +18,7 @@ def command(ctx: click.Context) -> None:
     from qntx.errors import StoreUnavailable
     from qntx.runtime.leases import live_handlers
     from qntx.storage.sqlite.connection import SEE_DOCTOR
-    from qntx.storage.sqlite.holder import holder_of
+    from qntx.storage.sqlite.lock_owner import lock_owner_of
 
     app = App(settings_of(ctx))
     home = app.settings.home
@@ -33,16 +33,16 @@ def command(ctx: click.Context) -> None:
         ctx.exit(1)
     click.echo(f"database    {app.settings.database}, SQLite {version[0] if version else '?'}")
     click.echo(f"integrity   {check[0] if check else '?'}")
-    holder = holder_of(app.settings.database)
-    if holder is not None:
-        click.echo(f"writer      {holder.text}")
+    owner = lock_owner_of(app.settings.database)
+    if owner is not None:
+        click.echo(f"writer      {owner.text}")
     click.echo(f"indexer     {_indexer(home)}")
     known = live_handlers(home)
     workers = "none at work" if known is None else f"at work, with {len(known)} handlers"
     click.echo(f"workers     {workers}")
     waiting = list((home / "journal").glob("*.seg")) if (home / "journal").exists() else []
     click.echo(f"journal     {len(waiting)} open segment(s)")
-    stuck = holder is not None and holder.stopped
+    stuck = owner is not None and owner.stopped
     ctx.exit(0 if check and check[0] == "ok" and not stuck else 1)
 
 

@@ -19,9 +19,15 @@ from qntx.errors import BadInput
 @click.option("--rerun", metavar="PX_…", help="Run this execution again; prints the job's id.")
 @click.pass_context
 def command(
-    ctx: click.Context, schedule_id: str | None, status: tuple[str, ...], limit: int,
-    cursor: str | None, as_csv: bool, as_json: bool, rerun: str | None,
-) -> None:  # fmt: skip
+    ctx: click.Context,
+    schedule_id: str | None,
+    status: tuple[str, ...],
+    limit: int,
+    cursor: str | None,
+    as_csv: bool,
+    as_json: bool,
+    rerun: str | None,
+) -> None:
     """List executions, newest first: of SCHEDULE_ID, or of all schedules."""
     from qntx.cli.render import safe
     from qntx.cli.schedules import local, service_of

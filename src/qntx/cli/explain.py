@@ -16,7 +16,7 @@ def command(ctx: click.Context, which: str, as_json: bool) -> None:
     from qntx.builtin import built_in_app
     from qntx.cli import settings_of
     from qntx.cli.render import safe
-    from qntx.scheduler.explain import explain_execution, explain_job, explain_schedule
+    from qntx.explain.sentences import explain_execution, explain_job, explain_schedule
 
     app = built_in_app(settings_of(ctx))
     if which.startswith("SP_"):

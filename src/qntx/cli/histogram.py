@@ -16,8 +16,12 @@ from qntx.model.views import Counts, Histogram
 #: What a bar is made of, by level: told apart without colour; the second where a terminal knows
 #: ASCII only.
 SHADES = {
-    "debug": "░.", "info": "▒:", "warn": "▓w", "error": "█E", "critical": "▚C",
-}  # fmt: skip
+    "debug": "░.",
+    "info": "▒:",
+    "warn": "▓w",
+    "error": "█E",
+    "critical": "▚C",
+}
 #: Levels whose numbers are said behind their bars.
 SAID = ("warn", "error", "critical")
 #: The shortest longest bar, however narrow the terminal is.

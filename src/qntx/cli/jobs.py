@@ -26,9 +26,15 @@ _END = {"queued": "back to the queue"}
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of text.")
 @click.pass_context
 def command(
-    ctx: click.Context, job_id: str | None, status: tuple[str, ...], handler: str | None,
-    limit: int, cursor: str | None, tree: bool, as_json: bool,
-) -> None:  # fmt: skip
+    ctx: click.Context,
+    job_id: str | None,
+    status: tuple[str, ...],
+    handler: str | None,
+    limit: int,
+    cursor: str | None,
+    tree: bool,
+    as_json: bool,
+) -> None:
     """List jobs, newest first; with JOB_ID show that one with its attempts."""
     import msgspec
     from rich.console import Console
@@ -76,9 +82,9 @@ def _show(store: Store, job_id: str, out: Console, *, as_json: bool) -> None:
     for attempt in attempts:
         out.print(
             f"  attempt {attempt.attempt}: {_END.get(attempt.status, attempt.status)},"
-            f" {attempt.receipt.text}"
-            + (f", {attempt.reason}" if attempt.reason else ""), markup=False,
-        )  # fmt: skip
+            f" {attempt.receipt.text}" + (f", {attempt.reason}" if attempt.reason else ""),
+            markup=False,
+        )
 
 
 def _show_tree(store: Store, job_id: str, out: Console, *, as_json: bool) -> None:

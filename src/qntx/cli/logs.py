@@ -26,34 +26,75 @@ _LAST = (1 << 32) - 1
 @click.option("--attempt", type=click.IntRange(1, (1 << 31) - 1), help="Only this attempt.")
 @click.option("--text", help="Only lines that hold this text.")
 @line_options
-@click.option("--around", type=click.IntRange(0, (1 << 32) - 1), metavar="N",
-              help="The lines around number N (of --attempt, or the newest).")  # fmt: skip
-@click.option("--limit", type=click.IntRange(1, 10_000), metavar="N",
-              help="The first N lines; how many around one (100 unless told).")  # fmt: skip
-@click.option("-n", "--tail", type=click.IntRange(1, 10_000), metavar="N",
-              help="The last N lines, and with -f what comes after them.")  # fmt: skip
+@click.option(
+    "--around",
+    type=click.IntRange(0, (1 << 32) - 1),
+    metavar="N",
+    help="The lines around number N (of --attempt, or the newest).",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    metavar="N",
+    help="The first N lines; how many around one (100 unless told).",
+)
+@click.option(
+    "-n",
+    "--tail",
+    type=click.IntRange(1, 10_000),
+    metavar="N",
+    help="The last N lines, and with -f what comes after them.",
+)
 @click.option("--histogram", is_flag=True, help="How many lines when, by level, as bars.")
-@click.option("--buckets", default=30, show_default=True, type=click.IntRange(1, 300),
-              help="How many bars at most.")  # fmt: skip
-@click.option("--groups", is_flag=True,
-              help="Warnings and errors (or --level), those that are alike together.")  # fmt: skip
+@click.option(
+    "--buckets",
+    default=30,
+    show_default=True,
+    type=click.IntRange(1, 300),
+    help="How many bars at most.",
+)
+@click.option(
+    "--groups",
+    is_flag=True,
+    help="Warnings and errors (or --level), those that are alike together.",
+)
 @click.option("--tree", is_flag=True, help="As a tree: stage → task → lines.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until the job ends.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.pass_context
 def command(
-    ctx: click.Context, /, job_id: str, attempt: int | None, text: str | None, around: int | None,
-    limit: int | None, tail: int | None, histogram: bool, buckets: int, groups: bool, tree: bool,
-    follow: bool, as_json: bool, **words: Any,
-) -> None:  # fmt: skip
+    ctx: click.Context,
+    /,
+    job_id: str,
+    attempt: int | None,
+    text: str | None,
+    around: int | None,
+    limit: int | None,
+    tail: int | None,
+    histogram: bool,
+    buckets: int,
+    groups: bool,
+    tree: bool,
+    follow: bool,
+    as_json: bool,
+    **words: Any,
+) -> None:
     """Show what the job JOB_ID said."""
     from rich.console import Console
 
     from qntx.app import App
     from qntx.cli import settings_of
 
-    _check(around=around is not None, limit=limit is not None, tail=tail is not None,
-           histogram=histogram, groups=groups, tree=tree, follow=follow, json=as_json)  # fmt: skip
+    _check(
+        around=around is not None,
+        limit=limit is not None,
+        tail=tail is not None,
+        histogram=histogram,
+        groups=groups,
+        tree=tree,
+        follow=follow,
+        json=as_json,
+    )
     shown = filter_of(attempt=attempt, q=text, **words)
     app = App(settings_of(ctx))
     out = Console(highlight=False, soft_wrap=True)
@@ -82,11 +123,13 @@ def _check(**given: bool) -> None:
 
 
 _ALONE = {
-    "around": ("tree", "follow", "histogram"), "histogram": ("tree", "follow"),
-    "tree": ("follow", "json", "limit"), "tail": ("around", "limit", "tree", "histogram"),
+    "around": ("tree", "follow", "histogram"),
+    "histogram": ("tree", "follow"),
+    "tree": ("follow", "json", "limit"),
+    "tail": ("around", "limit", "tree", "histogram"),
     "limit": ("follow", "histogram"),
     "groups": ("around", "limit", "tail", "histogram", "tree", "follow"),
-}  # fmt: skip
+}
 
 
 def _histogram(
@@ -117,9 +160,15 @@ def _groups(app: App, out: Console, job_id: str, wanted: LogFilter, as_json: boo
 
 
 def _lines(
-    app: App, out: Console, job_id: str, wanted: LogFilter, as_json: bool, follow: bool,
-    limit: int | None, tail: int | None,
-) -> None:  # fmt: skip
+    app: App,
+    out: Console,
+    job_id: str,
+    wanted: LogFilter,
+    as_json: bool,
+    follow: bool,
+    limit: int | None,
+    tail: int | None,
+) -> None:
     from qntx.model.job import FINAL
 
     after: str | None = None

@@ -10,21 +10,37 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from qntx.capture.emitters import NullEmitter
 from qntx.model.groups import LineGroups
 from qntx.model.views import Job, Line, Progress, StagesView, TreeJob
+from qntx.recording.emitters import NullEmitter
 
 LEVEL_STYLES = {
-    "debug": "dim", "info": "", "warn": "yellow", "error": "red", "critical": "bold red",
-}  # fmt: skip
+    "debug": "dim",
+    "info": "",
+    "warn": "yellow",
+    "error": "red",
+    "critical": "bold red",
+}
 STATUS_STYLES = {
-    "queued": "cyan", "running": "blue", "paused": "magenta", "completed": "green",
-    "failed": "red", "cancelled": "yellow", "interrupted": "yellow", "pending": "dim",
-}  # fmt: skip
+    "queued": "cyan",
+    "running": "blue",
+    "paused": "magenta",
+    "completed": "green",
+    "failed": "red",
+    "cancelled": "yellow",
+    "interrupted": "yellow",
+    "pending": "dim",
+}
 MARKS = {
-    "queued": "○", "running": "▶", "paused": "‖", "completed": "✓", "failed": "✗",
-    "cancelled": "⊘", "interrupted": "!", "pending": "·",
-}  # fmt: skip
+    "queued": "○",
+    "running": "▶",
+    "paused": "‖",
+    "completed": "✓",
+    "failed": "✗",
+    "cancelled": "⊘",
+    "interrupted": "!",
+    "pending": "·",
+}
 
 _TRACEBACK = "Traceback (most recent call last):\n"
 #: Control characters (C0 but tab and newline, DEL, C1) and the ones that reorder text.
@@ -155,9 +171,13 @@ class ConsoleEmitter(NullEmitter):
         self._console.print(Text(f"✗ error{place}: {safe(str(error))}", style="red"))
 
     def emit_candidate_match(
-        self, candidate_id: str, score: float, qualified: bool, reasoning: str,
+        self,
+        candidate_id: str,
+        score: float,
+        qualified: bool,
+        reasoning: str,
         metadata: Mapping[str, Any] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """A scored candidate."""
         style = "green" if qualified else "default"
         mark = "✓" if qualified else "·"

@@ -20,13 +20,16 @@ def command(ctx: click.Context, as_json: bool) -> None:
         return
     import msgspec
 
-    from qntx.maintenance.keeper import sentence
+    from qntx.maintenance.loop import sentence
 
     retention = _retention(ctx)
     rules, last = retention.rules.all, retention.last()
     if as_json:
-        shown = {"rules": [rule.view for rule in rules], "jobs_days": retention.jobs_days,
-                 "last_run": last}  # fmt: skip
+        shown = {
+            "rules": [rule.view for rule in rules],
+            "jobs_days": retention.jobs_days,
+            "last_run": last,
+        }
         click.echo(msgspec.json.encode(shown).decode())
         return
     for number, rule in enumerate(rules, 1):
@@ -65,8 +68,8 @@ def compact_(ctx: click.Context) -> None:
     Nobody else can write meanwhile (some seconds a gigabyte); what jobs say waits.
     """
     from qntx.maintenance.size_watch import human
-    from qntx.storage.migrate import open_database
     from qntx.storage.sqlite.connection import unavailable
+    from qntx.storage.sqlite.migrate import open_database
     from qntx.storage.sqlite.space import compact, database_bytes
     from qntx.storage.sqlite.store import UNAVAILABLE
 

@@ -60,19 +60,21 @@ def show(ctx: click.Context, schedule_id: str) -> None:
 
 def _timing_options(code: Any) -> Any:
     """The options that say when; they are the same for a new schedule and a change."""
-    for option in reversed((
-        click.option("--every", metavar="6h", help="An interval: 90s, 15m, 1h30m, 2d."),
-        click.option("--cron", help="A cron expression, or @daily and the like."),
-        click.option("--at", "run_at", help="Once, at this time (2026-12-24T18:00:00+01:00)."),
-        click.option("--zone", "time_zone", help="Time zone of the cron expression."),
-        click.option("--jitter", metavar="5m", help="Fire later by up to this."),
-        click.option("--start", "start_at", help="Not before this time."),
-        click.option("--end", "end_at", help="Not after this time."),
-        click.option("--overlap", help="skip, queue, replace or parallel(n)."),
-        click.option("--missed", help="skip, one or all(limit)."),
-        click.option("--name", help="A name, for people."),
-        click.option("--payload", metavar="JSON", help="What the handler is given."),
-    )):  # fmt: skip
+    for option in reversed(
+        (
+            click.option("--every", metavar="6h", help="An interval: 90s, 15m, 1h30m, 2d."),
+            click.option("--cron", help="A cron expression, or @daily and the like."),
+            click.option("--at", "run_at", help="Once, at this time (2026-12-24T18:00:00+01:00)."),
+            click.option("--zone", "time_zone", help="Time zone of the cron expression."),
+            click.option("--jitter", metavar="5m", help="Fire later by up to this."),
+            click.option("--start", "start_at", help="Not before this time."),
+            click.option("--end", "end_at", help="Not after this time."),
+            click.option("--overlap", help="skip, queue, replace or parallel(n)."),
+            click.option("--missed", help="skip, one or all(limit)."),
+            click.option("--name", help="A name, for people."),
+            click.option("--payload", metavar="JSON", help="What the handler is given."),
+        )
+    ):
         code = option(code)
     return code
 

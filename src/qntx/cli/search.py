@@ -21,8 +21,13 @@ ABOUT = 100
 @click.argument("text")
 @line_options
 @click.option("--handler", help="Only jobs of this handler.")
-@click.option("--limit", default=100, show_default=True, type=click.IntRange(1),
-              help="How many lines at most.")  # fmt: skip
+@click.option(
+    "--limit",
+    default=100,
+    show_default=True,
+    type=click.IntRange(1),
+    help="How many lines at most.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.pass_context
 def command(

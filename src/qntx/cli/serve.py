@@ -21,12 +21,12 @@ def command(
     from qntx.api.server import serve
     from qntx.builtin import built_in_app
     from qntx.cli import settings_of
-    from qntx.maintenance.keeper import Keeper
+    from qntx.maintenance.loop import MaintenanceLoop
+    from qntx.maintenance.webhook import webhook_of
     from qntx.runtime.supervisor import Supervisor
     from qntx.scheduler import declared
     from qntx.scheduler.service import Schedules
     from qntx.scheduler.ticker import Ticker
-    from qntx.webhook import webhook_of
 
     settings = settings_of(ctx)
     app = built_in_app(settings)
@@ -36,22 +36,30 @@ def command(
     port = settings.server.port if port is None else port
     number = settings.server.workers if workers is None else workers
     check_bind(host, port, allow_remote or settings.server.allow_remote)
-    supervisor = Supervisor(settings, number, tend=app.tend_indexer)
+    supervisor = Supervisor(settings, number, keepalive=app.ensure_indexer)
     ticker = Ticker(settings, app.request)
-    keeper = Keeper(settings, webhook_of(settings))
+    maintenance = MaintenanceLoop(settings, webhook_of(settings))
     with app.indexing():
         kept = Schedules(settings, app.store, app.request, app.registry)
         for key in declared.apply(kept, app.registry.schedules).over:
-            click.echo(f"schedule {key!r} is declared for a time that has passed: it will not fire",
-                       err=True)  # fmt: skip
+            click.echo(
+                f"schedule {key!r} is declared for a time that has passed: it will not fire",
+                err=True,
+            )
         supervisor.start()
         ticker.start()
-        keeper.start()
+        maintenance.start()
         try:
-            serve(app, host, port, workers=supervisor.status, keeper=keeper,
-                  ready=lambda url: _say(settings, host, url))  # fmt: skip
+            serve(
+                app,
+                host,
+                port,
+                workers=supervisor.status,
+                maintenance=maintenance,
+                ready=lambda url: _say(settings, host, url),
+            )
         finally:
-            keeper.stop()
+            maintenance.stop()
             ticker.stop()
             supervisor.stop()
 
@@ -66,8 +74,14 @@ def _say(settings: Any, host: str, url: str) -> None:
     click.echo(f"QNTX Pulse: {url} (Ctrl-C stops it)", err=True)
     if settings.server.auth == "always" or not is_loopback(host):
         port = urlsplit(url).port or 80
-        click.echo(f"log in: {login_url(settings, host, port)} (once, within a minute; qntx token "
-                   "login-url makes another)", err=True)  # fmt: skip
+        click.echo(
+            f"log in: {login_url(settings, host, port)} (once, within a minute; qntx token "
+            "login-url makes another)",
+            err=True,
+        )
     if not is_loopback(host):
-        click.echo("warning: other machines can reach it, and it speaks plain HTTP: put it behind "
-                   "a proxy with TLS", err=True)  # fmt: skip
+        click.echo(
+            "warning: other machines can reach it, and it speaks plain HTTP: put it behind "
+            "a proxy with TLS",
+            err=True,
+        )

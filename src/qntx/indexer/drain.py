@@ -11,8 +11,6 @@ import msgspec
 
 from qntx.clock import now_us
 from qntx.indexer.events import Events, Pending, is_verdict
-from qntx.indexer.ledger import Ledger
-from qntx.indexer.numbering import insert
 from qntx.indexer.producer import DEFINITIONS, Producer
 from qntx.indexer.spools import Spools
 from qntx.indexer.state import ContextState
@@ -23,15 +21,17 @@ from qntx.journal.format import (
     NO_NEWLINE,
     PART,
     RAW,
-    UNBORN_SUFFIX,
+    UNCOMMITTED_SUFFIX,
     SegmentName,
     is_text,
 )
-from qntx.journal.reader import Record, remove_unborn
+from qntx.journal.reader import Record, remove_uncommitted
 from qntx.journal.spool import spool_folder, sweep
-from qntx.journal.wake import Waker
+from qntx.journal.wakeup import Wakeup
 from qntx.storage.sqlite.connection import committing, is_moved, removed
-from qntx.storage.sqlite.turns import let_others_pass
+from qntx.storage.sqlite.index_writer import IndexWriter
+from qntx.storage.sqlite.sequencing import insert
+from qntx.storage.sqlite.writer_fairness import yield_to_waiters
 
 #: How long a dead writer's journal may go unnoticed, seconds.
 DEATH_CHECK_S = 0.1
@@ -50,7 +50,7 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
     def __init__(self, folder: Path, connection: apsw.Connection) -> None:
         self._folder = folder
         self._connection = connection
-        self._jobs = Waker(folder.parent, "jobs")
+        self._jobs = Wakeup(folder.parent, "jobs")
         self._producers: dict[str, Producer] = {}
         self._listed_ns = -1
         self._death_check = 0.0
@@ -81,7 +81,7 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
         spooled = self._spools.has_news() or (check_deaths and len(self._spools) > 0)
         if not ready and not dead and not over and not spooled:
             return 0
-        let_others_pass(self._folder.parent)
+        yield_to_waiters(self._folder.parent)
         # Refused here, nothing has been read yet, and nothing need be read again.
         self._connection.execute("BEGIN IMMEDIATE")
         try:
@@ -97,7 +97,7 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
         self._clean_up()
         if self._events.queue_changed:
             self._events.queue_changed = False
-            self._jobs.poke()
+            self._jobs.notify()
         return records
 
     def sync_journals(self) -> None:
@@ -123,9 +123,9 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
     def _reset(self) -> None:
         """Begin from what the store says (at start, and after a round that failed)."""
         self.close()
-        self._ledger = Ledger(self._connection)
-        self._events = Events(self._ledger)
-        self._spools = Spools(self._ledger)
+        self._index_writer = IndexWriter(self._connection)
+        self._events = Events(self._index_writer)
+        self._spools = Spools(self._index_writer)
         self._offsets: dict[str, tuple[int, int]] | None = None
         self._listed_ns = -1
 
@@ -140,11 +140,11 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
             return
         self._listed_ns = changed
         if self._offsets is None:
-            self._offsets = self._ledger.offsets()
+            self._offsets = self._index_writer.offsets()
         first: dict[str, int] = {}
         for path in self._folder.iterdir():
-            if path.suffix == UNBORN_SUFFIX:
-                remove_unborn(path)
+            if path.suffix == UNCOMMITTED_SUFFIX:
+                remove_uncommitted(path)
             name = SegmentName.parse(path)
             if name is None or name.producer in self._producers:
                 continue
@@ -156,11 +156,11 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
         for producer, index in sorted(first.items()):
             segment, position = self._offsets.get(producer, (index, 0))
             found = Producer(self._folder, producer, segment, position)
-            found.parts = self._ledger.load_parts(producer)
+            found.parts = self._index_writer.load_parts(producer)
             self._producers[producer] = found
         gone = [p for p in self._offsets if p not in self._producers]
         if gone:
-            self._ledger.drop_offsets(gone)
+            self._index_writer.drop_offsets(gone)
             for producer in gone:
                 del self._offsets[producer]
 
@@ -177,7 +177,7 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
                 del self._producers[producer.name]
                 folder = spool_folder(self._folder.parent, make=False)
                 self._spools.forget_secrets(folder, producer.name)
-                self._ledger.drop_offsets([producer.name])
+                self._index_writer.drop_offsets([producer.name])
                 if self._offsets:
                     self._offsets.pop(producer.name, None)
 
@@ -202,7 +202,7 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
                 self._parts_to_lines(producer, lines)
         before = len(lines)
         self._spools.read(now_us(), lines, check_abandoned=check_deaths)
-        contexts = insert(self._ledger, lines, len(involved) > 1 or len(lines) > before)
+        contexts = insert(self._index_writer, lines, len(involved) > 1 or len(lines) > before)
         for producer, record in events:
             context = self._context(producer, record.scope)
             if context is not None:
@@ -210,18 +210,20 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
         for producer in dead:
             self._events.writer_died(producer)
             producer.retire()
-        contexts |= insert(self._ledger, self._events.take_lines(), False)
+        contexts |= insert(self._index_writer, self._events.take_lines(), False)
         runs = {context.run for context in contexts} | self._events.take_changed_runs()
-        self._ledger.count(contexts, runs)
-        self._ledger.save_offsets((p.name, p.segment, p.position) for p in involved.values())
+        self._index_writer.count(contexts, runs)
+        self._index_writer.save_offsets((p.name, p.segment, p.position) for p in involved.values())
         self._events.finish(involved.values())
         self._spools.finish_round()
         return records + len(dead) + len(lines) - before
 
     def _catch_up(
-        self, involved: dict[str, Producer], lines: list[Pending],
+        self,
+        involved: dict[str, Producer],
+        lines: list[Pending],
         events: list[tuple[Producer, Record]],
-    ) -> int:  # fmt: skip
+    ) -> int:
         """
         Somebody judges a worker that is gone: first comes all that it had published.
 
@@ -312,7 +314,7 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
             return
         for spool in fields["spools"] if fields["type"] == "spools" else [fields]:
             source = spool["stream"] if spool["source"] == "fd" else spool["source"]
-            origin = self._ledger.origin(source, spool["source"])
+            origin = self._index_writer.origin(source, spool["source"])
             context = self._context(producer, record.scope)
             if context is not None:
                 self._spools.announce(context, origin, spool)
@@ -327,14 +329,16 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
             return None
         run = producer.runs.get(mark.run)
         if run is None:
-            run = producer.runs[mark.run] = self._ledger.run(run_mark.job_id, run_mark.attempt)
-        context = producer.contexts[scope] = self._ledger.context(run, mark.stage, mark.task)
+            run = producer.runs[mark.run] = self._index_writer.run(
+                run_mark.job_id, run_mark.attempt
+            )
+        context = producer.contexts[scope] = self._index_writer.context(run, mark.stage, mark.task)
         return context
 
     def _origin(self, producer: Producer, origin: int) -> int:
         mark = producer.origin_marks.get(origin)
         source, logger = (mark.source, mark.logger) if mark is not None else ("system", "damaged")
-        key = producer.origins[origin] = self._ledger.origin(source, logger)
+        key = producer.origins[origin] = self._index_writer.origin(source, logger)
         return key
 
     def _parts_to_lines(self, producer: Producer, lines: list[Pending]) -> None:
@@ -342,6 +346,14 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
         for part in self._events.take_parts(producer):
             flags = part.flags & ~RAW | NO_NEWLINE | (0 if is_text(part.body) else RAW)
             lines.append(
-                (producer.newest_us, part.context, part.origin_key, part.at_us, part.level, flags,
-                 part.body, b"")
-            )  # fmt: skip
+                (
+                    producer.newest_us,
+                    part.context,
+                    part.origin_key,
+                    part.at_us,
+                    part.level,
+                    flags,
+                    part.body,
+                    b"",
+                )
+            )

@@ -9,12 +9,12 @@ import apsw
 import msgspec
 
 from qntx.clock import now_us
-from qntx.indexer import outcomes
-from qntx.indexer.ledger import Ledger
 from qntx.indexer.producer import Part, Producer
 from qntx.indexer.state import ContextState, RunState
 from qntx.journal.reader import Record
 from qntx.model.log import ERROR, WARN
+from qntx.storage.sqlite import attempt_writes
+from qntx.storage.sqlite.index_writer import IndexWriter
 
 #: A line on its way into the store: order, context, origin, time, level, flags, message, metadata.
 Pending = tuple[int, ContextState, int, int, int, int, bytes, bytes]
@@ -44,8 +44,8 @@ def is_verdict(record: Record) -> bool:
 class Events:
     """Applies events within the transaction of the round that brought them."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, index_writer: IndexWriter) -> None:
+        self._index_writer = index_writer
         #: Whether something in this round may have put a job on the queue.
         self.queue_changed = False
         self._lines: list[Pending] = []
@@ -103,16 +103,16 @@ class Events:
         ]
 
     def _begin(self, context: ContextState, record: Record, fields: dict[str, Any]) -> None:
-        outcomes.begin(self._ledger.connection, context.run, fields, record.at_us)
+        attempt_writes.begin(self._index_writer.connection, context.run, fields, record.at_us)
         self._begun.append(context.run)
 
     def _write_beginnings(self) -> None:
         """Attempts that began in this round and did not end in it."""
-        outcomes.write_beginnings(self._ledger.connection, self._begun)
+        attempt_writes.write_beginnings(self._index_writer.connection, self._begun)
         self._begun.clear()
 
     def _end(self, context: ContextState, record: Record, fields: dict[str, Any]) -> None:
-        if outcomes.end(self._ledger.connection, context.run, fields, record.at_us):
+        if attempt_writes.end(self._index_writer.connection, context.run, fields, record.at_us):
             context.run.ended = True
             self._over.append(context.run)
             # A retry, a parent that waited: somebody may have something to do.
@@ -123,7 +123,9 @@ class Events:
         run = context.run
         if run.ended:
             return
-        half = fields["begun" if outcomes.has_begun(self._ledger.connection, run) else "waiting"]
+        half = fields[
+            "begun" if attempt_writes.has_begun(self._index_writer.connection, run) else "waiting"
+        ]
         for level, source, text, metadata in half["says"]:
             self.say(run, level, text, metadata, source)
         self._end(context, record, half["end"])
@@ -134,18 +136,18 @@ class Events:
             text = f"child {fields['id']} was not enqueued: this attempt is over"
             self.say(context.run, WARN, text, {"child": fields["id"]})
             return
-        outcomes.spawn(self._ledger.connection, context.run, fields, record.at_us)
+        attempt_writes.spawn(self._index_writer.connection, context.run, fields, record.at_us)
         self.queue_changed = True
 
     def _span(self, context: ContextState, record: Record, fields: dict[str, Any]) -> None:
-        context_key = self._ledger.place(context)
-        outcomes.span(self._ledger.connection, context_key, fields, record.at_us)
+        context_key = self._index_writer.place(context)
+        attempt_writes.span(self._index_writer.connection, context_key, fields, record.at_us)
 
     def _progress(self, context: ContextState, record: Record, fields: dict[str, Any]) -> None:
-        outcomes.progress(self._ledger.connection, context.run, fields, record.at_us)
+        attempt_writes.progress(self._index_writer.connection, context.run, fields, record.at_us)
 
     def _checkpoint(self, context: ContextState, record: Record, fields: dict[str, Any]) -> None:
-        outcomes.checkpoint(self._ledger.connection, context.run, fields)
+        attempt_writes.checkpoint(self._index_writer.connection, context.run, fields)
 
     # -- losses -----------------------------------------------------------------------------
 
@@ -156,8 +158,9 @@ class Events:
             return
         run = mark.run
         producer.counted[run] = producer.counted.get(run, 0) + int(fields["lines"])
-        self._say_lost(producer, run, int(fields["lines"]), str(fields["reason"]),
-                       bytes=fields.get("bytes"))  # fmt: skip
+        self._say_lost(
+            producer, run, int(fields["lines"]), str(fields["reason"]), bytes=fields.get("bytes")
+        )
 
     def damaged(self, producer: Producer, record: Record) -> None:
         """A record whose checksum is wrong: lost, and said so."""
@@ -177,21 +180,29 @@ class Events:
         self, producer: Producer, number: int, lines: int, reason: str, **more: Any
     ) -> None:
         mark = producer.run_marks[number]
-        run = self._ledger.run(mark.job_id, mark.attempt)
+        run = self._index_writer.run(mark.job_id, mark.attempt)
         run.lost += lines
         self._changed.add(run)
         noun = "line" if lines == 1 else "lines"
-        self.say(run, ERROR, f"{lines:,} {noun} lost here: {reason}",
-                 {"lost": lines, "reason": reason, **more})  # fmt: skip
+        self.say(
+            run,
+            ERROR,
+            f"{lines:,} {noun} lost here: {reason}",
+            {"lost": lines, "reason": reason, **more},
+        )
 
     def say(
-        self, run: RunState, level: int, message: str, metadata: dict[str, Any] | None,
+        self,
+        run: RunState,
+        level: int,
+        message: str,
+        metadata: dict[str, Any] | None,
         source: str = "system",
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Add a line of the system itself to the log of *run*."""
         at = now_us()
-        context = self._ledger.context(run, None, None)
-        origin = self._ledger.origin(source, None)
+        context = self._index_writer.context(run, None, None)
+        origin = self._index_writer.origin(source, None)
         more = b"" if metadata is None else _encode(metadata)
         line = (at, context, origin, at, level, 0, message.encode(), more)
         self._lines.append(line)
@@ -202,18 +213,30 @@ class Events:
         """A process is gone without an end: say what is lost, and end what it alone ran."""
         if producer.in_memory and producer.run_marks:
             self._say_lost(
-                producer, max(producer.run_marks), producer.in_memory,
+                producer,
+                max(producer.run_marks),
+                producer.in_memory,
                 "the process was killed while the disk was full",
-            )  # fmt: skip
+            )
         self._write_beginnings()
-        for job_id, attempt in outcomes.unsupervised(self._ledger.connection, producer.name):
-            run = self._ledger.run(job_id, attempt)
+        for job_id, attempt in attempt_writes.unsupervised(
+            self._index_writer.connection, producer.name
+        ):
+            run = self._index_writer.run(job_id, attempt)
             reason = "the process ended without a word (killed, or the machine went down)"
-            self.say(run, ERROR, f"run lost: {reason}; its last line is number {run.seq}",
-                     {"reason": "process_died", "last_seq": run.seq})  # fmt: skip
-            fields = {"status": "failed", "error": reason, "error_type": "process_died",
-                      "reason": "process_died"}  # fmt: skip
-            outcomes.end(self._ledger.connection, run, fields, now_us())
+            self.say(
+                run,
+                ERROR,
+                f"run lost: {reason}; its last line is number {run.seq}",
+                {"reason": "process_died", "last_seq": run.seq},
+            )
+            fields = {
+                "status": "failed",
+                "error": reason,
+                "error_type": "process_died",
+                "reason": "process_died",
+            }
+            attempt_writes.end(self._index_writer.connection, run, fields, now_us())
             self.queue_changed = True
             run.ended = True
             self._over.append(run)
@@ -225,13 +248,14 @@ class Events:
     ) -> None:
         """Keep a piece of a line until its rest comes."""
         pieces = producer.parts.setdefault(int(record.metadata), [])
-        most = self._ledger.most_bytes
+        most = self._index_writer.most_bytes
         for start in range(0, len(record.message), most):
             body = bytes(record.message[start : start + most])
             pieces.append(
-                Part(len(pieces), context, origin_key, record.at_us, record.level, record.flags,
-                     body)
-            )  # fmt: skip
+                Part(
+                    len(pieces), context, origin_key, record.at_us, record.level, record.flags, body
+                )
+            )
 
     def close_part(self, producer: Producer, part: int) -> None:
         """The whole line came: its pieces may go."""
@@ -270,15 +294,15 @@ class Events:
     def finish(self, producers: Iterable[Producer]) -> None:
         """Keep pieces of lines over a restart; forget runs that are over."""
         self._write_beginnings()
-        self._ledger.drop_parts(self._closed_parts)
+        self._index_writer.drop_parts(self._closed_parts)
         self._closed_parts.clear()
         for producer in producers:
             for part, pieces in producer.parts.items():
                 fresh = [piece for piece in pieces if not piece.stored]
                 if fresh:
-                    self._ledger.save_parts(producer.name, part, fresh)
+                    self._index_writer.save_parts(producer.name, part, fresh)
                 for piece in fresh:
                     piece.stored = True
         for run in self._over:
-            self._ledger.forget(run)
+            self._index_writer.forget(run)
         self._over.clear()

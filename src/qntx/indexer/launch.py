@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import IO, Any
 from weakref import WeakSet
 
-from qntx.journal.wake import ENOUGH, Waker
-from qntx.storage.sqlite.holder import is_stopped
+from qntx.journal.wakeup import ENOUGH, Wakeup
+from qntx.storage.sqlite.lock_owner import is_stopped
 
 #: An indexer that was stopped (SIGSTOP) for so long is replaced, seconds: nothing shows any more,
 #: and if it was writing, nobody else can.
 STOPPED_S = 10.0
-LOOK_S = 0.25
+INDEXER_CHECK_S = 0.25
 
 
 class IndexerProcess:
@@ -57,7 +57,7 @@ class IndexerProcess:
         now = time.monotonic()
         if now < self._look_at:
             return False
-        self._look_at = now + LOOK_S
+        self._look_at = now + INDEXER_CHECK_S
         if not is_stopped(self.pid):
             self._seen_moving = now
         if now - self._seen_moving < STOPPED_S:
@@ -91,7 +91,7 @@ class IndexerProcess:
                 stdin.write(ENOUGH)
                 stdin.flush()
         self.let_go()
-        Waker(self._home).poke()
+        Wakeup(self._home).notify()
         try:
             self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:

@@ -25,15 +25,15 @@ from qntx.indexer.drain import Drain
 from qntx.indexer.search_index import CHECKPOINT_PAGES, SearchIndex
 from qntx.journal.segment import private_folder
 from qntx.journal.spool import leave_folder, sweep_homeless
-from qntx.journal.wake import ENOUGH, Waker
-from qntx.storage.migrate import open_database
+from qntx.journal.wakeup import ENOUGH, Wakeup
+from qntx.storage.sqlite.migrate import open_database
 
 #: While journals are open: how long to wait for news, seconds. It bounds how late a line shows.
-POLL_S = 0.002
+ROUND_S = 0.002
 #: With no journal open; a process that starts one wakes the indexer.
-IDLE_S = 0.5
+IDLE_ROUND_S = 0.5
 #: While the store takes nothing: how often to try, and to have the journals synced.
-RETRY_S = 0.1
+FAILED_ROUND_RETRY_S = 0.1
 SYNC_S = 0.5
 #: How long processes that go on speaking are heard out, seconds: after the parent's death, and
 #: after a SIGTERM.
@@ -50,7 +50,7 @@ class Indexer:
         private_folder(self._journal)
         self._parent_fd = parent_fd
         self._parent = _pidfd_of_parent()
-        self._waker = Waker(home)
+        self._wakeup = Wakeup(home)
         #: When it was told to end, on the monotonic clock.
         self._told_at: float | None = None
         self._orphaned = False
@@ -70,7 +70,7 @@ class Indexer:
             if self._parent_is_gone(0.05) or self._told_at is not None:
                 return
         sweep_homeless()
-        self._waker.listen()
+        self._wakeup.listen()
         timeout = 0.0
         while not self._parent_is_gone(timeout) and not self._may_end():
             timeout = self._step()
@@ -109,7 +109,7 @@ class Indexer:
             self._open().sweep()
         elif self._quiet == 500:
             self._checkpoint()
-        return POLL_S if self._open().producers or self._quiet < 100 else IDLE_S
+        return ROUND_S if self._open().producers or self._quiet < 100 else IDLE_ROUND_S
 
     def _open(self) -> Drain:
         if self._drain is None:
@@ -135,7 +135,7 @@ class Indexer:
                 self._drain = None
                 self._connection.close()
                 self._search.close()
-        return RETRY_S
+        return FAILED_ROUND_RETRY_S
 
     def _last_rounds(self) -> None:
         """Take what the processes that are gone have left, for as long as the store allows."""
@@ -145,9 +145,9 @@ class Indexer:
                 if self._open().round(check_deaths=True) == 0:
                     if not (self._orphaned and self._open().producers):
                         break
-                    time.sleep(POLL_S)
+                    time.sleep(ROUND_S)
             except (apsw.BusyError, apsw.LockedError, apsw.FullError):
-                time.sleep(RETRY_S)
+                time.sleep(FAILED_ROUND_RETRY_S)
             except (apsw.Error, StoreUnavailable):
                 break  # waiting does not mend it; the journals keep everything
         if self._drain is not None:
@@ -173,9 +173,9 @@ class Indexer:
 
     def _parent_is_gone(self, timeout_s: float) -> bool:
         """Wait up to *timeout_s* for a wake-up; True when the parent has closed its end."""
-        watched = [self._parent_fd, *self._parent, *self._waker.descriptors]
+        watched = [self._parent_fd, *self._parent, *self._wakeup.descriptors]
         readable, _, _ = select.select(watched, [], [], timeout_s)
-        self._waker.clear()
+        self._wakeup.clear()
         said = os.read(self._parent_fd, 1) if self._parent_fd in readable else None
         died = said == b"" or any(fd in readable for fd in self._parent)
         self._orphaned = died and said != ENOUGH

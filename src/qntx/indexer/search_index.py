@@ -22,9 +22,9 @@ import apsw
 from qntx.errors import StoreUnavailable
 from qntx.indexer.state import SEQ_MASK
 from qntx.journal.format import BODY_APART
-from qntx.model.needle import fold
-from qntx.storage.sqlite.candidates import GRAM, HASH
+from qntx.model.text_match import fold
 from qntx.storage.sqlite.connection import committing, connect
+from qntx.storage.sqlite.search_blocks import GRAM, HASH
 
 BLOCK_LINES = 1_024
 #: A block ends early where its messages are long; of one longer than this nothing is known.
@@ -40,7 +40,7 @@ SAVED_S = 0.05
 FEWEST_RECORDS = 128
 #: numpy is loaded after so long without lines, or with enough of them waiting, seconds.
 QUIET_S = 1.0
-PATIENCE_S = 5.0
+MAX_BEHIND_S = 5.0
 #: Pages of write-ahead log (4 KiB each) after which it is folded into the database.
 CHECKPOINT_PAGES = 8_000
 
@@ -142,7 +142,7 @@ class SearchIndex:
         return (
             self._numpy is not None
             or now - self._records_at >= QUIET_S
-            or now - self._behind_since >= PATIENCE_S
+            or now - self._behind_since >= MAX_BEHIND_S
         )
 
     def _load(self) -> None:
@@ -203,15 +203,18 @@ class Block:
         """Write it, and how far the index has come, unless somebody else moved that meanwhile."""
         bits = None if self._unknown else signature(self._messages, numpy)
         ends = (
-            min(self._times, default=0), max(self._times, default=0), max(self._levels, default=0)
-        )  # fmt: skip
+            min(self._times, default=0),
+            max(self._times, default=0),
+            max(self._levels, default=0),
+        )
         connection.execute("BEGIN IMMEDIATE")
         try:
             with committing(connection):
                 connection.execute(
                     "INSERT INTO search_blocks(lines, first_ts, last_ts, max_level, bits)"
-                    " VALUES(?, ?, ?, ?, ?)", (self.lines, *ends, bits),
-                )  # fmt: skip
+                    " VALUES(?, ?, ?, ?, ?)",
+                    (self.lines, *ends, bits),
+                )
                 number = connection.last_insert_rowid()
                 for run_key, before, last in self._progress:
                     base = run_key << 32

@@ -9,17 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from qntx.capture.formats import KeyLines
-from qntx.capture.redaction import Redactor, from_environment, masked_line
 from qntx.indexer.events import Pending
-from qntx.indexer.ledger import Ledger
 from qntx.indexer.state import ContextState
 from qntx.journal.format import NO_NEWLINE, RAW, REDACTED, UNATTRIBUTED, is_text
 from qntx.journal.spool import SECRETS_SUFFIX, is_abandoned, shared_secrets
 from qntx.model.log import INFO, WARN
+from qntx.recording.formats import KeyLines
+from qntx.recording.redaction import Redactor, from_environment, masked_line
+from qntx.storage.sqlite.index_writer import IndexWriter
 
 #: Bytes looked at in one go, and the most that one round takes of a spool.
-CHUNK_BYTES = 1 << 20
+SPOOL_CHUNK_BYTES = 1 << 20
 #: A line without a newline is given up waiting for beyond this size.
 MAX_LINE_BYTES = 1 << 30
 _PUNCH_HOLE_KEEP_SIZE = 3
@@ -61,7 +61,7 @@ class Spool:
         """The complete lines before *upto*, without newline; *last*: the rest is one, too."""
         assert self._fd is not None
         while self.searched < upto:
-            chunk = os.pread(self._fd, min(CHUNK_BYTES, upto - self.searched), self.searched)
+            chunk = os.pread(self._fd, min(SPOOL_CHUNK_BYTES, upto - self.searched), self.searched)
             if not chunk:
                 break
             start = 0
@@ -112,12 +112,12 @@ class Spool:
 class Spools:
     """All spools of a data directory."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, index_writer: IndexWriter) -> None:
+        self._index_writer = index_writer
         self._spools: dict[str, Spool] = {}
         self._changed: set[Spool] = set()
         self._redactors: dict[str, tuple[int, Redactor]] = {}
-        for row in ledger.load_spools():
+        for row in index_writer.load_spools():
             self._load(row)
 
     def __len__(self) -> int:
@@ -176,14 +176,24 @@ class Spools:
     def finish_round(self) -> None:
         """Store how far each spool is in the store; in the transaction of its lines."""
         over = [spool for spool in self._spools.values() if spool.over]
-        self._ledger.save_spools(
+        self._index_writer.save_spools(
             [
-                (s.path, self._ledger.place(s.context), s.origin_key, s.position, s.level, s.flags,
-                 s.directives, s.keep, s.redact)
-                for s in self._changed if not s.over and self._spools.get(s.path) is s
+                (
+                    s.path,
+                    self._index_writer.place(s.context),
+                    s.origin_key,
+                    s.position,
+                    s.level,
+                    s.flags,
+                    s.directives,
+                    s.keep,
+                    s.redact,
+                )
+                for s in self._changed
+                if not s.over and self._spools.get(s.path) is s
             ]
-        )  # fmt: skip
-        self._ledger.drop_spools([spool.path for spool in over])
+        )
+        self._index_writer.drop_spools([spool.path for spool in over])
         self._changed.clear()
 
     def clean_up(self) -> None:
@@ -244,7 +254,7 @@ class Spools:
             return
         run = spool.context.run
         stage = name if kind == "stage" else spool.context.stage
-        context = self._ledger.context(run, stage, None if kind == "stage" else name)
+        context = self._index_writer.context(run, stage, None if kind == "stage" else name)
         for other in self._spools.values():
             if other.directives and other.context.run is run:
                 other.context = context

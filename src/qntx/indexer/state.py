@@ -41,7 +41,7 @@ class ContextState:
     """One stage or task of an attempt (or the attempt itself), with what this round adds."""
 
     run: RunState
-    #: 0 until it has a row: see `Ledger.place`.
+    #: 0 until it has a row: see `IndexWriter.place`.
     context_key: int
     stage: str | None
     task_id: str | None

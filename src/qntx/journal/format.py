@@ -53,7 +53,7 @@ LEVEL_MIN, LEVEL_MAX = -32768, 32767
 
 SEGMENT_SUFFIX = ".seg"
 #: A segment that is being made; left behind only by a process that died in the middle of it.
-UNBORN_SUFFIX = ".new"
+UNCOMMITTED_SUFFIX = ".new"
 
 
 def record(kind: int, scope: int, body: bytes, at_us: int) -> bytes:

@@ -7,7 +7,7 @@ import threading
 from types import CodeType, TracebackType
 
 
-def let_through(error: BaseException) -> None:
+def reraise_from_signal(error: BaseException) -> None:
     """
     Raise *error* on if a signal handler of the program threw it; else return.
 

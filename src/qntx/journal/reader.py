@@ -23,7 +23,7 @@ from qntx.journal.format import (
 
 #: How many bytes are looked at in one go, unless one record alone is larger. What is made of them
 #: should fit the processor's cache: with 4 MiB a line costs the indexer 1.4 times as much.
-CHUNK_BYTES = 1 << 19
+SCAN_CHUNK_BYTES = 1 << 19
 
 
 class Record(NamedTuple):
@@ -110,7 +110,7 @@ class SegmentReader:
 
         What cannot be a record is one that is not intact, and the rest up to *end* is given up.
         """
-        chunk = self._view[start : min(end, start + CHUNK_BYTES)].tobytes()
+        chunk = self._view[start : min(end, start + SCAN_CHUNK_BYTES)].tobytes()
         found, used = _scan(chunk)
         if used == 0 and end - start > len(chunk) >= RECORD_SIZE:
             # One record larger than a chunk (or cut short by damage).
@@ -129,7 +129,7 @@ class SegmentReader:
         os.close(self._fd)
 
 
-def remove_unborn(path: Path) -> None:
+def remove_uncommitted(path: Path) -> None:
     """Remove a segment that a process left half made when it died; its name tells which."""
     maker = path.stem.rpartition(".")[2]
     try:

@@ -18,7 +18,7 @@ from qntx.journal.format import (
     OPEN,
     PID_WORD,
     STATE_WORD,
-    UNBORN_SUFFIX,
+    UNCOMMITTED_SUFFIX,
 )
 
 
@@ -59,15 +59,15 @@ class Segment:
         self.path = path
         self.size = size
         # It gets its name when it is complete and locked: a reader never sees it half made.
-        unborn = path.with_suffix(f".{os.getpid()}{UNBORN_SUFFIX}")
-        unborn.unlink(missing_ok=True)  # an attempt of ours that was interrupted
-        fd = os.open(unborn, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        uncommitted = path.with_suffix(f".{os.getpid()}{UNCOMMITTED_SUFFIX}")
+        uncommitted.unlink(missing_ok=True)  # an attempt of ours that was interrupted
+        fd = os.open(uncommitted, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _allocate(fd, size)
             self._map = mmap.mmap(fd, size)
         except OSError:
-            unborn.unlink(missing_ok=True)
+            uncommitted.unlink(missing_ok=True)
             raise
         finally:
             # The mapping has a copy of the descriptor, and with it the lock: both end with it,
@@ -81,7 +81,7 @@ class Segment:
         self.head[PID_WORD] = os.getpid()
         self.head[STATE_WORD] = OPEN
         self.head[MAGIC_WORD] = MAGIC
-        os.rename(unborn, path)
+        os.rename(uncommitted, path)
 
     def release(self) -> None:
         """Unmap and unlock; what it is to say of how the journal goes on stands in ``head``."""

@@ -31,15 +31,15 @@ from qntx.journal.format import (
     segment_name,
 )
 from qntx.journal.format import record as format_record
-from qntx.journal.interrupts import let_through
-from qntx.journal.marks import Origin, Run, Scope
+from qntx.journal.interrupts import reraise_from_signal
+from qntx.journal.run_scope import Origin, Run, Scope
 from qntx.journal.segment import Segment, abandon, private_folder
 
 T = TypeVar("T")
 
 FIRST_SEGMENT_BYTES = 256 << 10
 #: While the disk is full: how often to look whether there is room again.
-RETRY_S = 0.2
+FULL_DISK_RETRY_S = 0.2
 _pack_prefix = PREFIX.pack
 _pack_head = HEAD.pack
 PREFIX_SIZE = PREFIX.size
@@ -361,7 +361,7 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
                 path = self.folder / segment_name(self.producer, self._index)
             fresh = Segment(path, size)
         except (OSError, MemoryError) as error:
-            let_through(error)
+            reraise_from_signal(error)
             # Whatever it is (full, read-only, too many files): the records wait in memory.
             return False
         epoch, full = object(), self._segment
@@ -390,7 +390,7 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
             return not self._retrying
 
         while True:
-            time.sleep(RETRY_S)
+            time.sleep(FULL_DISK_RETRY_S)
             if self._exclusively(retry):
                 return
 

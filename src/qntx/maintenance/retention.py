@@ -15,12 +15,12 @@ import msgspec
 from qntx.clock import iso, monotonic_s, now_us
 from qntx.config import Settings
 from qntx.errors import Conflict
-from qntx.maintenance.pace import Pace
+from qntx.maintenance.batch_size import AdaptiveBatchSize
 from qntx.model.log import LEVEL_NAMES
 from qntx.model.retention import DAY_US, RetentionReport, Rule, Rules, summed
-from qntx.storage.migrate import open_database
-from qntx.storage.sqlite.expiry import ExpiryStore, HeldLock, OldRun, last_report
-from qntx.storage.sqlite.turns import let_others_pass
+from qntx.storage.sqlite.migrate import open_database
+from qntx.storage.sqlite.retention import ExpiryStore, HeldLock, OldRun, last_report
+from qntx.storage.sqlite.writer_fairness import yield_to_waiters
 
 #: Runs that are looked at together.
 RUNS = 500
@@ -156,9 +156,12 @@ class _Run:
     """One run: lines, then jobs, then space."""
 
     def __init__(
-        self, retention: Retention, store: ExpiryStore, stopping: threading.Event,
+        self,
+        retention: Retention,
+        store: ExpiryStore,
+        stopping: threading.Event,
         limit_s: float | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._retention = retention
         self._store = store
         self._stopping = stopping
@@ -193,14 +196,14 @@ class _Run:
 
     def _lines(self, found: _Found) -> bool:
         """Delete lines; whether there are none left to delete."""
-        pace = Pace(500)
+        batch = AdaptiveBatchSize(500)
         for run, due, before_us in self._retention.due(self._store):
             more = True
             while more:
                 if self._over():
                     return False
-                with self._step(pace) as done:
-                    step = self._store.delete(run, due, before_us, pace.size, self._began_us)
+                with self._step(batch) as done:
+                    step = self._store.delete(run, due, before_us, batch.size, self._began_us)
                     done.units = step.lines
                 found.add(run, due, step.found)
                 more = step.more
@@ -209,14 +212,14 @@ class _Run:
     def _jobs(self) -> tuple[int, bool]:
         """Forget old jobs that have no lines; how many, and whether all."""
         days = self._retention.jobs_days
-        removed, pace = 0, Pace(JOBS, most=2_000)
+        removed, batch = 0, AdaptiveBatchSize(JOBS, most=2_000)
         while days is not None:
-            ids = self._store.old_jobs(self._began_us - round(days * DAY_US), pace.size)
+            ids = self._store.old_jobs(self._began_us - round(days * DAY_US), batch.size)
             if not ids:
                 break
             if self._over():
                 return removed, False
-            with self._step(pace) as done:
+            with self._step(batch) as done:
                 self._store.forget_jobs(ids)
                 done.units = len(ids)
             removed += len(ids)
@@ -225,22 +228,22 @@ class _Run:
     def _space(self) -> bool:
         """Give free pages back to the disk; whether all were."""
         self._store.checkpoint()
-        pace = Pace(100, most=5_000)
+        batch = AdaptiveBatchSize(100, most=5_000)
         while self._store.gives_back() and (spare := self._store.space().free - KEPT_PAGES) > 0:
             if self._over():
                 return False
-            pages = min(pace.size, spare)
-            with self._step(pace) as done:
+            pages = min(batch.size, spare)
+            with self._step(batch) as done:
                 self._store.give_back(pages)
                 done.units = pages
         self._store.checkpoint()
         return True
 
     @contextmanager
-    def _step(self, pace: Pace) -> Iterator[HeldLock]:
+    def _step(self, batch: AdaptiveBatchSize) -> Iterator[HeldLock]:
         """One write transaction, whose work says how much it did; whoever waits comes first."""
-        let_others_pass(self._retention.home)
+        yield_to_waiters(self._retention.home)
         with self._store.step() as done:
             yield done
-        pace.took(done.held_s, done.units)
+        batch.took(done.held_s, done.units)
         self._longest_s = max(self._longest_s, done.held_s)

@@ -11,8 +11,8 @@ import msgspec
 
 from qntx.clock import iso, now_us
 from qntx.config import Settings
+from qntx.storage.sqlite.key_value import KeyValueStore
 from qntx.storage.sqlite.space import database_bytes, folder_bytes
-from qntx.storage.sqlite.state import Remembered
 
 #: A limit counts as crossed until it is undercut by this share: no message a minute at its edge.
 BACK_SHARE = 0.95
@@ -62,16 +62,20 @@ def measure(settings: Settings) -> StorageView:
             "when it is full, lines wait in memory and are lost beyond that"
         )
     return StorageView(
-        database_bytes=database, journal_bytes=journal, free_bytes=free or 0, limit_bytes=limit,
-        over_limit=over, message="; ".join(messages) or None,
-    )  # fmt: skip
+        database_bytes=database,
+        journal_bytes=journal,
+        free_bytes=free or 0,
+        limit_bytes=limit,
+        over_limit=over,
+        message="; ".join(messages) or None,
+    )
 
 
 class SizeWatch:
     """Notices crossings; *tell* gets each of them once, also over restarts."""
 
     def __init__(
-        self, settings: Settings, remembered: Remembered, tell: Callable[[Crossing], None]
+        self, settings: Settings, remembered: KeyValueStore, tell: Callable[[Crossing], None]
     ) -> None:
         self._settings = settings
         self._remembered = remembered
@@ -82,15 +86,20 @@ class SizeWatch:
         now = measure(self._settings)
         taken = now.database_bytes + now.journal_bytes
         self._crossed(
-            "storage_limit", now, now.over_limit,
+            "storage_limit",
+            now,
+            now.over_limit,
             now.limit_bytes is None or taken < BACK_SHARE * now.limit_bytes,
             f"the data directory is below its limit again: {human(taken)}",
-        )  # fmt: skip
+        )
         least = int(self._settings.storage.min_free)
         self._crossed(
-            "low_disk_space", now, now.free_bytes < least, now.free_bytes * BACK_SHARE > least,
+            "low_disk_space",
+            now,
+            now.free_bytes < least,
+            now.free_bytes * BACK_SHARE > least,
             f"there is enough free space on the disk again: {human(now.free_bytes)}",
-        )  # fmt: skip
+        )
         return now
 
     def _crossed(self, event: str, now: StorageView, over: bool, back: bool, relief: str) -> None:
@@ -98,9 +107,12 @@ class SizeWatch:
         if over == was or (was and not back):
             return
         crossing = Crossing(
-            event=event, over=over, message=(now.message or "") if over else relief,
-            at=iso(now_us()), storage=now,
-        )  # fmt: skip
+            event=event,
+            over=over,
+            message=(now.message or "") if over else relief,
+            at=iso(now_us()),
+            storage=now,
+        )
         self._remembered.set(event, crossing.message if over else None)
         self._tell(crossing)
 

@@ -22,14 +22,18 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 from qntx.errors import BadInput
-from qntx.model.spread import chosen
+from qntx.model.cron_hash import chosen
 from qntx.model.zones import end_of_gap, instants_of, start_of_repetition, wall_of
 
 _ALIASES = {
-    "@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *", "@monthly": "0 0 1 * *",
-    "@weekly": "0 0 * * 0", "@daily": "0 0 * * *", "@midnight": "0 0 * * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
-}  # fmt: skip
+}
 _FIELDS = ("second", "minute", "hour", "day-of-month", "month", "day-of-week")
 _SECOND = timedelta(seconds=1)
 #: ``5-5/2`` is 5 alone; the library takes it for ``5/2``, which goes on to the end.

@@ -7,8 +7,13 @@ import re
 from qntx.errors import BadInput
 
 _UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
-_NAMES = {"w": "weeks?", "d": "days?", "h": "h(?:ours?|rs?)?", "m": "m(?:in(?:ute)?s?)?",
-          "s": "s(?:ec(?:ond)?s?)?"}  # fmt: skip
+_NAMES = {
+    "w": "weeks?",
+    "d": "days?",
+    "h": "h(?:ours?|rs?)?",
+    "m": "m(?:in(?:ute)?s?)?",
+    "s": "s(?:ec(?:ond)?s?)?",
+}
 _PART = re.compile(
     r"\s*(\d{1,9})\s*(?:"
     + "|".join(f"(?P<{unit}>{unit}(?![a-z])|{name})" for unit, name in _NAMES.items())
@@ -36,8 +41,9 @@ def parse_duration(text: str) -> int:
         seconds += int(found[1]) * _UNITS[str(found.lastgroup)]
         rest = rest[found.end() :].strip()
     if not 1 <= seconds <= MAX_SECONDS:
-        raise BadInput(f"{text[:80]!r} is too {'long' if seconds else 'short'} - "
-                       "use from 1 second to 10 years")  # fmt: skip
+        raise BadInput(
+            f"{text[:80]!r} is too {'long' if seconds else 'short'} - use from 1 second to 10 years"
+        )
     return seconds
 
 

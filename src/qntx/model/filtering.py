@@ -7,7 +7,7 @@ import re
 from qntx.clock import from_iso
 from qntx.errors import BadInput
 from qntx.model.log import LEVEL_NAMES, SOURCES, level_name, parse_level
-from qntx.model.needle import Needle
+from qntx.model.text_match import TextMatch
 from qntx.model.views import LogFilter
 
 _SPACED_ZONE = re.compile(r"(\d) (\d\d:?\d\d)$")
@@ -36,12 +36,21 @@ def parse_filter(
     """
     minimum, exact = _levels(level)
     if q:
-        Needle(q, case, regex).checked()
+        TextMatch(q, case, regex).checked()
     return LogFilter(
-        stage=stage, task_id=task_id, min_level=minimum, levels=exact, sources=_sources(source),
-        logger=logger or None, attempt=attempt, since_us=_time("since", since),
-        until_us=_time("until", until), text=q or None, case=case, regex=regex,
-    )  # fmt: skip
+        stage=stage,
+        task_id=task_id,
+        min_level=minimum,
+        levels=exact,
+        sources=_sources(source),
+        logger=logger or None,
+        attempt=attempt,
+        since_us=_time("since", since),
+        until_us=_time("until", until),
+        text=q or None,
+        case=case,
+        regex=regex,
+    )
 
 
 def _levels(text: str | None) -> tuple[int | None, tuple[str, ...] | None]:

@@ -16,9 +16,17 @@ LEVEL_NAMES = tuple(LEVELS)
 
 #: Where a line came from.
 SOURCES = (
-    "emitter", "logging", "stdout", "stderr", "warning", "exception", "fd", "subprocess",
-    "scheduler", "system",
-)  # fmt: skip
+    "emitter",
+    "logging",
+    "stdout",
+    "stderr",
+    "warning",
+    "exception",
+    "fd",
+    "subprocess",
+    "scheduler",
+    "system",
+)
 
 
 def level_name(level: int) -> str:

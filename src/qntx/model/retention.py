@@ -119,6 +119,9 @@ def summed(found: Mapping[str, Sequence[int]], jobs: int, **more: Any) -> Retent
     """A report from (jobs, lines, bytes) by rule, and how many jobs there are in all."""
     by = [RuleCount(name, *counts) for name, counts in found.items() if counts[1]]
     return RetentionReport(
-        jobs=jobs, lines=sum(one.lines for one in by), bytes=sum(one.bytes for one in by), by=by,
+        jobs=jobs,
+        lines=sum(one.lines for one in by),
+        bytes=sum(one.bytes for one in by),
+        by=by,
         **more,
-    )  # fmt: skip
+    )

@@ -7,9 +7,16 @@ from dataclasses import dataclass, field
 
 #: Exceptions that no retry helps: the handler, or whoever enqueued the job, made a mistake.
 _HOPELESS: tuple[type[BaseException], ...] = (
-    AssertionError, AttributeError, ImportError, NameError, NotImplementedError, SyntaxError,
-    TypeError, KeyboardInterrupt, SystemExit,
-)  # fmt: skip
+    AssertionError,
+    AttributeError,
+    ImportError,
+    NameError,
+    NotImplementedError,
+    SyntaxError,
+    TypeError,
+    KeyboardInterrupt,
+    SystemExit,
+)
 
 
 @dataclass(frozen=True, slots=True)

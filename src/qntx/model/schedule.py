@@ -10,10 +10,10 @@ import msgspec
 from qntx.clock import from_iso, iso
 from qntx.errors import BadInput, IllegalTransition
 from qntx.model.cron import parse_cron
+from qntx.model.cron_hash import split_zone
 from qntx.model.durations import MAX_SECONDS, parse_duration
-from qntx.model.firing import parse_missed, parse_overlap
+from qntx.model.firing_policy import parse_missed, parse_overlap
 from qntx.model.job import JobStatus
-from qntx.model.spread import split_zone
 from qntx.model.timing import Timing, parse_time
 from qntx.model.views import Counts, one_of
 from qntx.model.zones import zone_of
@@ -167,8 +167,11 @@ def timing_of(new: NewSchedule, now_us: int, schedule_id: str = "") -> Timing:
     (``CRON_TZ=``) goes before that of *new*.
     """
     every_s = _interval(new)
-    given = [name for name, value in (("an interval", every_s), ("cron", new.cron),
-                                      ("run_at", new.run_at)) if value]  # fmt: skip
+    given = [
+        name
+        for name, value in (("an interval", every_s), ("cron", new.cron), ("run_at", new.run_at))
+        if value
+    ]
     if len(given) != 1 and not (new.force and not given):
         said = f"{' and '.join(given)} say" if given else "nothing says"
         raise BadInput(
@@ -185,12 +188,16 @@ def timing_of(new: NewSchedule, now_us: int, schedule_id: str = "") -> Timing:
     if start_us is not None and end_us is not None and end_us < start_us:
         raise BadInput(f"end_at {new.end_at} lies before start_at {new.start_at} - swap them")
     return Timing(
-        every_s=every_s, anchor_us=now_us if start_us is None else start_us,
+        every_s=every_s,
+        anchor_us=now_us if start_us is None else start_us,
         cron=None if cron is None else parse_cron(cron, schedule_id).text,
         at_us=None if new.run_at is None else parse_time(new.run_at, "run_at"),
-        zone=zone, start_us=start_us, end_us=end_us, jitter_s=new.jitter_seconds,
+        zone=zone,
+        start_us=start_us,
+        end_us=end_us,
+        jitter_s=new.jitter_seconds,
         seed=schedule_id,
-    )  # fmt: skip
+    )
 
 
 def _interval(new: NewSchedule) -> int | None:
@@ -207,11 +214,16 @@ def kept_timing(schedule: Schedule) -> Timing:
     """When a kept schedule fires; raises BadInput when its row holds no times."""
     try:
         return Timing(
-            every_s=schedule.interval_seconds or None, anchor_us=_us(schedule.anchor_at) or 0,
-            cron=schedule.cron, at_us=_us(schedule.run_at), zone=schedule.time_zone,
-            start_us=_us(schedule.start_at), end_us=_us(schedule.end_at),
-            jitter_s=schedule.jitter_seconds, seed=schedule.id,
-        )  # fmt: skip
+            every_s=schedule.interval_seconds or None,
+            anchor_us=_us(schedule.anchor_at) or 0,
+            cron=schedule.cron,
+            at_us=_us(schedule.run_at),
+            zone=schedule.time_zone,
+            start_us=_us(schedule.start_at),
+            end_us=_us(schedule.end_at),
+            jitter_s=schedule.jitter_seconds,
+            seed=schedule.id,
+        )
     except (ValueError, TypeError) as error:
         raise BadInput(f"schedule {schedule.id} is damaged: {error} - edit or delete it") from None
 

@@ -12,8 +12,8 @@ import msgspec
 from qntx.clock import from_iso, iso
 from qntx.errors import BadInput
 from qntx.model.cron import MICRO, parse_cron
+from qntx.model.cron_hash import split_zone
 from qntx.model.durations import parse_duration, show_duration
-from qntx.model.spread import split_zone
 from qntx.model.zones import zone_of
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from qntx.model.job import JobStatus
 from qntx.model.log import LEVEL_NAMES
-from qntx.model.needle import Needle
+from qntx.model.text_match import TextMatch
 
 
 def one_of(values: Iterable[str | None]) -> msgspec.Meta:
@@ -18,6 +18,7 @@ def one_of(values: Iterable[str | None]) -> msgspec.Meta:
 
 
 StatusName: TypeAlias = Annotated[str, one_of(map(str, JobStatus))]
+RunKind: TypeAlias = Annotated[str, one_of(("queue", "foreground", "command", "block"))]
 LevelName: TypeAlias = Annotated[str, one_of(LEVEL_NAMES)]
 #: How a stage or task is doing; None: it has lines, but it never began.
 SpanStatus: TypeAlias = Annotated[
@@ -74,7 +75,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     status: StatusName
     #: ``queue``, ``foreground``, ``command`` (qntx run) or ``block`` (qntx.capture).
-    door: Annotated[str, one_of(("queue", "foreground", "command", "block"))]
+    run_kind: RunKind
+    #: The name that ``run_kind`` had first; the same value.
+    door: RunKind
     attempt: int
     max_attempts: int
     priority: int
@@ -294,6 +297,6 @@ class LogFilter(msgspec.Struct, frozen=True, kw_only=True):
     naming: str | None = None
 
     @property
-    def needle(self) -> Needle | None:
+    def text_match(self) -> TextMatch | None:
         """What messages have to hold."""
-        return None if self.text is None else Needle(self.text, self.case, self.regex)
+        return None if self.text is None else TextMatch(self.text, self.case, self.regex)

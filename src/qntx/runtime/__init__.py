@@ -1,1 +1,1 @@
-"""Running handlers: registry, context, the one door, workers and their supervisor."""
+"""Running handlers: registry, context, the one entry point, workers and their supervisor."""

@@ -11,7 +11,7 @@ from qntx.config import Settings
 from qntx.errors import JobInterrupted
 from qntx.model.job import Claimed, JobRequest
 from qntx.storage.sqlite.connection import transaction
-from qntx.storage.sqlite.inserts import insert_child
+from qntx.storage.sqlite.enqueue import insert_child
 from qntx.storage.sqlite.store import Store
 
 
@@ -33,7 +33,7 @@ def enqueue_child(settings: Settings, parent: Claimed, request: JobRequest, chil
                     f"so its child for {request.handler_name!r} was not enqueued"
                 )
         found = insert_child(db, request, parent.id, now_us(), child)
-    store.poke()
+    store.notify()
     return found
 
 

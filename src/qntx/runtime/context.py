@@ -7,9 +7,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from qntx.capture.context import ActiveRun
-from qntx.capture.emitter import LogCapturingEmitter
-from qntx.capture.lines import record_event
 from qntx.config import Settings
 from qntx.errors import (
     BadInput,
@@ -21,6 +18,9 @@ from qntx.errors import (
 )
 from qntx.model.ids import new_id
 from qntx.model.job import Claimed
+from qntx.recording.context import ActiveRun
+from qntx.recording.emitter import LogCapturingEmitter
+from qntx.recording.lines import record_event
 from qntx.runtime.children import enqueue_child
 from qntx.runtime.registry import Registry, request_of
 from qntx.storage.sqlite.store import UNAVAILABLE

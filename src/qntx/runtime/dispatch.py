@@ -7,11 +7,11 @@ import time
 from qntx.clock import now_us
 from qntx.config import Settings
 from qntx.model.job import Claimed
-from qntx.runtime.fleet import WorkerProcess
-from qntx.runtime.gates import Gates
 from qntx.runtime.leases import Leases
-from qntx.runtime.waiting import Waiting
+from qntx.runtime.rate_limits import RateLimits
+from qntx.runtime.wait_reasons import WaitReasons
 from qntx.runtime.wire import Assign, Recall, Shutdown
+from qntx.runtime.worker_process import WorkerProcess
 from qntx.storage.sqlite.store import Store
 
 #: Async handlers that one worker runs at once.
@@ -20,13 +20,15 @@ ASYNC_JOBS = 100
 LOOK_AT_MEMORY_S = 0.05
 #: Jobs that wait behind one that takes longer than this are asked back.
 RECALL_S = 0.05
-IDLE_S = 10.0
+LONGEST_PAUSE_S = 10.0
 
 
 class Dispatcher:
     """Takes due jobs from the queue and gives them to workers."""
 
-    def __init__(self, store: Store, settings: Settings, leases: Leases, waiting: Waiting) -> None:
+    def __init__(
+        self, store: Store, settings: Settings, leases: Leases, waiting: WaitReasons
+    ) -> None:
         self._store = store
         self._leases = leases
         self._name = leases.name
@@ -34,7 +36,7 @@ class Dispatcher:
         self._waiting = waiting
         self._max_jobs = settings.server.worker_max_jobs
         self._max_bytes = settings.server.worker_max_mib << 20
-        self._gates = Gates(store, settings, waiting)
+        self._rate_limits = RateLimits(store, settings, waiting)
         #: Jobs that a worker gave back because it had not begun with them; leased to us still.
         self.backlog: list[Claimed] = []
 
@@ -47,17 +49,17 @@ class Dispatcher:
                 retire(worker)
         ready = [w for w in ready if not w.closing]
         if not ready:
-            return IDLE_S
+            return LONGEST_PAUSE_S
         sync = _known_to_all(ready, "sync")
         asynchronous = _known_to_all(ready, "asynchronous")
-        metered = _known_to_all(ready, "metered") if self._gates.limited else []
+        metered = _known_to_all(ready, "metered") if self._rate_limits.limited else []
         if metered:
             in_flight = _number_of(metered, ready)
-            room = self._gates.room(metered, in_flight)
+            room = self._rate_limits.room(metered, in_flight)
             self._hand_out_async(ready, [n for n in asynchronous if n in metered], room)
             room -= _number_of(metered, ready) - in_flight
             self._hand_out_sync(ready, [n for n in sync if n in metered], room)
-            self._gates.in_flight = _number_of(metered, ready)
+            self._rate_limits.in_flight = _number_of(metered, ready)
         self._hand_out_sync(ready, [n for n in sync if n not in metered])
         self._hand_out_async(ready, [n for n in asynchronous if n not in metered])
         if self.backlog:  # nobody here is free: they wait where all see them, by their priority
@@ -121,11 +123,11 @@ class Dispatcher:
                 worker.send(Recall())
 
     def _pause(self, ready: list[WorkerProcess], began_us: int) -> float:
-        if any(len(w.sync) > 1 for w in ready) or self._gates.closed:
+        if any(len(w.sync) > 1 for w in ready) or self._rate_limits.closed:
             return RECALL_S
         # What was due before and is here still waits for a worker, or a handler, not for its time.
         due = self._store.queue.next_due_us(began_us)
-        return IDLE_S if due is None else max(0.001, (due - now_us()) / 1e6)
+        return LONGEST_PAUSE_S if due is None else max(0.001, (due - now_us()) / 1e6)
 
     def _is_due_for_replacement(self, worker: WorkerProcess) -> bool:
         if worker.executed >= self._max_jobs:

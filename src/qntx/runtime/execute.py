@@ -1,4 +1,4 @@
-"""The one door: the only place that runs a handler, whatever it is and whoever asks."""
+"""The one entry point: the only place that runs a handler, whatever it is and whoever asks."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from qntx.capture import processes
-from qntx.capture.context import ActiveRun
-from qntx.capture.emitter import LogCapturingEmitter
-from qntx.capture.emitters import ProgressEmitter
-from qntx.capture.lines import put, record_event
-from qntx.capture.session import capturing, ending_forked_children
 from qntx.config import Settings
 from qntx.errors import JobStopped
-from qntx.journal.marks import Run
+from qntx.journal.run_scope import Run
 from qntx.journal.writer import Journal
 from qntx.model.job import Claimed
+from qntx.recording import multiprocessing as processes
+from qntx.recording.context import ActiveRun
+from qntx.recording.emitter import LogCapturingEmitter
+from qntx.recording.emitters import ProgressEmitter
+from qntx.recording.lines import put, record_event
+from qntx.recording.session import capturing, ending_forked_children
 from qntx.runtime.context import Control, JobContext, Ports, WaitingForChildren
 from qntx.runtime.outcome import Outcome, failure, jsonable, stopped, with_retry
 from qntx.runtime.registry import Handler, Registry
@@ -109,8 +109,14 @@ class Attempt:
     def _conclude(self, outcome: Outcome, error: BaseException | None) -> None:
         self.outcome, sayings = with_retry(outcome, error, self.job, self.handler.retry)
         for level, source, text, metadata in sayings:
-            put(self.active, self.active.root, level, self.active.journal.origin(source), text,
-                metadata)  # fmt: skip
+            put(
+                self.active,
+                self.active.root,
+                level,
+                self.active.journal.origin(source),
+                text,
+                metadata,
+            )
 
 
 def execute(handler: Handler, job: Claimed, **needs: Any) -> Outcome:

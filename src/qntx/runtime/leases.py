@@ -14,7 +14,7 @@ import msgspec
 
 from qntx.journal.writer import Journal
 from qntx.model.job import Claimed
-from qntx.runtime.judge import judge
+from qntx.runtime.rescue import judge
 from qntx.storage.sqlite.store import Store
 
 RENEW_S = 5.0

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
-from qntx.capture import metadata, streams
-from qntx.capture.context import ActiveRun
-from qntx.capture.exceptions import exception_metadata, readable
-from qntx.capture.lines import masked, put
 from qntx.clock import iso, now_us
 from qntx.errors import JobCancelled, JobInterrupted, JobStopped, JobTimedOut, QntxError
-from qntx.journal.marks import Scope
+from qntx.journal.run_scope import Scope
 from qntx.model.job import Claimed
 from qntx.model.log import ERROR, INFO, WARN
 from qntx.model.retry import RetryPolicy
+from qntx.recording import metadata, streams
+from qntx.recording.context import ActiveRun
+from qntx.recording.exceptions import exception_metadata, readable
+from qntx.recording.lines import masked, put
+from qntx.recording.system_log import LogNote
 
 #: Of these, 0, False and an empty list are values like any other.
 _ANY_VALUE = ("result", "checkpoint")
@@ -86,26 +87,17 @@ def stopped(stop: JobStopped, active: ActiveRun, fallback: Scope) -> Outcome:
     return Outcome("paused", reason="paused", pulse_state={"pause_reason": "user_requested"})
 
 
-class Saying(NamedTuple):
-    """A line that tells what was decided: its level, its source, its text, its metadata."""
-
-    level: int
-    source: str
-    text: str
-    metadata: dict[str, Any] | None = None
-
-
-def back_to_the_queue(reason: str) -> Saying:
+def back_to_the_queue(reason: str) -> LogNote:
     """That an attempt ended for a *reason* that is nobody's fault, and its job goes on later."""
     if reason == "lease_expired":
         text = "lease lost: nobody renewed it for as long as it lasts; back to the queue"
-        return Saying(WARN, "scheduler", text, {"reason": reason})
-    return Saying(INFO, "scheduler", f"back to the queue: {reason}")
+        return LogNote(WARN, "scheduler", text, {"reason": reason})
+    return LogNote(INFO, "scheduler", f"back to the queue: {reason}")
 
 
 def with_retry(
     outcome: Outcome, error: BaseException | None, job: Claimed, policy: RetryPolicy
-) -> tuple[Outcome, list[Saying]]:
+) -> tuple[Outcome, list[LogNote]]:
     """*outcome*, or the same with a retry planned where *policy* has one; and what to say of it."""
     limited = RetryPolicy(job.max_attempts, policy.retry_on, policy.backoff, policy.max_crashes)
     if outcome.crashed and 0 < policy.max_crashes <= job.crash_count + 1:
@@ -114,10 +106,12 @@ def with_retry(
             "find out why before you retry it"
         )
         quarantined = _changed(
-            outcome, status="failed", error=outcome.error or outcome.reason,
+            outcome,
+            status="failed",
+            error=outcome.error or outcome.reason,
             error_type="quarantined",
-        )  # fmt: skip
-        return quarantined, [Saying(ERROR, "scheduler", text)]
+        )
+        return quarantined, [LogNote(ERROR, "scheduler", text)]
     if outcome.status != "failed" or not limited.retries(error, job.retry_count):
         return outcome, []
     wait_s = policy.backoff.wait_s(job.retry_count + 1)
@@ -126,10 +120,13 @@ def with_retry(
         f"(retry {job.retry_count + 1} of {job.max_attempts - 1})"
     )
     planned = _changed(
-        outcome, status="queued", attempt_status="failed", retry=True,
+        outcome,
+        status="queued",
+        attempt_status="failed",
+        retry=True,
         next_attempt_at=iso(now_us() + int(wait_s * 1e6)),
-    )  # fmt: skip
-    return planned, [Saying(WARN, "scheduler", text)]
+    )
+    return planned, [LogNote(WARN, "scheduler", text)]
 
 
 def _changed(outcome: Outcome, **changes: Any) -> Outcome:

@@ -12,22 +12,22 @@ import time
 import traceback
 from collections.abc import Callable
 
-from qntx.capture.session import journal_of
 from qntx.config import Settings
-from qntx.journal.wake import Waker
+from qntx.journal.wakeup import Wakeup
+from qntx.recording.session import journal_of
 from qntx.runtime.dispatch import Dispatcher
-from qntx.runtime.fleet import WorkerProcess, death_reason, oom_kills, spawn
-from qntx.runtime.judge import give_back, judge
 from qntx.runtime.leases import LEASE_S, Leases
-from qntx.runtime.waiting import Waiting
+from qntx.runtime.rescue import give_back, judge
+from qntx.runtime.stop_requests import STOP_GRACE_S, TERM_GRACE_S, StopRequests
+from qntx.runtime.wait_reasons import WaitReasons
 from qntx.runtime.wire import Beat, Done, Leased, Ready, Returned, Shutdown, Stop
-from qntx.runtime.wishes import STOP_GRACE_S, TERM_GRACE_S, Wishes
-from qntx.storage.sqlite.holder import holder_of
+from qntx.runtime.worker_process import WorkerProcess, death_reason, oom_kills, spawn
+from qntx.storage.sqlite.lock_owner import lock_owner_of
 from qntx.storage.sqlite.store import UNAVAILABLE, Store
 
 LOG = logging.getLogger("qntx.runtime")
 #: How often to look without being woken, seconds: delayed jobs, lost wake-ups.
-POLL_S = 0.5
+SUPERVISOR_ROUND_S = 0.5
 #: The longest pause before a worker is started that could not start the last times, seconds.
 MAX_SPAWN_PAUSE_S = 30.0
 
@@ -42,16 +42,16 @@ class Supervisor:
         *,
         lease_s: float = LEASE_S,
         stop_grace_s: float = STOP_GRACE_S,
-        tend: Callable[[], object] | None = None,
+        keepalive: Callable[[], object] | None = None,
     ) -> None:
-        """*tend* is called every half second at least: what else has to be kept alive."""
+        """*keepalive* is called every half second at least: what else has to be kept alive."""
         self._settings = settings
         self._wanted = workers
-        self._tend = tend
+        self._keepalive = keepalive
         self._journal = journal_of(settings.home, settings.capture)
         self._workers: list[WorkerProcess] = []
         self._selector = selectors.DefaultSelector()
-        self._waker = Waker(settings.home, "jobs")
+        self._wakeup = Wakeup(settings.home, "jobs")
         self._stopping = threading.Event()
         self._grace_s = 10.0
         self._thread: threading.Thread | None = None
@@ -59,13 +59,13 @@ class Supervisor:
         self._spawn_at = 0.0
         self._failed_starts = 0
         self._culprit = 0
-        self._wishes = Wishes(self._workers, stop_grace_s)
+        self._stop_requests = StopRequests(self._workers, stop_grace_s)
         self._leases = Leases(settings.home, lease_s, self._journal)
 
     def start(self) -> None:
         """Start the workers, and supervise them in the background."""
-        self._waker.listen()
-        for fd in self._waker.descriptors:
+        self._wakeup.listen()
+        for fd in self._wakeup.descriptors:
             self._selector.register(fd, selectors.EVENT_READ, None)
         self._thread = threading.Thread(target=self._run, name="qntx-supervisor", daemon=True)
         self._thread.start()
@@ -74,17 +74,21 @@ class Supervisor:
         """End the workers: running jobs may finish within *grace_s* seconds, or are requeued."""
         self._grace_s = grace_s
         self._stopping.set()
-        self._waker.poke()
+        self._wakeup.notify()
         if self._thread is not None:
             self._thread.join(grace_s + 15)
 
     def status(self) -> list[dict[str, object]]:
         """The workers: name, process id, whether ready, and the jobs they hold."""
         return [
-            {"name": w.name, "pid": w.process.pid, "ready": w.introduced is not None,
-             "jobs": list(w.jobs)}
+            {
+                "name": w.name,
+                "pid": w.process.pid,
+                "ready": w.introduced is not None,
+                "jobs": list(w.jobs),
+            }
             for w in list(self._workers)
-        ]  # fmt: skip
+        ]
 
     # -- the loop ------------------------------------------------------------------------------
 
@@ -92,38 +96,38 @@ class Supervisor:
         store = Store(self._settings.database)
         with contextlib.suppress(*UNAVAILABLE):
             store.expect_losses()
-        waiting = Waiting(self._journal)
+        waiting = WaitReasons(self._journal)
         self._dispatcher = Dispatcher(store, self._settings, self._leases, waiting)
         while not self._stopping.is_set():
-            self._wait(min(POLL_S, self._round(store)))
+            self._wait(min(SUPERVISOR_ROUND_S, self._round(store)))
         self._end_workers(store)
         store.close()
         self._leases.close()
 
     def _round(self, store: Store) -> float:
         """Do what there is to do; returns after how many seconds to look again."""
-        pause = POLL_S  # also when the store is locked or full: the next look does it
+        pause = SUPERVISOR_ROUND_S  # also when the store is locked or full: the next look does it
         try:
-            if self._tend is not None:
-                self._tend()
+            if self._keepalive is not None:
+                self._keepalive()
             self._end_silent_workers(time.monotonic())
             self._replace_workers(time.monotonic())
-            self._wishes.carry(store)  # reads only: also while nothing can be written
+            self._stop_requests.deliver(store)  # reads only: also while nothing can be written
             pause = self._dispatcher.dispatch(self._workers)
             self._keep_leases(store)
         except UNAVAILABLE:
             self._name_culprit()
         except Exception:  # noqa: BLE001 - a supervisor that dies leaves everything unsupervised
             traceback.print_exc()
-        self._wishes.press(time.monotonic())
+        self._stop_requests.escalate(time.monotonic())
         return pause
 
     def _name_culprit(self) -> None:
         """Say once who keeps everybody from writing, where that will not pass by itself."""
-        holder = holder_of(self._settings.database)
-        if holder is not None and holder.stopped and holder.pid != self._culprit:
-            self._culprit = holder.pid
-            LOG.warning("the database is locked by %s", holder.text)
+        owner = lock_owner_of(self._settings.database)
+        if owner is not None and owner.stopped and owner.pid != self._culprit:
+            self._culprit = owner.pid
+            LOG.warning("the database is locked by %s", owner.text)
 
     def _wait(self, timeout_s: float) -> None:
         """Wait until workers say something, or have room for what they are told; handle it."""
@@ -139,7 +143,7 @@ class Supervisor:
     def _handle(self, key: selectors.SelectorKey, events: int) -> None:
         worker: WorkerProcess | None = key.data
         if worker is None:
-            self._waker.clear()
+            self._wakeup.clear()
             return
         if key.fd == worker.pidfd:
             self._died(worker)
@@ -159,14 +163,14 @@ class Supervisor:
         worker.last_beat = now = time.monotonic()
         if isinstance(message, Done):
             for job_id in worker.ended(message.attempts, now):
-                self._wishes.forget(job_id)
+                self._stop_requests.forget(job_id)
         elif isinstance(message, Returned):
             worker.recalled = False
             for job_id in message.job_ids:
                 job = worker.sync.pop(job_id, None)
                 if job is not None:
                     self._dispatcher.backlog.append(job)
-                self._wishes.forget(job_id)  # whoever has it next is asked anew
+                self._stop_requests.forget(job_id)  # whoever has it next is asked anew
         elif isinstance(message, Ready):
             worker.introduced = message
             self._leases.announce([*message.sync, *message.asynchronous])
@@ -192,7 +196,7 @@ class Supervisor:
         lost = self._leases.renew(store, held)
         if lost is not None:
             for job_id in lost:
-                self._wishes.wish(job_id, "lease_lost", now)
+                self._stop_requests.request(job_id, "lease_lost", now)
             for worker in live:
                 worker.send(Leased(self._leases.lease_s))
         ours = {job.id for w in self._workers for job in w.jobs.values()}
@@ -251,7 +255,7 @@ class Supervisor:
         others = "neighbour_stopped" if worker.doomed else reason
         for number, job in enumerate(worker.jobs.values()):
             why = worker.doomed.get(job.id, others)
-            self._wishes.forget(job.id)
+            self._stop_requests.forget(job.id)
             judge(job, why, self._journal, worker.introduced, next_in_line=number == 0)
 
     def _end_workers(self, store: Store) -> None:
@@ -276,7 +280,7 @@ class Supervisor:
                     worker.kill(signal.SIGKILL)
             self._end_silent_workers(time.monotonic())
             with contextlib.suppress(*UNAVAILABLE):
-                if self._tend is not None:
-                    self._tend()
+                if self._keepalive is not None:
+                    self._keepalive()
                 self._keep_leases(store)
             self._wait(0.1)

@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
-from qntx.capture.lines import masked
 from qntx.clock import monotonic_s
 from qntx.journal.segment import private_folder
+from qntx.recording.lines import masked
 
 #: The most that is sent at once; longer pieces are sent as several.
 PIECE_CHARS = 4_000
@@ -56,9 +56,15 @@ class TokenSender:
         self._listeners: list[Path] = []
 
     def __call__(
-        self, task_id: str | None, content: str, *, done: bool = False, model: str | None = None,
-        stage: str | None = None, error: str | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        task_id: str | None,
+        content: str,
+        *,
+        done: bool = False,
+        model: str | None = None,
+        stage: str | None = None,
+        error: str | None = None,
+    ) -> None:
         """Some more text of the model's answer."""
         if self._also is not None:
             self._also(task_id, content, done=done, model=model, stage=stage, error=error)
@@ -70,10 +76,15 @@ class TokenSender:
         text = str(masked(content)).encode("utf-8", "replace").decode()
         for start in range(0, max(len(text), 1), PIECE_CHARS):
             token = Token(
-                job_id=self._job_id, attempt=self._attempt,
-                text=text[start : start + PIECE_CHARS], stage=stage, task_id=task_id, model=model,
-                done=done and start + PIECE_CHARS >= len(text), error=error,
-            )  # fmt: skip
+                job_id=self._job_id,
+                attempt=self._attempt,
+                text=text[start : start + PIECE_CHARS],
+                stage=stage,
+                task_id=task_id,
+                model=model,
+                done=done and start + PIECE_CHARS >= len(text),
+                error=error,
+            )
             self._send(msgspec.json.encode(token))
 
     def _send(self, data: bytes) -> None:

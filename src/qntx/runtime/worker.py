@@ -13,9 +13,9 @@ from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Any
 
-from qntx.capture.session import close_journals, journal_of, no_console
 from qntx.config import Settings
 from qntx.model.job import Claimed
+from qntx.recording.session import close_journals, journal_of, no_console
 from qntx.runtime.context import Control, Ports
 from qntx.runtime.execute import execute, execute_async
 from qntx.runtime.registry import Registry
@@ -198,11 +198,16 @@ class Worker:
             metered=[h.name for h in handlers if h.metered],
             timeouts={h.name: h.timeout_s for h in handlers if h.timeout_s is not None},
             policies={
-                h.name: (h.retry.backoff.base_s, h.retry.backoff.factor, h.retry.backoff.limit_s,
-                         h.retry.backoff.jitter, h.retry.max_crashes)
+                h.name: (
+                    h.retry.backoff.base_s,
+                    h.retry.backoff.factor,
+                    h.retry.backoff.limit_s,
+                    h.retry.backoff.jitter,
+                    h.retry.max_crashes,
+                )
                 for h in handlers
             },
-        )  # fmt: skip
+        )
 
     def _send(self, message: Ready | Done | Returned | Beat) -> None:
         with contextlib.suppress(OSError), self._send_lock:

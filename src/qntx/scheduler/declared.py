@@ -79,13 +79,21 @@ def _changes(service: Schedules, before: Schedule, new: NewSchedule) -> dict[str
     new, handler, payload = resolve(new, before.id, service.registered)
     timing = timing_of(new, now_us(), before.id)
     wanted = {
-        "interval_seconds": timing.every_s or 0, "cron": timing.cron,
-        "run_at": shown(timing.at_us), "time_zone": timing.zone,
-        "jitter_seconds": timing.jitter_s, "start_at": shown(timing.start_us),
-        "end_at": shown(timing.end_us), "overlap": new.overlap, "missed": new.missed,
-        "priority": new.priority, "name": new.name, "handler_name": handler,
-        "payload": _as_kept(payload), "metadata": _as_kept(new.metadata),
-    }  # fmt: skip
+        "interval_seconds": timing.every_s or 0,
+        "cron": timing.cron,
+        "run_at": shown(timing.at_us),
+        "time_zone": timing.zone,
+        "jitter_seconds": timing.jitter_s,
+        "start_at": shown(timing.start_us),
+        "end_at": shown(timing.end_us),
+        "overlap": new.overlap,
+        "missed": new.missed,
+        "priority": new.priority,
+        "name": new.name,
+        "handler_name": handler,
+        "payload": _as_kept(payload),
+        "metadata": _as_kept(new.metadata),
+    }
     changes = {name: value for name, value in wanted.items() if value != getattr(before, name)}
     if changes.keys() & _WAYS:
         ways = {name: wanted[name] for name in _WAYS if wanted[name]}

@@ -21,9 +21,17 @@ from qntx.model.schedule import (
 )
 
 _TIMING = frozenset(
-    {"interval_seconds", "every", "cron", "run_at", "time_zone", "jitter_seconds", "start_at",
-     "end_at"}
-)  # fmt: skip
+    {
+        "interval_seconds",
+        "every",
+        "cron",
+        "run_at",
+        "time_zone",
+        "jitter_seconds",
+        "start_at",
+        "end_at",
+    }
+)
 _PLAIN = ("name", "payload", "handler_name", "metadata", "priority", "overlap", "missed")
 _STATES = ("active", "paused", "stopping", "inactive")
 
@@ -56,8 +64,11 @@ def edited(before: Schedule, change: EditSchedule, now_us: int, by: str) -> dict
 
     Raises BadInput with the value that cannot be used, IllegalTransition.
     """
-    given = {name: value for name in change.__struct_fields__
-             if (value := getattr(change, name)) is not UNSET}  # fmt: skip
+    given = {
+        name: value
+        for name in change.__struct_fields__
+        if (value := getattr(change, name)) is not UNSET
+    }
     if not given:
         raise BadInput("nothing is to be changed - give a state, a timing or a policy")
     fields = {name: given[name] for name in _PLAIN if name in given}
@@ -98,13 +109,17 @@ def _timing(before: Schedule, given: dict[str, Any], now_us: int) -> dict[str, A
     timing = timing_of(new, now_us, before.id)
     anchor = before.anchor_at if "start_at" not in given else iso(timing.anchor_us)
     return {
-        "interval_seconds": timing.every_s or 0, "cron": timing.cron,
-        "run_at": None if timing.at_us is None else iso(timing.at_us), "anchor_at": anchor,
-        "time_zone": timing.zone, "jitter_seconds": timing.jitter_s,
+        "interval_seconds": timing.every_s or 0,
+        "cron": timing.cron,
+        "run_at": None if timing.at_us is None else iso(timing.at_us),
+        "anchor_at": anchor,
+        "time_zone": timing.zone,
+        "jitter_seconds": timing.jitter_s,
         "start_at": None if timing.start_us is None else iso(timing.start_us),
         "end_at": None if timing.end_us is None else iso(timing.end_us),
-        "overlap": new.overlap.strip(), "missed": new.missed.strip(),
-    }  # fmt: skip
+        "overlap": new.overlap.strip(),
+        "missed": new.missed.strip(),
+    }
 
 
 def _planned(before: Schedule, fields: dict[str, Any], now_us: int) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import msgspec
 
 from qntx.clock import from_iso, iso
 from qntx.errors import BadInput, QntxError
-from qntx.model.firing import (
+from qntx.model.firing_policy import (
     ON_TIME_US,
     CatchUp,
     Downtime,
@@ -29,8 +29,8 @@ from qntx.model.job import JobRequest
 from qntx.model.schedule import Execution, Schedule, kept_timing
 from qntx.model.views import Counts
 from qntx.storage.sqlite.connection import transaction
+from qntx.storage.sqlite.enqueue import insert_job, values_of
 from qntx.storage.sqlite.executions import ExecutionStore
-from qntx.storage.sqlite.inserts import insert_job, values_of
 from qntx.storage.sqlite.schedules import ScheduleStore
 from qntx.storage.sqlite.store import Store
 
@@ -98,9 +98,12 @@ class Firing:
         assert schedule.next_nominal_at is not None
         try:
             plan = catch_up(
-                schedule.id, kept_timing(schedule), from_iso(schedule.next_nominal_at), now_us,
+                schedule.id,
+                kept_timing(schedule),
+                from_iso(schedule.next_nominal_at),
+                now_us,
                 parse_missed(schedule.missed),
-            )  # fmt: skip
+            )
         except BadInput as error:
             return self._broken(schedule, str(error), now_us)
         made = self._missed(schedule, plan, now_us, down)
@@ -116,8 +119,12 @@ class Firing:
 
     def _next(self, schedule: Schedule, next_us: int | None) -> dict[str, Any]:
         if next_us is None:
-            return {"next_nominal_at": None, "next_run_at": None, "state": "inactive",
-                    "state_reason": "its last instant has passed"}  # fmt: skip
+            return {
+                "next_nominal_at": None,
+                "next_run_at": None,
+                "state": "inactive",
+                "state_reason": "its last instant has passed",
+            }
         due_us = kept_timing(schedule).due(schedule.id, next_us)
         return {"next_nominal_at": iso(next_us), "next_run_at": iso(due_us)}
 
@@ -169,15 +176,22 @@ class Firing:
         if schedule.handler_name is None:
             raise BadInput(f"schedule {schedule.id} has no handler_name - give it one by an edit")
         return self._request(
-            schedule.handler_name, since_last_run(payload, schedule.last_run_at),
+            schedule.handler_name,
+            since_last_run(payload, schedule.last_run_at),
             source=schedule.source_url or schedule.ats_code or schedule.handler_name,
-            execution_id=execution_id, priority=schedule.priority,
-        )  # fmt: skip
+            execution_id=execution_id,
+            priority=schedule.priority,
+        )
 
     def _enqueue(
-        self, schedule: Schedule, execution: Execution, request: JobRequest, now_us: int,
-        *, waits_for: Iterable[str],
-    ) -> bool:  # fmt: skip
+        self,
+        schedule: Schedule,
+        execution: Execution,
+        request: JobRequest,
+        now_us: int,
+        *,
+        waits_for: Iterable[str],
+    ) -> bool:
         """Write the execution and its job; False when the instant was fired before."""
         behind = list(waits_for)
         job_id = new_id("JB")
@@ -211,8 +225,12 @@ class Firing:
         nominal_us = from_iso(str(schedule.next_nominal_at))
         execution = _execution(schedule, nominal_us, now_us)
         noted = self._note(execution, "failed", f"the schedule was paused: {error}", error)
-        fields = {"state": "paused", "state_reason": f"paused by the scheduler: {error}",
-                  "next_run_at": None, "next_nominal_at": None}  # fmt: skip
+        fields = {
+            "state": "paused",
+            "state_reason": f"paused by the scheduler: {error}",
+            "next_run_at": None,
+            "next_nominal_at": None,
+        }
         self.schedules.advance(schedule, fields, now_us)
         return [] if noted is None else [noted]
 
@@ -238,16 +256,34 @@ def _why_late(nominal_us: int, down: Downtime | None) -> str:
 
 
 def _execution(
-    schedule: Schedule, nominal_us: int | None, now_us: int, *, status: str = "running",
-    cause: str = "schedule", reason: str | None = None,
-) -> Execution:  # fmt: skip
+    schedule: Schedule,
+    nominal_us: int | None,
+    now_us: int,
+    *,
+    status: str = "running",
+    cause: str = "schedule",
+    reason: str | None = None,
+) -> Execution:
     at = iso(now_us)
     return Execution(
-        id=new_id("PX"), scheduled_job_id=schedule.id, async_job_id=None, status=status,
-        cause=cause, nominal_at=None if nominal_us is None else iso(nominal_us), started_at=at,
-        completed_at=None, duration_ms=None, reason=reason, waiting=False, result_summary=None,
-        error_message=None, job_status=None, counts=Counts(), created_at=at, updated_at=at,
-    )  # fmt: skip
+        id=new_id("PX"),
+        scheduled_job_id=schedule.id,
+        async_job_id=None,
+        status=status,
+        cause=cause,
+        nominal_at=None if nominal_us is None else iso(nominal_us),
+        started_at=at,
+        completed_at=None,
+        duration_ms=None,
+        reason=reason,
+        waiting=False,
+        result_summary=None,
+        error_message=None,
+        job_status=None,
+        counts=Counts(),
+        created_at=at,
+        updated_at=at,
+    )
 
 
 def _changed(execution: Execution, **fields: Any) -> Execution:

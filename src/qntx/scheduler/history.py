@@ -11,17 +11,28 @@ from pathlib import Path
 import msgspec
 
 from qntx.model.schedule import Execution, ExecutionStatus
-from qntx.storage.migrate import open_database
 from qntx.storage.sqlite.executions import ExecutionStore
+from qntx.storage.sqlite.migrate import open_database
 
 #: Statistics are of the newest executions only: what was years ago says little.
-WINDOW = 500
+EXECUTIONS_LOOKED_AT = 500
 #: A change smaller than this share is no trend.
 STEADY = 0.1
 _CSV_COLUMNS = (
-    "id", "scheduled_job_id", "async_job_id", "status", "cause", "nominal_at", "started_at",
-    "completed_at", "duration_ms", "reason", "result_summary", "error_message", "created_at",
-)  # fmt: skip
+    "id",
+    "scheduled_job_id",
+    "async_job_id",
+    "status",
+    "cause",
+    "nominal_at",
+    "started_at",
+    "completed_at",
+    "duration_ms",
+    "reason",
+    "result_summary",
+    "error_message",
+    "created_at",
+)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -46,7 +57,7 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
 
 def statistics(executions: ExecutionStore, schedule_id: str) -> Statistics:
     """The statistics of a schedule; cancelled executions count for no rate."""
-    ended = executions.ended(schedule_id, WINDOW)
+    ended = executions.ended(schedule_id, EXECUTIONS_LOOKED_AT)
     judged = [status for _, status, _ in ended if status != ExecutionStatus.CANCELLED]
     took = [ms for _, status, ms in ended if ms is not None and status == ExecutionStatus.COMPLETED]
     newer, older = judged[: len(judged) // 2], judged[len(judged) // 2 :]

@@ -6,12 +6,11 @@ from typing import Any
 
 import msgspec
 
-from qntx.ats.ix import Names, handler_of, parse_ix, payload_of
-from qntx.capture.session import journal_of
 from qntx.clock import iso, now_us
 from qntx.config import Settings
 from qntx.errors import BadInput, Conflict, NeverFires, NotFound
-from qntx.journal.wake import Waker
+from qntx.handlers.shell_command import SHELL_HANDLER
+from qntx.journal.wakeup import Wakeup
 from qntx.model.ids import new_id
 from qntx.model.job import JobRequest
 from qntx.model.log import INFO
@@ -25,15 +24,16 @@ from qntx.model.schedule import (
     timing_of,
 )
 from qntx.model.timing import Timing, parse_time
+from qntx.recording.session import journal_of
+from qntx.recording.system_log import ScheduleLog
 from qntx.scheduler.edits import EditSchedule, edited
 from qntx.scheduler.firing import Firing, MakesRequests, since_last_run
-from qntx.scheduler.shell import SHELL_HANDLER
-from qntx.scheduler.telling import Teller
 from qntx.scheduler.ticker import WAKER
 from qntx.storage.sqlite.connection import transaction
 from qntx.storage.sqlite.executions import ExecutionStore
 from qntx.storage.sqlite.schedules import ScheduleStore
 from qntx.storage.sqlite.store import Store
+from qntx_recruiting.ats.ix import Names, handler_of, parse_ix, payload_of
 
 FORCE_TRIGGER = "__force_trigger__"
 
@@ -74,8 +74,10 @@ class Schedules:
         timing = timing_of(new, at_us, schedule_id)
         checked = self._checked(handler, payload, at_us)
         fields = _row(schedule_id, new, timing, at_us) | {
-            "handler_name": checked.handler_name, "payload": payload, "declared_as": declared_as,
-        }  # fmt: skip
+            "handler_name": checked.handler_name,
+            "payload": payload,
+            "declared_as": declared_as,
+        }
         fired = None
         with transaction(self._store.connection):
             self.kept.insert(fields)
@@ -99,9 +101,12 @@ class Schedules:
             before = self.get(schedule_id)
             fields = edited(before, change, at_us, by)
             if {"handler_name", "payload"} & fields.keys():
-                merged = msgspec.structs.replace(before, **{
-                    name: fields[name] for name in ("handler_name", "payload") if name in fields
-                })  # fmt: skip
+                merged = msgspec.structs.replace(
+                    before,
+                    **{
+                        name: fields[name] for name in ("handler_name", "payload") if name in fields
+                    },
+                )
                 self._checked(str(merged.handler_name), merged.payload, at_us)
             if fields.get("state") == ScheduleState.STOPPING and not self.executions.active(
                 schedule_id
@@ -127,8 +132,12 @@ class Schedules:
         with transaction(self._store.connection):
             before = self.get(schedule_id)
             check_move(schedule_id, ScheduleState(before.state), ScheduleState.DELETED)
-            fields = {"state": "deleted", "state_reason": f"deleted by {by}", "next_run_at": None,
-                      "next_nominal_at": None}  # fmt: skip
+            fields = {
+                "state": "deleted",
+                "state_reason": f"deleted by {by}",
+                "next_run_at": None,
+                "next_nominal_at": None,
+            }
             self.kept.update(schedule_id, fields, at_us)
         self._say(schedule_id, f"deleted by {by}; its executions and their logs stay")
 
@@ -172,18 +181,18 @@ class Schedules:
 
     def _told(self, fired: Execution | None) -> None:
         if fired is not None:
-            self._teller.tell([fired])
+            self._schedule_log.record([fired])
             with transaction(self._store.connection):
                 self.executions.mark_told([fired.id])
-            Waker(self._settings.home, "jobs").poke()
+            Wakeup(self._settings.home, "jobs").notify()
 
     def _say(self, schedule_id: str, message: str) -> None:
-        self._teller.say(schedule_id, INFO, message)
-        Waker(self._settings.home, WAKER).poke()
+        self._schedule_log.say(schedule_id, INFO, message)
+        Wakeup(self._settings.home, WAKER).notify()
 
     @property
-    def _teller(self) -> Teller:
-        return Teller(journal_of(self._settings.home, self._settings.capture))
+    def _schedule_log(self) -> ScheduleLog:
+        return ScheduleLog(journal_of(self._settings.home, self._settings.capture))
 
 
 def resolve(new: NewSchedule, schedule_id: str, registered: Names) -> tuple[NewSchedule, str, Any]:
@@ -192,9 +201,15 @@ def resolve(new: NewSchedule, schedule_id: str, registered: Names) -> tuple[NewS
 
     Raises BadInput when it says not exactly one thing to run.
     """
-    ways = [name for name, value in (("ats_code", new.ats_code.strip() and not new.handler_name),
-                                     ("handler_name", new.handler_name),
-                                     ("command", new.command)) if value]  # fmt: skip
+    ways = [
+        name
+        for name, value in (
+            ("ats_code", new.ats_code.strip() and not new.handler_name),
+            ("handler_name", new.handler_name),
+            ("command", new.command),
+        )
+        if value
+    ]
     if len(ways) != 1:
         raise BadInput(
             f"{' and '.join(ways) if ways else 'nothing'} says what to run - give exactly one of "
@@ -221,20 +236,34 @@ def _row(schedule_id: str, new: NewSchedule, timing: Timing, at_us: int) -> dict
     nominal_at, run_at = first_run(schedule_id, timing, at_us)
     by_hand = not (timing.every_s or timing.cron or timing.at_us)
     if nominal_at is None and not by_hand:
-        raise NeverFires(f"it would never fire: {timing.describe()} has no instant left - give a "
-                         "later time, or end_at a later one")  # fmt: skip
+        raise NeverFires(
+            f"it would never fire: {timing.describe()} has no instant left - give a "
+            "later time, or end_at a later one"
+        )
     return {
-        "id": schedule_id, "name": new.name, "ats_code": new.ats_code.strip(),
-        "source_url": _source_of(new), "interval_seconds": timing.every_s or 0,
-        "cron": timing.cron, "run_at": shown(timing.at_us), "anchor_at": iso(timing.anchor_us),
-        "time_zone": timing.zone, "jitter_seconds": timing.jitter_s,
-        "start_at": shown(timing.start_us), "end_at": shown(timing.end_us),
-        "overlap": new.overlap.strip(), "missed": new.missed.strip(), "priority": new.priority,
-        "state": "inactive" if by_hand else "active", "next_run_at": run_at,
-        "next_nominal_at": nominal_at, "metadata": new.metadata,
+        "id": schedule_id,
+        "name": new.name,
+        "ats_code": new.ats_code.strip(),
+        "source_url": _source_of(new),
+        "interval_seconds": timing.every_s or 0,
+        "cron": timing.cron,
+        "run_at": shown(timing.at_us),
+        "anchor_at": iso(timing.anchor_us),
+        "time_zone": timing.zone,
+        "jitter_seconds": timing.jitter_s,
+        "start_at": shown(timing.start_us),
+        "end_at": shown(timing.end_us),
+        "overlap": new.overlap.strip(),
+        "missed": new.missed.strip(),
+        "priority": new.priority,
+        "state": "inactive" if by_hand else "active",
+        "next_run_at": run_at,
+        "next_nominal_at": nominal_at,
+        "metadata": new.metadata,
         "created_from_doc_id": new.created_from_doc or (FORCE_TRIGGER if by_hand else None),
-        "created_at": iso(at_us), "updated_at": iso(at_us),
-    }  # fmt: skip
+        "created_at": iso(at_us),
+        "updated_at": iso(at_us),
+    }
 
 
 def _source_of(new: NewSchedule) -> str | None:

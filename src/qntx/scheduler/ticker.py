@@ -6,25 +6,25 @@ import contextlib
 import logging
 import threading
 
-from qntx.capture.session import journal_of
 from qntx.clock import iso
 from qntx.config import Settings
 from qntx.errors import QntxError
-from qntx.journal.wake import Waker
+from qntx.journal.wakeup import Wakeup
 from qntx.model.cron import MICRO
 from qntx.model.log import INFO, WARN
 from qntx.model.schedule import Execution, Schedule, first_run, kept_timing
+from qntx.recording.session import journal_of
+from qntx.recording.system_log import ScheduleLog
 from qntx.scheduler.clock import TickerClock, WallClock
 from qntx.scheduler.firing import Firing, MakesRequests
-from qntx.scheduler.telling import Teller
 from qntx.storage.sqlite.connection import transaction
 from qntx.storage.sqlite.store import UNAVAILABLE, Store
 
 LOG = logging.getLogger("qntx.scheduler")
 WAKER = "ticker"
 #: How many schedules are fired in one transaction: it holds up other writers for milliseconds.
-BATCH = 100
-#: The longest sleep: after it the tables are read again, whatever a waker missed.
+SCHEDULES_PER_ROUND = 100
+#: The longest sleep: after it the tables are read again, whatever a wakeup missed.
 LONGEST_US = 60 * MICRO
 RETRY_US = MICRO
 #: An execution without a line for this long belongs to a ticker that was killed.
@@ -47,7 +47,7 @@ class Ticker:
         self._store = Store(settings.database)
         self._firing = Firing(self._store, request)
         self._clock = clock or WallClock()
-        self._waker = Waker(settings.home, WAKER)
+        self._wakeup = Wakeup(settings.home, WAKER)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._maintained_us: int | None = None
@@ -61,14 +61,14 @@ class Ticker:
     def stop(self, wait_s: float = 10.0) -> None:
         """Fire no more; returns when the thread has ended."""
         self._stopping.set()
-        self._waker.poke()
+        self._wakeup.notify()
         if self._thread is not None:
             self._thread.join(wait_s)
 
     def run(self) -> None:
         """Tick until :meth:`stop`."""
         self._settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._waker.listen()
+        self._wakeup.listen()
         while not self._stopping.is_set():
             try:
                 until_us = self.tick()
@@ -80,7 +80,7 @@ class Ticker:
                 LOG.exception("the ticker failed, trying again in 1 s")
                 until_us = self._clock.now_us() + RETRY_US
             if not self._stopping.is_set():
-                self._clock.wait(self._waker, until_us)
+                self._clock.wait(self._wakeup, until_us)
         with contextlib.suppress(*UNAVAILABLE), transaction(self._store.connection):
             self._firing.schedules.beat(self._clock.now_us())  # from here on nobody is at work
         self._store.close()
@@ -94,7 +94,7 @@ class Ticker:
         if self._maintained_us is None or went_back or self._maintained_us + LONGEST_US <= now_us:
             self._maintain(now_us, replan=self._maintained_us is None or went_back)
         while not self._stopping.is_set():
-            ids = schedules.due(self._clock.now_us(), BATCH)
+            ids = schedules.due(self._clock.now_us(), SCHEDULES_PER_ROUND)
             if not ids:
                 break
             self._fire(ids)
@@ -117,17 +117,17 @@ class Ticker:
             made = self._firing.give_up(ids[0], f"{type(error).__name__}: {error}", now_us)
         self.fired += sum(execution.async_job_id is not None for execution in made)
         self._tell(made)
-        Waker(self._settings.home, "jobs").poke()
+        Wakeup(self._settings.home, "jobs").notify()
 
     def _tell(self, made: list[Execution]) -> None:
         if made:
-            self._teller.tell(made)
+            self._schedule_log.record(made)
             with transaction(self._store.connection):
                 self._firing.executions.mark_told([execution.id for execution in made])
 
     @property
-    def _teller(self) -> Teller:
-        return Teller(journal_of(self._settings.home, self._settings.capture))
+    def _schedule_log(self) -> ScheduleLog:
+        return ScheduleLog(journal_of(self._settings.home, self._settings.capture))
 
     # -- once a minute, and at the start ---------------------------------------------------------
 
@@ -141,14 +141,16 @@ class Ticker:
             stopped = schedules.finish_stopping(now_us)
             schedules.beat(now_us, begins=begins)
         if repaired:
-            Waker(self._settings.home, "jobs").poke()
+            Wakeup(self._settings.home, "jobs").notify()
         for execution_id in repaired:
             execution = executions.get(execution_id)
             what = f"repaired {execution_id}: {execution.status}, like job {execution.async_job_id}"
-            self._teller.say(execution.scheduled_job_id, WARN, what, execution_id=execution_id)
+            self._schedule_log.say(
+                execution.scheduled_job_id, WARN, what, execution_id=execution_id
+            )
         for schedule_id in stopped:
-            self._teller.say(schedule_id, INFO, "stopped: its last job is over")
-        while untold := executions.untold(BATCH, now_us - UNTOLD_US):
+            self._schedule_log.say(schedule_id, INFO, "stopped: its last job is over")
+        while untold := executions.untold(SCHEDULES_PER_ROUND, now_us - UNTOLD_US):
             self._tell(untold)
         if replan:
             for schedule in schedules.ahead(now_us):
@@ -162,7 +164,7 @@ class Ticker:
             fields = {"state": "paused", "state_reason": f"paused by the scheduler: {error}"}
             with transaction(self._store.connection):
                 self._firing.schedules.advance(schedule, fields, now_us)
-            self._teller.say(schedule.id, WARN, f"paused: {error}")
+            self._schedule_log.say(schedule.id, WARN, f"paused: {error}")
             return
         if nominal_at is None or nominal_at == schedule.next_nominal_at:
             return
@@ -170,6 +172,9 @@ class Ticker:
         with transaction(self._store.connection):
             if not self._firing.schedules.advance(schedule, planned, now_us):
                 return
-        self._teller.say(schedule.id, WARN,
-                         f"planned anew for {nominal_at} instead of {schedule.next_nominal_at}: "
-                         f"at {iso(now_us)} the clock or the time zone's rules differ")  # fmt: skip
+        self._schedule_log.say(
+            schedule.id,
+            WARN,
+            f"planned anew for {nominal_at} instead of {schedule.next_nominal_at}: "
+            f"at {iso(now_us)} the clock or the time zone's rules differ",
+        )

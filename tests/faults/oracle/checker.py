@@ -154,8 +154,9 @@ def _place(history: History, heard: Heard) -> Iterator[Violation]:
                 yield Violation("place", f"{said.producer}: a guess of {line.stage}/{line.task}")
         elif (line.stage, line.task) != (producer.stage, producer.task):
             wanted = f"{producer.stage}/{producer.task}"
-            yield Violation("place", f"{said.producer} {said.n}: {line.stage}/{line.task}, "
-                                     f"not {wanted}")  # fmt: skip
+            yield Violation(
+                "place", f"{said.producer} {said.n}: {line.stage}/{line.task}, not {wanted}"
+            )
 
 
 def _counter(history: History, heard: Heard) -> Iterator[Violation]:
@@ -181,9 +182,14 @@ def _recount(lines: list[StoredLine]) -> Context:
     first = lines[0]
     seqs = [line.seq for line in lines]
     return Context(
-        first.stage, first.task, len(lines), min(seqs), max(seqs),
-        max(line.level for line in lines), _by_level(lines),
-    )  # fmt: skip
+        first.stage,
+        first.task,
+        len(lines),
+        min(seqs),
+        max(seqs),
+        max(line.level for line in lines),
+        _by_level(lines),
+    )
 
 
 def _by_level(lines: list[StoredLine]) -> tuple[int, int, int, int, int]:
@@ -233,6 +239,16 @@ def _integrity(history: History, heard: Heard) -> Iterator[Violation]:
 
 
 _RULES: tuple[Callable[[History, Heard], Iterator[Violation]], ...] = (
-    _lost, _invented, _duplicate, _disorder, _altered, _gap, _place, _counter, _receipt, _state,
-    _views, _integrity,
-)  # fmt: skip
+    _lost,
+    _invented,
+    _duplicate,
+    _disorder,
+    _altered,
+    _gap,
+    _place,
+    _counter,
+    _receipt,
+    _state,
+    _views,
+    _integrity,
+)

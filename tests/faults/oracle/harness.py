@@ -45,11 +45,20 @@ class Trial:
 
     def _popen(self, environment: dict[str, str], errors: BinaryIO) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.oracle.generator", str(self.home),
-             str(self.ledger), str(self._plan_path)],
+            [
+                sys.executable,
+                "-m",
+                "tests.faults.oracle.generator",
+                str(self.home),
+                str(self.ledger),
+                str(self._plan_path),
+            ],
             env={**environment, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"},
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, cwd=ROOT,
-        )  # fmt: skip
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            cwd=ROOT,
+        )
 
     @property
     def job_id(self) -> str:
@@ -95,9 +104,14 @@ class Trial:
     def history(self, *, killed: bool, may_be: tuple[str, ...]) -> History:
         """What happened, once everything is stored."""
         return read_history(
-            self.home, self.job_id, self.plan.seed, self.plan.producers, self.ledger,
-            killed=killed, may_be=may_be,
-        )  # fmt: skip
+            self.home,
+            self.job_id,
+            self.plan.seed,
+            self.plan.producers,
+            self.ledger,
+            killed=killed,
+            may_be=may_be,
+        )
 
     def judge(self, *, killed: bool = False, may_be: tuple[str, ...] = ("completed",)) -> History:
         """Fail on anything that is wrong; returns the history."""
@@ -160,5 +174,15 @@ def pause(chance: random.Random, up_to_s: float) -> None:
     time.sleep(chance.random() * up_to_s)
 
 
-__all__ = ["ENDLESS", "IndexerProcess", "Plan", "Trial", "children_of", "index_rest", "indexer_of",
-           "pause", "plan", "settled"]  # fmt: skip
+__all__ = [
+    "ENDLESS",
+    "IndexerProcess",
+    "Plan",
+    "Trial",
+    "children_of",
+    "index_rest",
+    "indexer_of",
+    "pause",
+    "plan",
+    "settled",
+]

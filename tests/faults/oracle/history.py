@@ -35,8 +35,14 @@ class Producer(msgspec.Struct, frozen=True):
         return self.way not in ("os.write", "libc")
 
 
-_SOURCES = {"print": "stdout", "write": "stdout", "pieces": "stdout", "os.system": "subprocess",
-            "os.write": "stdout", "libc": "stdout"}  # fmt: skip
+_SOURCES = {
+    "print": "stdout",
+    "write": "stdout",
+    "pieces": "stdout",
+    "os.system": "subprocess",
+    "os.write": "stdout",
+    "libc": "stdout",
+}
 
 
 @dataclass(frozen=True)
@@ -114,9 +120,15 @@ def read_ledger(paths: Iterable[Path]) -> list[tuple[str, int]]:
 
 
 def read_history(
-    home: Path, job_id: str, seed: int, producers: Iterable[Producer], ledger: Path,
-    *, killed: bool, may_be: tuple[str, ...],
-) -> History:  # fmt: skip
+    home: Path,
+    job_id: str,
+    seed: int,
+    producers: Iterable[Producer],
+    ledger: Path,
+    *,
+    killed: bool,
+    may_be: tuple[str, ...],
+) -> History:
     """The history of *job_id*, from the ledger files beside *ledger* and from the store."""
     store = Stored(home)
     try:
@@ -147,11 +159,17 @@ def _lines(store: Stored, job_id: str) -> list[StoredLine]:
     )
     return [
         StoredLine(
-            line.attempt, line.id, line.stage, line.task_id, int(levels[line.id]), line.source,
-            whole.decode("utf-8", "surrogateescape"), frozenset(line.flags),
+            line.attempt,
+            line.id,
+            line.stage,
+            line.task_id,
+            int(levels[line.id]),
+            line.source,
+            whole.decode("utf-8", "surrogateescape"),
+            frozenset(line.flags),
         )
         for line, whole in store.lines(job_id)
-    ]  # fmt: skip
+    ]
 
 
 def _contexts(store: Stored, job_id: str) -> list[Context]:

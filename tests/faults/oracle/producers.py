@@ -29,7 +29,13 @@ class Speech:
     """One producer speaking: says its lines one by one, and acknowledges each that returned."""
 
     def __init__(
-        self, producer: Producer, seed: int, run: str, attempt: int, ledger: str, emit: Any = None
+        self,
+        producer: Producer,
+        seed: int,
+        run: str,
+        attempt: int,
+        ledger: str,
+        emit: Any = None,
     ) -> None:
         self._producer = producer
         self._arguments = (seed, run, attempt, producer.name)

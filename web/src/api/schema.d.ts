@@ -325,6 +325,8 @@ export interface components {
             /** @enum {string} */
             status: "queued" | "running" | "paused" | "completed" | "failed" | "cancelled";
             /** @enum {string} */
+            run_kind: "queue" | "foreground" | "command" | "block";
+            /** @enum {string} */
             door: "queue" | "foreground" | "command" | "block";
             attempt: number;
             max_attempts: number;

@@ -16,19 +16,21 @@ describe("jobActions", () => {
     ["cancelled", ["retry"]],
     ["completed", []],
   ] as const)("of a %s job", (status, actions) => {
-    expect(jobActions({ status, stop_request: null, door: "queue" })).toEqual(actions);
+    expect(jobActions({ status, stop_request: null, run_kind: "queue" })).toEqual(actions);
   });
 
   it("does not offer again what a running job was asked for", () => {
-    expect(jobActions({ status: "running", stop_request: "cancel", door: "queue" })).toEqual([]);
-    expect(jobActions({ status: "running", stop_request: "pause", door: "queue" })).toEqual([
+    expect(jobActions({ status: "running", stop_request: "cancel", run_kind: "queue" })).toEqual(
+      [],
+    );
+    expect(jobActions({ status: "running", stop_request: "pause", run_kind: "queue" })).toEqual([
       "cancel",
     ]);
-    expect(jobActions({ status: "running", stop_request: null, door: "command" })).toEqual([
+    expect(jobActions({ status: "running", stop_request: null, run_kind: "command" })).toEqual([
       "cancel",
     ]);
-    expect(jobActions({ status: "failed", stop_request: null, door: "command" })).toEqual([]);
-    expect(jobActions({ status: "running", stop_request: null, door: "block" })).toEqual([]);
+    expect(jobActions({ status: "failed", stop_request: null, run_kind: "command" })).toEqual([]);
+    expect(jobActions({ status: "running", stop_request: null, run_kind: "block" })).toEqual([]);
   });
 
   it("tells a wish from a fact", () => {

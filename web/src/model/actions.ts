@@ -14,11 +14,11 @@ const ALLOWED: Record<Job["status"], readonly JobAction[]> = {
 
 /** Actions that make sense now; one that a running job was asked for already is not offered again. */
 export function jobActions(
-  job: Pick<Job, "status" | "stop_request" | "door">,
+  job: Pick<Job, "status" | "stop_request" | "run_kind">,
 ): readonly JobAction[] {
   let allowed = ALLOWED[job.status] ?? [];
-  if (job.door === "command") allowed = allowed.filter((action) => action === "cancel");
-  if (job.door === "block") allowed = [];
+  if (job.run_kind === "command") allowed = allowed.filter((action) => action === "cancel");
+  if (job.run_kind === "block") allowed = [];
   if (job.stop_request === null || job.status !== "running") return allowed;
   return job.stop_request === "cancel"
     ? []

@@ -42,6 +42,7 @@ export function job(id: string, created: number, more: Partial<Job> = {}): Job {
     handler_name: "h",
     source: "h",
     status: "completed",
+    run_kind: "queue",
     door: "queue",
     attempt: 1,
     max_attempts: 1,

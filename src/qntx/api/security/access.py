@@ -33,9 +33,14 @@ class AccessGuard:
     """
 
     def __init__(
-        self, app: ASGIApp, sessions: Sessions, mode: Mode, allowed: AllowedHosts,
-        is_page: Callable[[str], bool], is_public: Callable[[str], bool],
-    ) -> None:  # fmt: skip
+        self,
+        app: ASGIApp,
+        sessions: Sessions,
+        mode: Mode,
+        allowed: AllowedHosts,
+        is_page: Callable[[str], bool],
+        is_public: Callable[[str], bool],
+    ) -> None:
         self._app = app
         self._sessions = sessions
         self._mode = mode
@@ -54,11 +59,14 @@ class AccessGuard:
             await refuse(scope, send, 429, *TOO_MANY)
         else:
             await refuse(
-                scope, send, 401, "unauthorized",
+                scope,
+                send,
+                401,
+                "unauthorized",
                 "this needs the header Authorization: Bearer <token> - qntx token prints it "
                 "(a browser can log in at /login)",
                 ((b"www-authenticate", b'Bearer realm="qntx"'),),
-            )  # fmt: skip
+            )
 
     def _needs_token(self, scope: Scope) -> bool:
         if scope["path"] in LOGIN:
@@ -107,9 +115,14 @@ TOO_MANY = (
 async def _to_login(scope: Scope, send: Send) -> None:
     query = scope.get("query_string", b"").decode("latin-1")
     wanted = quote(scope["path"] + (f"?{query}" if query else ""), safe="")
-    await send({
-        "type": "http.response.start", "status": 303,
-        "headers": [(b"location", f"{LOGIN_PAGE}?next={wanted}".encode()),
-                    (b"content-length", b"0")],
-    })  # fmt: skip
+    await send(
+        {
+            "type": "http.response.start",
+            "status": 303,
+            "headers": [
+                (b"location", f"{LOGIN_PAGE}?next={wanted}".encode()),
+                (b"content-length", b"0"),
+            ],
+        }
+    )
     await send({"type": "http.response.body", "body": b"", "more_body": False})

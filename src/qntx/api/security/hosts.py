@@ -64,10 +64,13 @@ class HostGuard:
             await self._app(scope, receive, send)
             return
         await refuse(
-            scope, send, 403, "host_not_allowed",
+            scope,
+            send,
+            403,
+            "host_not_allowed",
             "this server is not to be reached under that name - use localhost, or add the name "
             "to the setting server.allowed_hosts",
-        )  # fmt: skip
+        )
 
 
 def is_loopback(host: str) -> bool:

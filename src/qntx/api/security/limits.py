@@ -8,7 +8,7 @@ from typing import Any
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from qntx.api.problems import TooLarge, TooSlow, refuse
-from qntx.api.security import patience
+from qntx.api.security import header_timeout
 from qntx.api.security.request import header, safe
 
 MAX_URL_BYTES = 8 << 10
@@ -46,11 +46,11 @@ class RequestLimits:
 async def _in_time(receive: Receive) -> Any:
     """The next piece of a body; raises TooSlow."""
     try:
-        async with asyncio.timeout(patience.BODY_S):
+        async with asyncio.timeout(header_timeout.BODY_S):
             return await receive()
     except TimeoutError:
         raise TooSlow(
-            f"the body stopped for {patience.BODY_S:g} s before its end - send it at once"
+            f"the body stopped for {header_timeout.BODY_S:g} s before its end - send it at once"
         ) from None
 
 

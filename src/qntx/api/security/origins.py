@@ -31,10 +31,13 @@ class OriginGuard:
             await self._app(scope, receive, send)
             return
         await refuse(
-            scope, send, 403, "cross_site",
+            scope,
+            send,
+            403,
+            "cross_site",
             "the request comes from another site - open the address itself, or use the API "
             "from a program",
-        )  # fmt: skip
+        )
 
     def _is_ours(self, scope: Scope) -> bool:
         if repeated(scope, b"origin") or repeated(scope, b"sec-fetch-site"):

@@ -14,15 +14,23 @@ LOOK_BACK = 5_000
 
 #: What only grows, by name: the newest number, and the next ones with the id that each is about.
 _GROWING = {
-    "jobs": ("SELECT max(rowid) FROM async_ix_jobs",
-             "SELECT rowid, id FROM async_ix_jobs WHERE rowid > ? ORDER BY 1 LIMIT ?"),
-    "attempts": ("SELECT max(run_key) FROM job_attempts",
-                 "SELECT run_key, job_id FROM job_attempts WHERE run_key > ? ORDER BY 1 LIMIT ?"),
-    "moves": ("SELECT max(id) FROM job_moves",
-              "SELECT id, job_id FROM job_moves WHERE id > ? ORDER BY 1 LIMIT ?"),
-    "executions": ("SELECT max(rowid) FROM pulse_executions",
-                   "SELECT rowid, id FROM pulse_executions WHERE rowid > ? ORDER BY 1 LIMIT ?"),
-}  # fmt: skip
+    "jobs": (
+        "SELECT max(rowid) FROM async_ix_jobs",
+        "SELECT rowid, id FROM async_ix_jobs WHERE rowid > ? ORDER BY 1 LIMIT ?",
+    ),
+    "attempts": (
+        "SELECT max(run_key) FROM job_attempts",
+        "SELECT run_key, job_id FROM job_attempts WHERE run_key > ? ORDER BY 1 LIMIT ?",
+    ),
+    "moves": (
+        "SELECT max(id) FROM job_moves",
+        "SELECT id, job_id FROM job_moves WHERE id > ? ORDER BY 1 LIMIT ?",
+    ),
+    "executions": (
+        "SELECT max(rowid) FROM pulse_executions",
+        "SELECT rowid, id FROM pulse_executions WHERE rowid > ? ORDER BY 1 LIMIT ?",
+    ),
+}
 
 
 class Changed(NamedTuple):
@@ -58,17 +66,19 @@ class Changes:
             for job_id, *key in db.execute(
                 "SELECT j.id, j.updated_at, j.status, total(a.stored) FROM job_attempts r"
                 " JOIN async_ix_jobs j ON j.id = r.job_id JOIN job_attempts a ON a.job_id = j.id"
-                " WHERE r.status = 'running' GROUP BY j.id LIMIT ?", (MOST,),
+                " WHERE r.status = 'running' GROUP BY j.id LIMIT ?",
+                (MOST,),
             )
-        }  # fmt: skip
+        }
         jobs |= dict.fromkeys(_differing(self._running, running))
         firing = {
             str(row[0]): row[1:]
             for row in db.execute(
                 "SELECT id, updated_at, async_job_id, waiting FROM pulse_executions"
-                " WHERE status = 'running' LIMIT ?", (MOST,),
+                " WHERE status = 'running' LIMIT ?",
+                (MOST,),
             )
-        }  # fmt: skip
+        }
         executions = dict.fromkeys(self._new(db, "executions"))
         executions |= dict.fromkeys(_differing(self._firing, firing))
         schedules = self._changed_schedules(db)
@@ -100,8 +110,10 @@ class Changes:
         return [row[1] for row in rows]
 
     def _changed_schedules(self, db: apsw.Connection) -> list[str]:
-        sql = ("SELECT id, updated_at FROM scheduled_pulse_jobs WHERE updated_at >= ?"
-               " ORDER BY updated_at")  # fmt: skip
+        sql = (
+            "SELECT id, updated_at FROM scheduled_pulse_jobs WHERE updated_at >= ?"
+            " ORDER BY updated_at"
+        )
         found = db.execute(sql, (self._schedules_at,)).fetchall()
         at, seen = self._schedules_at, self._seen_schedules
         if found:

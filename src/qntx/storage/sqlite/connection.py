@@ -13,8 +13,8 @@ import apsw
 
 from qntx.errors import StoreUnavailable
 from qntx.journal.segment import private_folder
-from qntx.storage.sqlite.holder import holder_of
-from qntx.storage.sqlite.turns import in_line, patience
+from qntx.storage.sqlite.lock_owner import lock_owner_of
+from qntx.storage.sqlite.writer_fairness import busy_handler, waiting_to_write
 
 BUSY_TIMEOUT_MS = 5_000
 #: The next step where the error itself is all that is known.
@@ -41,19 +41,19 @@ def connect(
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         connection = apsw.Connection(str(path))
-        connection.set_busy_handler(patience(busy_timeout_ms / 1000))
+        connection.set_busy_handler(busy_handler(busy_timeout_ms / 1000))
         _set_up(connection, busy_timeout_ms / 1000)
     except (apsw.Error, OSError) as error:
         raise unavailable(path, error) from error
     return connection
 
 
-def _set_up(connection: apsw.Connection, patience_s: float) -> None:
+def _set_up(connection: apsw.Connection, busy_timeout_s: float) -> None:
     """Modes and limits; of an existing database this reads only, so it waits for no writer."""
     # A plan is made once: SQLite otherwise makes one anew whenever another value is bound to a
     # LIMIT, or to what an index is chosen by (measured: a claim took ten times as long).
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
-    deadline = time.monotonic() + patience_s
+    deadline = time.monotonic() + busy_timeout_s
     while True:
         try:
             if connection.execute("PRAGMA page_count").fetchall() == [(0,)]:
@@ -100,7 +100,7 @@ def transaction(connection: apsw.Connection) -> Iterator[apsw.Connection]:
     It begins IMMEDIATE, because a busy timeout does not help a transaction that has read and
     then wants to write.
     """
-    with in_line(os.path.dirname(connection.filename)):
+    with waiting_to_write(os.path.dirname(connection.filename)):
         connection.execute("BEGIN IMMEDIATE")
     with committing(connection):
         yield connection
@@ -126,10 +126,10 @@ def unavailable(path: Path, error: Exception) -> StoreUnavailable:
             "restore a backup, or move the file away to start with an empty one"
         )
     if isinstance(error, apsw.BusyError | apsw.LockedError):
-        holder = holder_of(path)
-        if holder is not None and holder.stopped:
-            return StoreUnavailable(f"the database {path} is locked by {holder.text}")
-        by = "another process" if holder is None else holder.text
+        owner = lock_owner_of(path)
+        if owner is not None and owner.stopped:
+            return StoreUnavailable(f"the database {path} is locked by {owner.text}")
+        by = "another process" if owner is None else owner.text
         return StoreUnavailable(
             f"the database {path} is locked by {by} - try again when that one is done"
         )

@@ -116,8 +116,9 @@ class ExecutionStore:
         rows = self._db.execute(
             "SELECT completed_at, status, duration_ms FROM pulse_executions"
             " WHERE scheduled_job_id = ? AND status IN ('completed', 'failed', 'cancelled')"
-            " ORDER BY rowid DESC LIMIT ?", (schedule_id, limit),
-        )  # fmt: skip
+            " ORDER BY rowid DESC LIMIT ?",
+            (schedule_id, limit),
+        )
         return [(str(at), str(status), ms) for at, status, ms in rows]
 
     def active(self, schedule_id: str) -> list[Execution]:
@@ -137,13 +138,18 @@ class ExecutionStore:
         self._db.execute(
             _INSERT,
             {
-                "id": execution.id, "scheduled_job_id": execution.scheduled_job_id,
-                "async_job_id": execution.async_job_id, "status": execution.status,
-                "cause": execution.cause, "nominal_at": execution.nominal_at,
-                "at": execution.created_at, "reason": execution.reason,
-                "error_message": execution.error_message, "waiting": int(execution.waiting),
+                "id": execution.id,
+                "scheduled_job_id": execution.scheduled_job_id,
+                "async_job_id": execution.async_job_id,
+                "status": execution.status,
+                "cause": execution.cause,
+                "nominal_at": execution.nominal_at,
+                "at": execution.created_at,
+                "reason": execution.reason,
+                "error_message": execution.error_message,
+                "waiting": int(execution.waiting),
             },
-        )  # fmt: skip
+        )
         return self._db.changes() > 0
 
     def hold_job(self, job_id: str, behind: Sequence[str]) -> None:
@@ -166,12 +172,14 @@ class ExecutionStore:
             values = (reason, iso(now_us), each)
             self._db.execute(
                 "UPDATE async_ix_jobs SET stop_request = 'cancel', updated_at = ?"
-                " WHERE id = ? AND status = 'running'", values[1:],
-            )  # fmt: skip
+                " WHERE id = ? AND status = 'running'",
+                values[1:],
+            )
             self._db.execute(
                 "UPDATE async_ix_jobs SET status = 'cancelled', error = ?1, completed_at = ?2,"
-                " updated_at = ?2 WHERE id = ?3 AND status IN ('queued', 'paused')", values,
-            )  # fmt: skip
+                " updated_at = ?2 WHERE id = ?3 AND status IN ('queued', 'paused')",
+                values,
+            )
 
     def mark_told(self, ids: Sequence[str]) -> None:
         """The lines of these executions are said."""
@@ -186,8 +194,9 @@ class ExecutionStore:
         for execution_id, job_id in self._db.execute(_RELEASABLE).fetchall():
             self._db.execute(
                 "UPDATE async_ix_jobs SET status = 'queued', pulse_state = NULL, updated_at = ?"
-                " WHERE id = ? AND status = 'paused'", (at, job_id),
-            )  # fmt: skip
+                " WHERE id = ? AND status = 'paused'",
+                (at, job_id),
+            )
             self._db.execute(
                 "UPDATE pulse_executions SET waiting = 0 WHERE id = ?", (execution_id,)
             )
@@ -212,8 +221,21 @@ def _where(schedule_id: str | None, statuses: Sequence[str]) -> tuple[str, list[
 def _execution(row: Any) -> Execution:
     counts = [int(float(n)) for n in row[16].strip("[]").split(",")]
     return Execution(
-        id=row[0], scheduled_job_id=row[1], async_job_id=row[2], status=row[3], cause=row[4],
-        nominal_at=row[5], started_at=row[6], completed_at=row[7], duration_ms=row[8],
-        reason=row[9], waiting=bool(row[10]), result_summary=row[11], error_message=row[12],
-        created_at=row[13], updated_at=row[14], job_status=row[15], counts=Counts(*counts),
-    )  # fmt: skip
+        id=row[0],
+        scheduled_job_id=row[1],
+        async_job_id=row[2],
+        status=row[3],
+        cause=row[4],
+        nominal_at=row[5],
+        started_at=row[6],
+        completed_at=row[7],
+        duration_ms=row[8],
+        reason=row[9],
+        waiting=bool(row[10]),
+        result_summary=row[11],
+        error_message=row[12],
+        created_at=row[13],
+        updated_at=row[14],
+        job_status=row[15],
+        counts=Counts(*counts),
+    )

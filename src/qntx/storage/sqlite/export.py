@@ -12,16 +12,16 @@ import apsw
 from qntx.errors import NotFound
 from qntx.journal.format import BODY_APART, NO_NEWLINE
 from qntx.model.views import LogFilter
-from qntx.storage.migrate import open_database
 from qntx.storage.sqlite.lines import (
     lines_where,
 )
 from qntx.storage.sqlite.logs import LogStore
+from qntx.storage.sqlite.migrate import open_database
 
 #: How much is gathered before it is handed on, and the most that one statement reads.
-CHUNK_BYTES = 256 << 10
-BATCH_BYTES = 1 << 20
-BATCH_LINES = 4_000
+EXPORT_CHUNK_BYTES = 256 << 10
+EXPORT_BATCH_BYTES = 1 << 20
+EXPORT_BATCH_LINES = 4_000
 #: A body is opened anew for every piece, so that a slow reader never holds a transaction open;
 #: large pieces keep the way through the body's pages short. A multiple of 3, for base 64.
 PIECE_BYTES = 3 << 20
@@ -68,7 +68,7 @@ def _batches(
 ) -> Iterator[list[tuple[Any, ...]]]:
     """Rows of all attempts in order, with at most about a mebibyte of messages at a time."""
     where, values = lines_where(wanted)
-    sql = f"{select}{where} ORDER BY l.id LIMIT {BATCH_LINES}"
+    sql = f"{select}{where} ORDER BY l.id LIMIT {EXPORT_BATCH_LINES}"
     for _, run in LogStore(connection).runs(job_id, wanted.attempt):
         low, high = run << 32, (run + 1) << 32
         while rows := _batch(
@@ -84,7 +84,7 @@ def _batch(cursor: apsw.Cursor, message_at: int) -> list[tuple[Any, ...]]:
     for row in cursor:
         rows.append(row)
         size += len(row[message_at])
-        if size >= BATCH_BYTES:
+        if size >= EXPORT_BATCH_BYTES:
             cursor.close()
             break
     return rows

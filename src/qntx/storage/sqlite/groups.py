@@ -10,12 +10,12 @@ import msgspec
 from qntx.model.groups import LineGroup, LineGroups
 from qntx.model.log import LEVEL_NAMES, WARN
 from qntx.model.views import LogFilter
+from qntx.storage.sqlite.line_query import Runs, Selection
 from qntx.storage.sqlite.lines import line_of
-from qntx.storage.sqlite.selection import Runs, Selection
 from qntx.storage.sqlite.store import Store
 
 #: Lines that are looked at, from the first on: more of them say little else, and take long.
-MAX_LINES = 20_000
+MAX_LINES_GROUPED = 20_000
 MAX_GROUPS = 200
 _READ_LINES = 2_000
 #: What differs between lines that say the same: addresses, UUIDs, our own ids, hashes, numbers.
@@ -52,7 +52,7 @@ def groups(db: apsw.Connection, job_id: str, wanted: LogFilter, runs: Runs) -> L
     start = looked_at = 0
     with db:  # one state of the log, whatever is written meanwhile
         total = chosen.count()
-        while looked_at < MAX_LINES and (rows := chosen.first(start, _READ_LINES)):
+        while looked_at < MAX_LINES_GROUPED and (rows := chosen.first(start, _READ_LINES)):
             for row in rows:
                 line = line_of(row)
                 key = (line.level, alike(line.message))
@@ -64,9 +64,12 @@ def groups(db: apsw.Connection, job_id: str, wanted: LogFilter, runs: Runs) -> L
         found.values(), key=lambda group: (-LEVEL_NAMES.index(group.first.level), -group.count)
     )
     return LineGroups(
-        job_id=job_id, total_count=total, looked_at=looked_at, group_count=len(together),
+        job_id=job_id,
+        total_count=total,
+        looked_at=looked_at,
+        group_count=len(together),
         groups=together[:MAX_GROUPS],
-    )  # fmt: skip
+    )
 
 
 def alike(message: str) -> str:

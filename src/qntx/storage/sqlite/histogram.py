@@ -11,9 +11,9 @@ import apsw
 from qntx.clock import iso
 from qntx.model.log import LEVEL_NAMES
 from qntx.model.views import Bucket, Counts, Histogram, LogFilter
-from qntx.storage.sqlite.candidates import Candidates
+from qntx.storage.sqlite.line_query import Runs
 from qntx.storage.sqlite.lines import band, lines_where
-from qntx.storage.sqlite.selection import Runs
+from qntx.storage.sqlite.search_blocks import Candidates
 
 _S = 1_000_000
 #: Lines that are counted by one statement; most of such a block were said in one stretch of time.

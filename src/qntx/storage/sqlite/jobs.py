@@ -30,7 +30,7 @@ SELECT j.id, j.handler_name, j.source, j.status, j.attempt, j.max_attempts, j.pr
        -- Seconds at work so far: of all attempts where each goes on from a checkpoint.
        CASE WHEN j.status = 'running' THEN total((a.attempt = j.attempt OR j.checkpoint IS NOT NULL)
            * (julianday(ifnull(a.ended_at, 'now')) - julianday(a.started_at))) * 86400 END,
-       j.door, j.rowid
+       j.run_kind, j.rowid
 FROM async_ix_jobs j LEFT JOIN job_attempts a ON a.job_id = j.id
 """
 #: The path of numbers sorts every job behind its parent, and siblings by age.
@@ -167,25 +167,54 @@ def read_cursor(cursor: str) -> Any:
 def _job(row: tuple[Any, ...]) -> Job:
     started, completed = row[25], row[26]
     return Job(
-        id=row[0], handler_name=row[1], source=row[2], status=row[3], door=row[37], attempt=row[4],
-        max_attempts=row[5], priority=row[6], progress=_progress(row[7], row[8], row[36]),
-        cost_estimate=row[9], cost_actual=row[10], error=row[11], error_type=row[12],
-        error_stage=row[13], error_details=_load(row[14]) or [], parent_job_id=row[15],
-        execution_id=row[16], retry_count=row[17], payload=_load(row[18]), result=_load(row[19]),
-        pulse_state=_load(row[20]), stop_request=row[21], next_attempt_at=row[22],
-        created_at=row[23], updated_at=row[24], started_at=started, completed_at=completed,
+        id=row[0],
+        handler_name=row[1],
+        source=row[2],
+        status=row[3],
+        run_kind=row[37],
+        door=row[37],
+        attempt=row[4],
+        max_attempts=row[5],
+        priority=row[6],
+        progress=_progress(row[7], row[8], row[36]),
+        cost_estimate=row[9],
+        cost_actual=row[10],
+        error=row[11],
+        error_type=row[12],
+        error_stage=row[13],
+        error_details=_load(row[14]) or [],
+        parent_job_id=row[15],
+        execution_id=row[16],
+        retry_count=row[17],
+        payload=_load(row[18]),
+        result=_load(row[19]),
+        pulse_state=_load(row[20]),
+        stop_request=row[21],
+        next_attempt_at=row[22],
+        created_at=row[23],
+        updated_at=row[24],
+        started_at=started,
+        completed_at=completed,
         duration_ms=duration_ms(started, completed),
         counts=Counts(*(n or 0 for n in row[27:33])),
         receipt=Receipt.of(row[33] or 0, row[27] or 0, row[34] or 0, row[35] or 0),
-    )  # fmt: skip
+    )
 
 
 def _tree_job(row: Any) -> TreeJob:
     return TreeJob(
-        id=row[0], parent_job_id=row[1], depth=row[2], handler_name=row[3], source=row[4],
-        status=row[5], progress=Progress(row[6], row[7]), error=row[8], started_at=row[9],
-        completed_at=row[10], duration_ms=duration_ms(row[9], row[10]),
-    )  # fmt: skip
+        id=row[0],
+        parent_job_id=row[1],
+        depth=row[2],
+        handler_name=row[3],
+        source=row[4],
+        status=row[5],
+        progress=Progress(row[6], row[7]),
+        error=row[8],
+        started_at=row[9],
+        completed_at=row[10],
+        duration_ms=duration_ms(row[9], row[10]),
+    )
 
 
 def _progress(current: int, total: int, worked_s: float | None) -> Progress:
@@ -197,11 +226,21 @@ def _progress(current: int, total: int, worked_s: float | None) -> Progress:
 
 def _attempt(row: tuple[Any, ...]) -> AttemptView:
     return AttemptView(
-        attempt=row[0], status=row[1], worker=row[2], pid=row[3], started_at=row[4],
-        ended_at=row[5], duration_ms=duration_ms(row[4], row[5]), error=row[6], error_type=row[7],
-        error_stage=row[8], reason=row[9], first_error_seq=row[10], counts=Counts(*row[11:17]),
+        attempt=row[0],
+        status=row[1],
+        worker=row[2],
+        pid=row[3],
+        started_at=row[4],
+        ended_at=row[5],
+        duration_ms=duration_ms(row[4], row[5]),
+        error=row[6],
+        error_type=row[7],
+        error_stage=row[8],
+        reason=row[9],
+        first_error_seq=row[10],
+        counts=Counts(*row[11:17]),
         receipt=Receipt.of(row[17], row[11], row[18], row[19]),
-    )  # fmt: skip
+    )
 
 
 def duration_ms(started: str | None, ended: str | None) -> int | None:

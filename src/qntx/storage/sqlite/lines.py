@@ -11,7 +11,7 @@ import apsw
 from qntx.clock import iso
 from qntx.journal.format import BODY_APART, NO_NEWLINE, RAW, REDACTED, UNATTRIBUTED
 from qntx.model.log import LEVEL_NAMES, LEVELS, level_name
-from qntx.model.needle import Needle
+from qntx.model.text_match import TextMatch
 from qntx.model.views import Line, LogFilter
 from qntx.storage.sqlite.jobs import load_json
 
@@ -61,8 +61,8 @@ def lines_where(wanted: LogFilter, *, of_run: bool = True) -> tuple[str, dict[st
     if wanted.until_us is not None:
         where += " AND l.ts < :until"
         values["until"] = wanted.until_us
-    if wanted.needle is not None:
-        where += " AND " + message_holds(wanted.needle, values)
+    if wanted.text_match is not None:
+        where += " AND " + message_holds(wanted.text_match, values)
     if wanted.naming is not None:
         where += " AND (instr(l.message, :naming) OR instr(CAST(l.metadata AS TEXT), :naming))"
         values["naming"] = wanted.naming
@@ -84,20 +84,21 @@ def origins_where(wanted: LogFilter, values: dict[str, Any]) -> str:
     return " AND ".join(conditions)
 
 
-def message_holds(needle: Needle, values: dict[str, Any]) -> str:
-    """The condition that the whole message holds *needle*; its values are added to *values*."""
-    if needle.plain is None:
-        values |= {"needle": needle.text, "kind": needle.case | needle.regex << 1}
-        values["piece"] = max(needle.sure_pieces(), key=len, default=b"")
-        holds = "qntx_holds(:needle, :kind, {0})"
+def message_holds(text_match: TextMatch, values: dict[str, Any]) -> str:
+    """The condition that the whole message holds *text_match*; its values are added to *values*."""
+    if text_match.plain is None:
+        values |= {"text_match": text_match.text, "kind": text_match.case | text_match.regex << 1}
+        values["piece"] = max(text_match.sure_pieces(), key=len, default=b"")
+        holds = "qntx_holds(:text_match, :kind, {0})"
         # Ten times as fast as asking the pattern about each message.
-        return _whole(f"(instr(lower({{0}}), CAST(:piece AS TEXT)) AND {holds})"
-                      if values["piece"] else holds)  # fmt: skip
+        return _whole(
+            f"(instr(lower({{0}}), CAST(:piece AS TEXT)) AND {holds})" if values["piece"] else holds
+        )
     # As bytes throughout: LIKE ends at a NUL, and bytes that are no text have no characters.
-    values["needle"] = needle.plain
-    if needle.case:
-        return _whole("instr(CAST({0} AS BLOB), :needle)")
-    return _whole("instr(lower({0}), CAST(:needle AS TEXT))")
+    values["text_match"] = text_match.plain
+    if text_match.case:
+        return _whole("instr(CAST({0} AS BLOB), :text_match)")
+    return _whole("instr(lower({0}), CAST(:text_match AS TEXT))")
 
 
 def _whole(condition: str) -> str:
@@ -108,7 +109,7 @@ def _whole(condition: str) -> str:
     )
 
 
-def teach(connection: apsw.Connection) -> None:
+def register_functions(connection: apsw.Connection) -> None:
     """Have statements of *connection* know qntx_holds(text, kind, message)."""
     holds: Any = _holds
     connection.create_scalar_function("qntx_holds", holds, 3, deterministic=True)
@@ -131,7 +132,7 @@ def _readable(message: bytes) -> bytes:
 
 @lru_cache(64)
 def _search(text: str, kind: int) -> Any:
-    return Needle(text, bool(kind & 1), bool(kind & 2)).pattern.search
+    return TextMatch(text, bool(kind & 1), bool(kind & 2)).pattern.search
 
 
 def contexts_where(wanted: LogFilter, of: str = "") -> str:
@@ -150,8 +151,14 @@ def contexts_where(wanted: LogFilter, of: str = "") -> str:
 
 def only_contexts(wanted: LogFilter) -> bool:
     """Whether the counters of contexts can say how many lines fit (but for the level)."""
-    about_lines = (wanted.text, wanted.sources, wanted.logger, wanted.since_us, wanted.until_us,
-                   wanted.naming)  # fmt: skip
+    about_lines = (
+        wanted.text,
+        wanted.sources,
+        wanted.logger,
+        wanted.since_us,
+        wanted.until_us,
+        wanted.naming,
+    )
     return all(value is None for value in about_lines)
 
 
@@ -178,18 +185,41 @@ def band(name: str, column: str = "l.level") -> str:
 
 def line_of(row: tuple[Any, ...], *, with_job: bool = False) -> Line:
     """The line that a row of SELECT_LINE is."""
-    (line_id, attempt, stage, task, ts, level, source, logger, message, metadata, flags, size,
-     job_id, whole_size) = row  # fmt: skip
+    (
+        line_id,
+        attempt,
+        stage,
+        task,
+        ts,
+        level,
+        source,
+        logger,
+        message,
+        metadata,
+        flags,
+        size,
+        job_id,
+        whole_size,
+    ) = row
     truncated = False
     if flags or size > SHOWN_CHARACTERS:
         message, truncated = _beginning(message, flags)
     return Line(
-        id=line_id & SEQ_MASK, attempt=attempt, stage=stage, task_id=task, timestamp=timestamp(ts),
-        level=_LEVEL_NAMES.get(level) or level_name(level), source=source, logger=logger,
-        message=message, metadata=load_json(metadata) if metadata else None,
-        size=size if whole_size is None else whole_size, truncated=truncated,
-        flags=flag_names(flags) if flags else [], job_id=job_id if with_job else None,
-    )  # fmt: skip
+        id=line_id & SEQ_MASK,
+        attempt=attempt,
+        stage=stage,
+        task_id=task,
+        timestamp=timestamp(ts),
+        level=_LEVEL_NAMES.get(level) or level_name(level),
+        source=source,
+        logger=logger,
+        message=message,
+        metadata=load_json(metadata) if metadata else None,
+        size=size if whole_size is None else whole_size,
+        truncated=truncated,
+        flags=flag_names(flags) if flags else [],
+        job_id=job_id if with_job else None,
+    )
 
 
 def _beginning(message: str | bytes, flags: int) -> tuple[str, bool]:
@@ -226,9 +256,11 @@ def _second(second: int) -> str:
 
 _LEVEL_NAMES = {level: name for name, level in LEVELS.items()}
 _FLAG_NAMES = (
-    (RAW, "bytes"), (NO_NEWLINE, "no_newline"), (UNATTRIBUTED, "unattributed"),
+    (RAW, "bytes"),
+    (NO_NEWLINE, "no_newline"),
+    (UNATTRIBUTED, "unattributed"),
     (REDACTED, "redacted"),
-)  # fmt: skip
+)
 
 
 def flag_names(flags: int) -> list[str]:

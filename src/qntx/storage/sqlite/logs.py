@@ -19,15 +19,15 @@ from qntx.model.views import (
     StagesView,
     TaskLogPage,
 )
-from qntx.storage.sqlite.candidates import END
-from qntx.storage.sqlite.expiry import KEPT_LINES, expired_of
 from qntx.storage.sqlite.histogram import histogram
 from qntx.storage.sqlite.jobs import make_cursor, read_cursor
-from qntx.storage.sqlite.lines import SEQ_MASK, line_of, teach
+from qntx.storage.sqlite.line_query import OF_TASK, Rows, Selection, of_task
+from qntx.storage.sqlite.lines import SEQ_MASK, line_of, register_functions
 from qntx.storage.sqlite.outline import SELECT_CONTEXTS, outline
-from qntx.storage.sqlite.selection import OF_TASK, Rows, Selection, of_task
+from qntx.storage.sqlite.retention import KEPT_LINES, expired_of
+from qntx.storage.sqlite.search_blocks import END
 
-MAX_PAGE = 10_000
+MAX_LINES_PER_PAGE = 10_000
 
 
 class Tail(NamedTuple):
@@ -43,7 +43,7 @@ class LogStore:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._db = connection
-        teach(connection)
+        register_functions(connection)
 
     # -- the tree ------------------------------------------------------------------------------
 
@@ -82,7 +82,7 @@ class LogStore:
         of the newest); *around* is such a number, in whose middle the page lies.
         Raises NotFound for an unknown job.
         """
-        limit = max(1, min(limit, MAX_PAGE))
+        limit = max(1, min(limit, MAX_LINES_PER_PAGE))
         runs = self.runs(job_id, wanted.attempt)
         chosen = Selection(self._db, wanted, runs)
         if around is not None:
@@ -158,7 +158,7 @@ class LogStore:
 
     def task(self, task_id: str, job_id: str | None, limit: int, after: str | None) -> TaskLogPage:
         """Lines of *task_id* over all jobs, newest first, or of one job in order."""
-        limit = max(1, min(limit, MAX_PAGE))
+        limit = max(1, min(limit, MAX_LINES_PER_PAGE))
         total = sum(
             row[0]
             for row in self._db.execute(
@@ -183,8 +183,9 @@ class LogStore:
         for _, key in runs:
             for row in self._db.execute(
                 "SELECT stored, debug_count, info_count, warn_count, error_count, critical_count"
-                " FROM job_attempts WHERE run_key = ?", (key,),
-            ):  # fmt: skip
+                " FROM job_attempts WHERE run_key = ?",
+                (key,),
+            ):
                 totals = [a + b for a, b in zip(totals, row, strict=True)]
         return Counts(*totals)
 

@@ -15,7 +15,6 @@ import msgspec
 from qntx.journal.format import BODY_APART, RAW
 from qntx.model.log import level_name
 from qntx.model.views import LogFilter
-from qntx.storage.migrate import open_database
 from qntx.storage.sqlite.export import pieces
 from qntx.storage.sqlite.jobs import load_json
 from qntx.storage.sqlite.lines import (
@@ -27,12 +26,13 @@ from qntx.storage.sqlite.lines import (
     lines_where,
 )
 from qntx.storage.sqlite.logs import LogStore
+from qntx.storage.sqlite.migrate import open_database
 
 #: The most lines that are put together at once.
-BATCH_LINES = 2_000
+NDJSON_BATCH_LINES = 2_000
 
 #: How far ahead is looked for lines that cannot be.
-WINDOW = 20_000
+NDJSON_WINDOW_IDS = 20_000
 #: Lines that are put together; others are long, or no text, and come in pieces one by one.
 _PLAIN = f"(l.flags & {RAW | BODY_APART} = 0 AND octet_length(l.message) <= {SHOWN_CHARACTERS})"
 
@@ -84,7 +84,7 @@ class _Rendered:
         newest = "SELECT max(id) FROM log_lines WHERE id >= ? AND id < ?"
         end = 1 + (self._one(newest, (low, (run + 1) << 32))[0] or low)
         while low < end:
-            window = min(low + WINDOW, end)
+            window = min(low + NDJSON_WINDOW_IDS, end)
             odd = self._odd(run, low, window)
             while low < odd:
                 text, last = self._batch(run, low, odd)
@@ -108,7 +108,7 @@ class _Rendered:
         values = self._bound(run, low, high)
         sql = (
             "SELECT group_concat(line, ''), max(id), count(*) - count(line)"
-            f" FROM ({_LINE} {self._where} ORDER BY l.id LIMIT {BATCH_LINES})"
+            f" FROM ({_LINE} {self._where} ORDER BY l.id LIMIT {NDJSON_BATCH_LINES})"
         )
         text, last, unknown = self._one(sql, values)
         if unknown:
@@ -120,8 +120,9 @@ class _Rendered:
         """Render the parts that the next lines share."""
         lines: list[Any] = self._db.execute(
             "SELECT DISTINCT l.context_key, l.origin_key, l.level, l.flags FROM (SELECT * FROM"
-            f" log_lines l {self._where} ORDER BY l.id LIMIT {BATCH_LINES}) l", values,
-        ).fetchall()  # fmt: skip
+            f" log_lines l {self._where} ORDER BY l.id LIMIT {NDJSON_BATCH_LINES}) l",
+            values,
+        ).fetchall()
         places = "SELECT a.attempt, c.stage, c.task_id FROM log_contexts c JOIN job_attempts a"
         places += " USING (run_key) WHERE c.context_key = ?"
         for key in {line[0] for line in lines}:

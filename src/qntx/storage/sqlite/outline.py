@@ -39,27 +39,53 @@ def _stage(name: str, members: list[tuple[Any, ...]]) -> StageView:
         ended = None
     counts = Counts(*map(sum, columns[7:13]))
     return StageView(
-        stage=name, status=status, started_at=_iso(started), ended_at=_iso(ended),
-        duration_ms=_ms(started, ended), log_count=counts.total, counts=counts,
-        first_seq=members[0][13], last_seq=max(filter(None, columns[14]), default=None),
+        stage=name,
+        status=status,
+        started_at=_iso(started),
+        ended_at=_iso(ended),
+        duration_ms=_ms(started, ended),
+        log_count=counts.total,
+        counts=counts,
+        first_seq=members[0][13],
+        last_seq=max(filter(None, columns[14]), default=None),
         tasks=[_task(name, *row) for row in members if row[7] or row[1] is not None],
-    )  # fmt: skip
+    )
 
 
 def _task(
-    stage: str, _: str, task: str | None, name: str | None, status: str | None,
-    started: int | None, ended: int | None, result: str | None, lines: int, debug: int, info: int,
-    warn: int, error: int, critical: int, first: int | None, last: int | None,
-) -> TaskView:  # fmt: skip
+    stage: str,
+    _: str,
+    task: str | None,
+    name: str | None,
+    status: str | None,
+    started: int | None,
+    ended: int | None,
+    result: str | None,
+    lines: int,
+    debug: int,
+    info: int,
+    warn: int,
+    error: int,
+    critical: int,
+    first: int | None,
+    last: int | None,
+) -> TaskView:
     duration = None if started is None or ended is None else max(0, (ended - started) // 1000)
     # By position: there may be a hundred thousand of them, and names take a tenth longer.
     return TaskView(
-        stage if task is None else task, name, task is None, lines,
-        Counts(lines, debug, info, warn, error, critical), status,
+        stage if task is None else task,
+        name,
+        task is None,
+        lines,
+        Counts(lines, debug, info, warn, error, critical),
+        status,
         None if started is None else timestamp(started),
         None if ended is None else timestamp(ended),
-        duration, load_json(result) if result else None, first, last,
-    )  # fmt: skip
+        duration,
+        load_json(result) if result else None,
+        first,
+        last,
+    )
 
 
 def _iso(at_us: int | None) -> str | None:

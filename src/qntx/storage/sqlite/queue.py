@@ -12,9 +12,9 @@ from qntx.clock import from_iso, iso, now_us
 from qntx.errors import IllegalTransition, NotFound
 from qntx.model.job import Claimed, JobRequest, JobStatus, check_move
 from qntx.storage.sqlite.connection import transaction
-from qntx.storage.sqlite.doors import check_door
-from qntx.storage.sqlite.inserts import insert_job, parent_of, values_of, wake_parent
+from qntx.storage.sqlite.enqueue import insert_job, parent_of, values_of, wake_parent
 from qntx.storage.sqlite.jobs import load_json
+from qntx.storage.sqlite.run_kinds import check_run_kind
 
 # The index is named: left to itself, SQLite sorts everything that is queued for every claim.
 _CLAIM = """
@@ -118,8 +118,9 @@ class JobQueue:
                 for (wish,) in self._db.execute(_PUT_BACK, values).fetchall():
                     self._db.execute(
                         "UPDATE job_attempts SET status = 'queued', worker = NULL,"
-                        " lease_until = NULL WHERE job_id = :id AND attempt = :attempt", values,
-                    )  # fmt: skip
+                        " lease_until = NULL WHERE job_id = :id AND attempt = :attempt",
+                        values,
+                    )
                     if wish is not None:
                         self._stop(job.id, _TARGETS[str(wish)], str(wish))
         self._changed()
@@ -140,8 +141,9 @@ class JobQueue:
         """When the next delayed job after *after_us* is due (both UTC microseconds), or None."""
         found = self._value(
             "SELECT min(next_attempt_at) FROM async_ix_jobs WHERE status = 'queued'"
-            " AND next_attempt_at > ?", iso(after_us),
-        )  # fmt: skip
+            " AND next_attempt_at > ?",
+            iso(after_us),
+        )
         return None if found is None else from_iso(str(found))
 
     # -- control ---------------------------------------------------------------------------------
@@ -232,7 +234,7 @@ class JobQueue:
     def _stop(self, job_id: str, target: JobStatus, request: str) -> str:
         status = self._status(job_id)
         check_move(job_id, status, target)
-        check_door(self._db, job_id, request)
+        check_run_kind(self._db, job_id, request)
         at = iso(now_us())
         if status is JobStatus.RUNNING:
             self._db.execute(
@@ -259,7 +261,7 @@ class JobQueue:
                     f"job {job_id} is {status}; this works for one that is "
                     f"{' or '.join(sorted(allowed))}"
                 )
-            check_door(self._db, job_id, "retry")
+            check_run_kind(self._db, job_id, "retry")
             self._db.execute(
                 "UPDATE async_ix_jobs SET status = 'queued',"
                 " next_attempt_at = iif(status = 'paused', next_attempt_at, NULL),"
@@ -288,7 +290,15 @@ def _claim_order(row: tuple[Any, ...]) -> tuple[int, int]:
 
 def _claimed(row: Any) -> Claimed:
     return Claimed(
-        id=row[0], handler_name=row[1], source=row[2], payload=load_json(row[3]), attempt=row[4],
-        max_attempts=row[5], checkpoint=load_json(row[6]), execution_id=row[7],
-        parent_job_id=row[8], retry_count=row[9], crash_count=row[10],
-    )  # fmt: skip
+        id=row[0],
+        handler_name=row[1],
+        source=row[2],
+        payload=load_json(row[3]),
+        attempt=row[4],
+        max_attempts=row[5],
+        checkpoint=load_json(row[6]),
+        execution_id=row[7],
+        parent_job_id=row[8],
+        retry_count=row[9],
+        crash_count=row[10],
+    )

@@ -10,18 +10,41 @@ import msgspec
 
 from qntx.clock import from_iso, iso
 from qntx.errors import BadInput, Conflict, NotFound
-from qntx.model.firing import ON_TIME_US, SILENCE_US, Downtime
+from qntx.model.firing_policy import ON_TIME_US, SILENCE_US, Downtime
 from qntx.model.schedule import Schedule, ScheduleState, kept_timing
 from qntx.storage.sqlite.jobs import load_json, make_cursor, read_cursor
 
 MAX_PAGE = 1_000
 _COLUMNS = (
-    "id", "name", "ats_code", "handler_name", "payload", "source_url", "interval_seconds", "cron",
-    "run_at", "anchor_at", "time_zone", "jitter_seconds", "start_at", "end_at", "overlap",
-    "missed", "priority", "state", "state_reason", "next_run_at", "next_nominal_at",
-    "last_run_at", "last_execution_id", "created_from_doc_id", "declared_as", "metadata",
-    "created_at", "updated_at",
-)  # fmt: skip
+    "id",
+    "name",
+    "ats_code",
+    "handler_name",
+    "payload",
+    "source_url",
+    "interval_seconds",
+    "cron",
+    "run_at",
+    "anchor_at",
+    "time_zone",
+    "jitter_seconds",
+    "start_at",
+    "end_at",
+    "overlap",
+    "missed",
+    "priority",
+    "state",
+    "state_reason",
+    "next_run_at",
+    "next_nominal_at",
+    "last_run_at",
+    "last_execution_id",
+    "created_from_doc_id",
+    "declared_as",
+    "metadata",
+    "created_at",
+    "updated_at",
+)
 _SELECT = f"SELECT {', '.join(_COLUMNS)}, rowid FROM scheduled_pulse_jobs "
 _JSON = ("payload", "metadata")
 
@@ -55,8 +78,9 @@ class ScheduleStore:
         before = (1 << 62) if cursor is None else read_cursor(cursor)
         rows = self._db.execute(
             f"{_SELECT} WHERE state IN ({','.join('?' * len(wanted))}) AND rowid < ?"
-            " ORDER BY rowid DESC LIMIT ?", (*wanted, before, limit + 1),
-        ).fetchall()  # fmt: skip
+            " ORDER BY rowid DESC LIMIT ?",
+            (*wanted, before, limit + 1),
+        ).fetchall()
         more = make_cursor(rows[limit - 1][-1]) if len(rows) > limit else None
         return [_schedule(row) for row in rows[:limit]], more
 
@@ -64,8 +88,9 @@ class ScheduleStore:
         """Ids of up to *limit* active schedules that are due, the longest due first."""
         rows = self._db.execute(
             "SELECT id FROM scheduled_pulse_jobs WHERE state = 'active' AND next_run_at <= ?"
-            " ORDER BY next_run_at LIMIT ?", (iso(now_us), limit),
-        )  # fmt: skip
+            " ORDER BY next_run_at LIMIT ?",
+            (iso(now_us), limit),
+        )
         return [str(row[0]) for row in rows]
 
     def next_due_us(self) -> int | None:
@@ -133,8 +158,9 @@ class ScheduleStore:
             "UPDATE scheduled_pulse_jobs SET state = 'inactive', updated_at = ?,"
             " state_reason = 'its last job is over' WHERE state = 'stopping' AND NOT EXISTS"
             " (SELECT 1 FROM pulse_executions e WHERE e.scheduled_job_id = scheduled_pulse_jobs.id"
-            "  AND e.status = 'running') RETURNING id", (iso(now_us),),
-        ).fetchall()  # fmt: skip
+            "  AND e.status = 'running') RETURNING id",
+            (iso(now_us),),
+        ).fetchall()
         return [str(row[0]) for row in rows]
 
     # -- the beat of the tickers -----------------------------------------------------------------

@@ -11,23 +11,34 @@ import apsw
 from qntx.clock import monotonic_s
 from qntx.model.search import FoundLine, FoundPage, Indexed
 from qntx.model.views import LogFilter
-from qntx.storage.sqlite.candidates import END, Candidates
 from qntx.storage.sqlite.jobs import make_cursor, read_cursor
-from qntx.storage.sqlite.lines import SELECT_LINE, contexts_where, line_of, lines_where, teach
+from qntx.storage.sqlite.lines import (
+    SELECT_LINE,
+    contexts_where,
+    line_of,
+    lines_where,
+    register_functions,
+)
+from qntx.storage.sqlite.search_blocks import END, Candidates
 
 MAX_PAGE = 1_000
 #: How long one call may look; its page then says where the next one goes on.
-PATIENCE_S = 0.5
+SEARCH_CALL_LIMIT_S = 0.5
 
 # A schedule has a log of its own, and is no job.
 _JOBS = """
 LEFT JOIN async_ix_jobs j ON j.id = a.job_id
 LEFT JOIN scheduled_pulse_jobs p ON j.id IS NULL AND p.id = a.job_id
 """
-_SELECT = SELECT_LINE.replace(
-    "FROM log_lines", ", coalesce(j.handler_name, p.handler_name, 'schedule'),"
-    " coalesce(j.source, p.ats_code)\nFROM log_lines", 1,
-) + _JOBS  # fmt: skip
+_SELECT = (
+    SELECT_LINE.replace(
+        "FROM log_lines",
+        ", coalesce(j.handler_name, p.handler_name, 'schedule'),"
+        " coalesce(j.source, p.ats_code)\nFROM log_lines",
+        1,
+    )
+    + _JOBS
+)
 
 
 def search(
@@ -44,7 +55,7 @@ def search(
     Runs that began last come first, in each the newest line. A page may hold fewer lines than
     *limit*, or none, and yet have a cursor: there was more than half a second allows for.
     """
-    teach(connection)
+    register_functions(connection)
     limit = max(1, min(limit, MAX_PAGE))
     where, values = lines_where(wanted, of_run=False)
     if handler is not None:
@@ -53,7 +64,7 @@ def search(
     among = _among(connection, wanted, handler)
     sql = f"{_SELECT} {where} ORDER BY l.id DESC LIMIT :limit"
     high = END if cursor is None else read_cursor(cursor)
-    deadline = monotonic_s() + PATIENCE_S
+    deadline = monotonic_s() + SEARCH_CALL_LIMIT_S
     rows: list[tuple[Any, ...]] = []
     end: int | None = None
     with connection:  # everything of one moment, also while lines move into the index

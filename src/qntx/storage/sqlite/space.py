@@ -26,8 +26,9 @@ class Space(NamedTuple):
 
 def space(connection: apsw.Connection) -> Space:
     """The pages of the database."""
-    return Space(*(_pragma(connection, name) for name in
-                   ("page_size", "page_count", "freelist_count")))  # fmt: skip
+    return Space(
+        *(_pragma(connection, name) for name in ("page_size", "page_count", "freelist_count"))
+    )
 
 
 def gives_back(connection: apsw.Connection) -> bool:

@@ -8,11 +8,11 @@ from pathlib import Path
 import apsw
 
 from qntx.errors import StoreUnavailable
-from qntx.journal.wake import Waker
-from qntx.storage.migrate import open_database
+from qntx.journal.wakeup import Wakeup
 from qntx.storage.sqlite.connection import is_moved
 from qntx.storage.sqlite.jobs import JobStore
 from qntx.storage.sqlite.logs import LogStore
+from qntx.storage.sqlite.migrate import open_database
 from qntx.storage.sqlite.queue import JobQueue
 
 #: What a statement may raise when the database takes nothing right now.
@@ -28,7 +28,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._waker = Waker(path.parent, "jobs")
+        self._wakeup = Wakeup(path.parent, "jobs")
         self._local = threading.local()
         self._was_open = False
 
@@ -44,7 +44,7 @@ class Store:
             self._was_open = True
             self._local.connection = found
             self._local.jobs = JobStore(found)
-            self._local.queue = JobQueue(found, self._waker.poke)
+            self._local.queue = JobQueue(found, self._wakeup.notify)
             self._local.logs = LogStore(found)
             if getattr(self._local, "may_lose", False):
                 self.expect_losses()
@@ -71,9 +71,9 @@ class Store:
         logs: LogStore = self._local.logs
         return logs
 
-    def poke(self) -> None:
+    def notify(self) -> None:
         """Tell who hands out jobs that there may be one."""
-        self._waker.poke()
+        self._wakeup.notify()
 
     def expect_losses(self) -> None:
         """

@@ -1,0 +1,84 @@
+"""Telling another program by HTTP: one POST with JSON, to an address that was checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import httpcore2
+import msgspec
+
+from qntx.config import FetchSettings, Settings
+from qntx.errors import BadInput, FetchError
+from qntx.net.guard import Deadline, Guard, PinnedBackend, Resolver, system_resolver
+from qntx.net.urls import parse
+
+TIMEOUT_S = 10.0
+
+
+def post(
+    address: str,
+    body: bytes,
+    settings: FetchSettings,
+    *,
+    timeout_s: float = TIMEOUT_S,
+    resolver: Resolver = system_resolver,
+) -> None:
+    """
+    POST *body* (JSON) to *address*, which must be public or in the setting fetch.allow_hosts.
+
+    Connects only to what was checked, follows no redirect, reads no answer beyond its status.
+    Raises FetchError: one sentence with the address and the next step.
+    """
+    url = parse(address)
+    deadline = Deadline(timeout_s)
+    request = httpcore2.Request(
+        "POST",
+        httpcore2.URL(
+            scheme=url.scheme.encode(),
+            host=url.host.encode(),
+            port=url.port,
+            target=url.target.encode(),
+        ),
+        headers=[
+            (b"Host", url.authority.encode()),
+            (b"Content-Type", b"application/json"),
+            (b"Content-Length", b"%d" % len(body)),
+            (b"Connection", b"close"),
+        ],
+        content=body,
+    )
+    try:
+        backend = PinnedBackend(
+            Guard(settings.allow_hosts, resolver).vet(url, deadline),
+            deadline,
+            settings.connect_timeout_s,
+        )
+        with httpcore2.ConnectionPool(network_backend=backend) as pool:
+            response = pool.handle_request(request)
+            status = response.status
+            response.close()
+    except (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException) as error:
+        raise FetchError(
+            f"{url} was not told: {str(error) or type(error).__name__} - check the setting "
+            "storage.webhook"
+        ) from None
+    if not 200 <= status < 300:
+        raise FetchError(f"{url} was not told: it answered {status} - check storage.webhook")
+
+
+def webhook_of(settings: Settings) -> Callable[[Any], None] | None:
+    """
+    What tells the address of the setting storage.webhook; None when there is none.
+
+    Raises BadInput for an address that nothing could ever be told: better now than on the day on
+    which a limit is crossed.
+    """
+    address = settings.storage.webhook
+    if address is None:
+        return None
+    try:
+        parse(address)
+    except FetchError as error:
+        raise BadInput(f"setting 'storage.webhook' cannot be used: {error.message}") from None
+    return lambda told: post(address, msgspec.json.encode(told), settings.fetch)

@@ -1,0 +1,1 @@
+"""HTTP that is safe to point at an address that somebody typed."""

@@ -1,0 +1,1 @@
+"""Everything that turns the output of a running job into log lines."""

@@ -1,0 +1,50 @@
+"""Tasks and callbacks of asyncio that fail and nobody asks: told where they belong."""
+
+from __future__ import annotations
+
+from asyncio import BaseEventLoop
+from typing import Any
+
+from qntx.recording.context import SCOPE, reset_scope
+
+_original_create_task = BaseEventLoop.create_task
+_original_handler = BaseEventLoop.default_exception_handler
+
+
+def install() -> None:
+    """Have the loop say what nobody asked for in the scope of the code that it failed for."""
+    BaseEventLoop.create_task = _create_task  # type: ignore[method-assign]
+    BaseEventLoop.default_exception_handler = _handler  # type: ignore[method-assign]
+
+
+def uninstall() -> None:
+    """Put the methods back."""
+    BaseEventLoop.create_task = _original_create_task  # type: ignore[method-assign]
+    BaseEventLoop.default_exception_handler = _original_handler  # type: ignore[method-assign]
+
+
+def _create_task(self: BaseEventLoop, coro: Any, **kwargs: Any) -> Any:
+    task = _original_create_task(self, coro, **kwargs)
+    scope = SCOPE.get()
+    if scope is not None:
+        try:
+            task._qntx_scope = scope  # type: ignore[attr-defined]
+        except AttributeError:
+            pass  # one of a task factory, with slots
+    return task
+
+
+def _handler(self: BaseEventLoop, context: dict[str, Any]) -> None:
+    """The loop learns of a failure when the task is collected, whatever code runs just then."""
+    scope = getattr(context.get("task") or context.get("future"), "_qntx_scope", None)
+    handle = getattr(context.get("handle"), "_context", None)
+    if scope is None and handle is not None:
+        scope = handle.get(SCOPE)
+    if scope is None:
+        _original_handler(self, context)
+        return
+    token = SCOPE.set(scope)
+    try:
+        _original_handler(self, context)
+    finally:
+        reset_scope(token)

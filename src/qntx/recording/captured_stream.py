@@ -1,0 +1,335 @@
+"""A stand-in for ``sys.stdout`` or ``sys.stderr``: every line written to it is a log line."""
+
+from __future__ import annotations
+
+import io
+import re
+import threading
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+from qntx.journal.format import CLOSES_PART, NO_NEWLINE, PART, RAW
+from qntx.journal.interrupts import reraise_from_signal
+from qntx.journal.run_scope import Origin, Scope
+from qntx.journal.writer import Journal
+from qntx.model.log import INFO, WARN
+from qntx.recording import lines
+from qntx.recording.console import DirectStream
+from qntx.recording.context import ACTIVE, SCOPE, ActiveRun, place
+from qntx.recording.line_buffer import LineBuffer, raw
+
+_part_numbers = count(1)
+_LEVELS = {"stdout": INFO, "stderr": WARN}
+_NUMBERS = {"stdout": 1, "stderr": 2}
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class Shown(threading.local):
+    """
+    Per thread: what Python or the program shows now, and that is captured already.
+
+    While :attr:`text` is set, a captured stream passes on what belongs to it, and does not capture
+    it. Anything else that is written meanwhile (by a signal handler, a finaliser, the handler that
+    shows it) is captured as ever; so it is when an exception leaves what was shown behind.
+    """
+
+    #: Gives the text: most of the time nobody asks.
+    text: Callable[[], str] | None = None
+    #: What a formatter has made of it, where that is known.
+    formatted: str | None = None
+
+    def covers(self, written: str) -> bool:
+        """Whether *written* is a part of it (or holds it, with what a formatter adds)."""
+        if self.text is None:
+            return False
+        piece = written.strip()
+        for text in (self.text(), self.formatted):
+            if text is not None and (piece in text or _is_shown(text, written)):
+                return True
+        return False
+
+
+def _is_shown(text: str, written: str) -> bool:
+    """Whether *written* shows *text*: as it is, or its words wrapped, in columns and colours."""
+    if text in written:
+        return bool(text)
+    plain, at = _COLOUR.sub("", written), 0
+    words = text.split()
+    for word in words:
+        at = plain.find(word, at) + len(word)
+        if at < len(word):
+            return False
+    return bool(words)
+
+
+SHOWN = Shown()
+
+
+class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream it stands for
+    """
+    Stands in for ``sys.stdout`` or ``sys.stderr``: each line becomes a log line, then goes on to
+    the stream it replaced.
+
+    Text without a newline is in the journal, too, as soon as the call returns; it becomes part
+    of the line when the newline comes.
+    """
+
+    #: As of a file that is open for writing text.
+    mode = "w"
+
+    def __init__(self, name: str, replaced: Any) -> None:
+        self.name = f"<{name}>"
+        #: ``stdout`` or ``stderr``.
+        self.source = name
+        #: What it stands in for; what it passes on to meanwhile may be another way to the same.
+        self.replaced = replaced
+        self._level = _LEVELS[name]
+        self.lead_to(replaced)
+        self._journal: Journal | None = None
+        self._origin: Origin = Origin(name, None)
+        self._line_buffer: dict[tuple[Scope, int], LineBuffer] = {}
+        self._lock = threading.RLock()
+        self._bytes = CapturedBytes(self)
+
+    @property
+    def buffer(self) -> CapturedBytes:
+        """The binary side."""
+        return self._bytes
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """UTF-8, always."""
+        return "utf-8"
+
+    @property
+    def errors(self) -> str:  # type: ignore[override]
+        """How undecodable bytes are represented in text."""
+        return "surrogateescape"
+
+    @property
+    def line_buffering(self) -> bool:
+        """Whether the stream behind shows each line at once; the log has it at once anyway."""
+        return bool(getattr(self._original, "line_buffering", True))
+
+    @property
+    def write_through(self) -> bool:
+        """Whether the stream behind shows everything at once."""
+        return bool(getattr(self._original, "write_through", False))
+
+    def reconfigure(self, **settings: Any) -> None:
+        """Reconfigure the stream behind; what is captured is UTF-8 in any case."""
+        change = getattr(self._original, "reconfigure", None)
+        if change is not None:
+            try:
+                change(**settings)
+            except (OSError, ValueError) as error:
+                reraise_from_signal(error)  # else: the terminal went away
+
+    @property
+    def original(self) -> Any:
+        """The stream that this one stands in for."""
+        return self._original
+
+    def after_fork_in_child(self) -> None:
+        """Begin anew: unfinished lines are the parent's, and so is whoever held the lock."""
+        self._lock = threading.RLock()
+        self._line_buffer = {}
+
+    def lead_to(self, original: Any) -> None:
+        """Pass on to *original* from now on."""
+        self._original = original
+        # What the program made may write to a stream of ours: it is captured already.
+        self._is_foreign = not isinstance(original, DirectStream | io.TextIOWrapper | None)
+
+    def writable(self) -> bool:
+        """Yes."""
+        return True
+
+    def isatty(self) -> bool:
+        """Whether the stream behind is a terminal."""
+        return bool(self._original is not None and self._original.isatty())
+
+    def fileno(self) -> int:
+        """
+        The descriptor that a child, or C code, may be given: it is captured as well.
+
+        Also where nothing is passed on: without capture it would be there.
+        """
+        if self._original is None:
+            return _NUMBERS[self.source]
+        return int(self._original.fileno())
+
+    def flush(self) -> None:
+        """Flush the stream behind; the log needs none."""
+        if self._original is not None:
+            try:
+                self._original.flush()
+            except (OSError, ValueError) as error:
+                reraise_from_signal(error)  # else: the terminal went away; the log has everything
+
+    def close(self) -> None:
+        """A handler that closes ``sys.stdout`` does not close it for the others."""
+
+    def write(self, text: str) -> int:
+        """Capture *text*, then pass it on; returns its length."""
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        self._take(text)
+        self._pass(text)
+        return len(text)
+
+    def write_line(self, text: str) -> None:
+        """Capture and pass on *text* and a newline: what ``print`` does most of the time."""
+        scope = SCOPE.get()
+        active = ACTIVE.get(scope.run) if scope is not None else None
+        if (
+            active is None
+            or scope is None
+            or self._line_buffer
+            or SHOWN.text is not None
+            or "\n" in text
+        ):
+            self.write(text + "\n")
+            return
+        journal = active.journal
+        if journal is not self._journal:
+            self._journal, self._origin = journal, journal.origin(self.source)
+        guard = lines.in_force
+        if text.isascii() and (guard is None or not guard.search(text)):
+            journal.line(scope, self._level, self._origin, text.encode())
+        else:
+            self._line(journal, scope, text)
+        if self._original is not None:
+            self._pass(text + "\n")
+
+    def _line(self, journal: Journal, scope: Scope, text: str) -> None:
+        """A line that may hold a secret, or lone surrogates."""
+        rest = LineBuffer()
+        data, flags = rest.encoded(text, 0)
+        journal.line(scope, self._level, self._origin, data, b"", flags)
+        if rest.key is not None:
+            with self._lock:
+                self._line_buffer[scope, threading.get_ident()] = rest
+
+    def finish(self, active: ActiveRun) -> None:
+        """The run is over: what has no newline is a line all the same."""
+        with self._lock:
+            for key in [key for key in self._line_buffer if key[0].run is active.run]:
+                rest = self._line_buffer.pop(key)
+                if whole := rest.whole():
+                    self._put(active, key[0], rest, whole, NO_NEWLINE)
+
+    def _take(self, text: str) -> None:
+        where = place()
+        if where is None or not text or SHOWN.covers(text):
+            return
+        active, scope, flags = where
+        key = (scope, threading.get_ident())
+        with self._lock:
+            rest = self._line_buffer.get(key) or LineBuffer()
+            try:
+                self._line_buffer.pop(key, None)
+                rest.add(text)
+                if rest.ended:
+                    *whole, last = rest.whole().split("\n")
+                    for line in whole:
+                        self._put(active, scope, rest, line, flags)
+                        rest = LineBuffer(rest.key)
+                    rest.add(last)
+                if rest:
+                    self._line_buffer[key] = rest
+                    self._publish(active, scope, rest, flags)
+            except BaseException:
+                # Thrown in by a signal handler: what earlier calls brought is accepted, and stays.
+                if rest:
+                    self._line_buffer[key] = rest
+                raise
+
+    def _put(
+        self, active: ActiveRun, scope: Scope, rest: LineBuffer, line: str, flags: int
+    ) -> None:
+        """Append a complete line; it replaces the pieces of it that were published before."""
+        origin = active.journal.origin(self.source)
+        data, flags = rest.encoded(line, flags)
+        number = b""
+        if rest.number:
+            number, flags = str(rest.number).encode(), flags | CLOSES_PART
+        active.journal.line(scope, self._level, origin, data, number, flags)
+
+    def _publish(self, active: ActiveRun, scope: Scope, rest: LineBuffer, flags: int) -> None:
+        """Append what is new of a line without a newline, except for what may become a secret."""
+        piece, more = rest.publishable()
+        if not piece:
+            return
+        if not rest.number:
+            rest.number = next(_part_numbers)
+        flags |= more
+        try:
+            data = piece.encode()
+        except UnicodeEncodeError:
+            data, flags = raw(piece), flags | RAW
+        origin = active.journal.origin(self.source)
+        number = str(rest.number).encode()
+        active.journal.line(scope, self._level, origin, data, number, flags, PART)
+
+    def _pass(self, text: str) -> None:
+        if self._original is not None:
+            try:
+                if self._is_foreign:
+                    self._pass_to_foreign(text)
+                else:
+                    self._original.write(text)
+            except (OSError, ValueError, UnicodeError) as error:
+                # Else: the terminal went away or cannot show it; the log has everything.
+                reraise_from_signal(error)
+
+    def _pass_to_foreign(self, text: str) -> None:
+        before = SHOWN.text
+        SHOWN.text = lambda: text
+        try:
+            self._original.write(text)
+        finally:
+            SHOWN.text = before
+
+    def write_bytes(self, data: bytes) -> None:
+        """Capture *data* as text in which undecodable bytes are lone surrogates; pass on bytes."""
+        text = data.decode("utf-8", "surrogateescape")
+        self._take(text)
+        behind = getattr(self._original, "buffer", None)
+        if behind is None:
+            self._pass(text)
+            return
+        self.flush()  # the text before
+        try:
+            behind.write(data)
+        except (OSError, ValueError) as error:
+            reraise_from_signal(error)  # else see _pass
+
+
+class CapturedBytes(io.RawIOBase):
+    """The binary side of a captured stream."""
+
+    def __init__(self, stream: CapturedStream) -> None:
+        self._stream = stream
+
+    def writable(self) -> bool:
+        """Yes."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Capture bytes, then pass them on; returns how many they are."""
+        given = memoryview(data).tobytes()
+        self._stream.write_bytes(given)
+        return len(given)
+
+    def flush(self) -> None:
+        """Flush the stream behind."""
+        self._stream.flush()
+
+    def close(self) -> None:
+        """As that of the text side: a wrapper that is collected closes it for nobody."""
+
+    def fileno(self) -> int:
+        """The descriptor of the stream behind."""
+        return self._stream.fileno()

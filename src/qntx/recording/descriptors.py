@@ -1,0 +1,244 @@
+"""File descriptors 1 and 2 of this process: what goes past Python's own streams."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import functools
+import os
+import stat
+import sys
+from typing import Any
+
+from qntx.journal.spool import Spool, spool_folder
+from qntx.recording import lines
+from qntx.recording.console import Console
+from qntx.recording.context import ActiveRun
+
+STREAMS = ("stdout", "stderr")
+
+
+class Redirection:
+    """
+    Stands spools behind descriptors 1 and 2, for the run that owns the process now.
+
+    What is written there belongs to the attempt as a whole: no one can know which stage or task
+    a C library or a crashing interpreter was working for.
+    """
+
+    def __init__(self, *, console: bool) -> None:
+        _open_standard_three()
+        self.saved = [_duplicate(1), _duplicate(2)]
+        self.console = Console(*self.saved) if console else None
+        self._spools: list[Spool] = []
+        #: The run that they belong to now.
+        self._owner: ActiveRun | None = None
+        self._children = False
+
+    def begin(self, active: ActiveRun) -> None:
+        """From here on descriptors 1 and 2 belong to *active*."""
+        before, self._owner = self._owner, active
+        if self._spools and not (
+            before is not None
+            and before.journal is active.journal
+            and self.holds(1, closed=False)
+            and self.holds(2, closed=False)
+        ):
+            self._leave()  # the last handler closed them, or led them elsewhere
+        if self._spools:
+            active.journal.event(active.root, "spools", {})
+            return
+        self._open(active)
+        spools = [
+            {
+                "path": str(spool.path),
+                "stream": stream,
+                "source": "fd",
+                "shared": True,
+                "keep": self.console is not None,
+                "redact": lines.redactor() is not None,
+            }
+            for spool, stream in zip(self._spools, STREAMS, strict=True)
+        ]
+        active.journal.event(active.root, "spools", {"spools": spools})
+
+    def mark(self, active: ActiveRun) -> None:
+        """What has been written until now comes before whatever is said next."""
+        for spool in self._spools:
+            size = spool.size
+            if size > spool.told:
+                spool.told = size
+                fields = {"path": str(spool.path), "size": size}
+                active.journal.event(active.root, "spooled", fields)
+
+    def end(self, active: ActiveRun, heir: ActiveRun | None) -> None:
+        """The run is over; a process that it left behind goes on writing to its own spool."""
+        _flush_c()
+        self.mark(active)
+        if active is not self._owner:
+            return  # another run of this process has the descriptors, and keeps them
+        if self._children or any(spool.told for spool in self._spools):
+            self._leave()
+        if heir is not None:
+            self.begin(heir)
+
+    def holds(self, number: int, *, closed: bool = True) -> bool:
+        """
+        Whether descriptor *number* leads to its spool, and not to what the program put there.
+
+        *closed*: the answer where the program closed it, so that nothing of its own is there.
+        """
+        if number not in (1, 2) or not self._spools:
+            return False
+        try:
+            return os.path.samestat(os.fstat(number), os.fstat(self._spools[number - 1].fd))
+        except OSError:
+            return closed
+
+    def note_children(self) -> None:
+        """A child exists that may hold the descriptors longer than the run lasts."""
+        self._children = True
+
+    def close(self) -> None:
+        """Put back what was there before."""
+        self._leave()
+        if self.console is not None:
+            self.console.close()
+        for saved in self.saved:
+            os.close(saved)
+
+    def _open(self, active: ActiveRun) -> None:
+        folder = spool_folder(active.journal.folder.parent)
+        self._children = False
+        self._spools = [Spool(folder, active.journal.producer, stream) for stream in STREAMS]
+        for target, spool in enumerate(self._spools, start=1):
+            os.dup2(spool.fd, target)
+            if self.console is not None:
+                self.console.add(spool, STREAMS[target - 1])
+
+    def _leave(self) -> None:
+        """Let go of the spools: descriptors 1 and 2 lead to what was there before."""
+        for target, saved in enumerate(self.saved, start=1):
+            with contextlib.suppress(OSError):
+                os.dup2(saved, target)
+        for spool in self._spools:
+            if self.console is not None:
+                self.console.finish(spool)
+            spool.close()
+        self._spools = []
+
+
+#: The redirection in force, if any.
+_current: Redirection | None = None
+
+
+def redirect(*, console: bool) -> Redirection:
+    """Begin to capture descriptors 1 and 2 (of this process, once)."""
+    global _current
+    if _current is None:
+        _current = Redirection(console=console)
+    return _current
+
+
+def restore() -> None:
+    """Put descriptors 1 and 2 back."""
+    global _current
+    if _current is not None:
+        _current.close()
+        _current = None
+
+
+def in_force() -> bool:
+    """Whether descriptors 1 and 2 are captured, and those of children with them."""
+    return _current is not None
+
+
+def holds(number: int) -> bool:
+    """Whether what is written to descriptor *number* is captured."""
+    return _current is not None and _current.holds(number)
+
+
+def begin(active: ActiveRun) -> None:
+    """Descriptors 1 and 2 belong to *active* from here on."""
+    if _current is not None:
+        _current.begin(active)
+
+
+def mark(active: ActiveRun) -> None:
+    """What went to descriptors 1 and 2 until now comes before what is said next."""
+    if _current is not None:
+        _current.mark(active)
+
+
+def end(active: ActiveRun, heir: ActiveRun | None) -> None:
+    """*active* is over; if the descriptors were its, they are *heir*'s from here on."""
+    if _current is not None:
+        _current.end(active, heir)
+
+
+def has_console() -> bool:
+    """Whether what is captured goes on to a console as well."""
+    return _current is not None and _current.console is not None
+
+
+def console_paths() -> list[str]:
+    """Paths under which another process may open this one's console; empty: there is none."""
+    if _current is None or _current.console is None:
+        return []
+    for saved in _current.saved:
+        # Who opens a file by its path has a place of its own in it: all have to append.
+        if stat.S_ISREG(os.fstat(saved).st_mode):
+            fcntl.fcntl(saved, fcntl.F_SETFL, fcntl.fcntl(saved, fcntl.F_GETFL) | os.O_APPEND)
+    return [f"/proc/{os.getpid()}/fd/{saved}" for saved in _current.saved]
+
+
+def pass_on(spool: Spool, stream: str) -> None:
+    """Show what a child writes to *spool* on the console, if there is one."""
+    if _current is not None and _current.console is not None:
+        _current.console.add(spool, stream)
+
+
+def pass_on_rest(spool: Spool) -> None:
+    """The child is gone: show the rest."""
+    if _current is not None and _current.console is not None:
+        _current.console.finish(spool)
+
+
+def after_fork_in_child() -> None:
+    """A forked child shares the descriptors, but shows nothing on the console itself."""
+    if _current is not None and _current.console is not None:
+        _current.console.after_fork_in_child()
+
+
+def note_children() -> None:
+    """A child exists that may hold this process's descriptors longer than the run lasts."""
+    if _current is not None:
+        _current.note_children()
+
+
+def _duplicate(fd: int) -> int:
+    """A copy of *fd* well above the standard three, which a program may have closed."""
+    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10)
+
+
+def _open_standard_three() -> None:
+    """Where 0, 1 or 2 is closed (a daemon), the next file opened would become it: fill the gap."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(fd, True)
+    os.close(fd)
+
+
+@functools.cache
+def _c_library() -> Any:
+    import ctypes
+
+    return ctypes.CDLL(None)
+
+
+def _flush_c() -> None:
+    """Have C's own buffers written while the descriptors still lead to the run."""
+    with contextlib.suppress(Exception):  # a courtesy: not every platform can
+        _c_library().fflush(None)
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        if sys.__stdout__ is not None:
+            sys.__stdout__.flush()

@@ -1,0 +1,54 @@
+"""Secrets that come into the environment while a job runs, its own or that of a child."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from qntx.journal.spool import is_in_memory, share_secret, spool_folder
+from qntx.journal.writer import Journal
+from qntx.recording import lines
+from qntx.recording.context import place
+from qntx.recording.redaction import from_environment
+
+_Environ: Any = type(os.environ)
+_original_set = _Environ.__setitem__
+
+
+def install() -> None:
+    """Mask what gets a secret-like name in ``os.environ`` (a ``.env`` file that is read late)."""
+    _Environ.__setitem__ = _set
+
+
+def uninstall() -> None:
+    """Put the method back."""
+    _Environ.__setitem__ = _original_set
+
+
+def learn(environment: Mapping[Any, Any], journal: Journal) -> None:
+    """Mask the secrets of *environment* from now on, in what the processes of *journal* say."""
+    guard = lines.redactor()
+    if guard is None:
+        return
+    named = {k: v for k, v in environment.items() if isinstance(k, str) and isinstance(v, str)}
+    fresh = [value for kind, value in from_environment(named) if guard.register(value, kind)]
+    if fresh:
+        with contextlib.suppress(OSError):  # it is full: what the children say is masked by format
+            share(fresh, journal)
+
+
+def share(values: Iterable[str], journal: Journal) -> None:
+    """Tell the indexer of secrets: it masks what goes past Python. Raises OSError."""
+    folder = spool_folder(journal.folder.parent)
+    if is_in_memory(folder):  # secrets do not go to a disk to be masked
+        for value in values:
+            share_secret(folder, journal.producer, value)
+
+
+def _set(self: Any, key: Any, value: Any) -> None:
+    _original_set(self, key, value)
+    where = place()
+    if where is not None:
+        learn({key: value}, where[0].journal)

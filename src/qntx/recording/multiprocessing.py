@@ -1,0 +1,168 @@
+"""Children made with ``multiprocessing``: they go on with the run of the code that started them."""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing.process
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing.pool import Pool, ThreadPool
+from pathlib import Path
+from typing import Any
+
+from qntx.config import CaptureSettings
+from qntx.journal.run_scope import Run, Scope
+from qntx.recording import descriptors, session
+from qntx.recording.context import SCOPE, ActiveRun, active_of, reset_scope
+from qntx.recording.threads import in_scope
+
+_original_start = multiprocessing.process.BaseProcess.start
+_original_bootstrap = multiprocessing.process.BaseProcess._bootstrap  # type: ignore[attr-defined]
+_original_submit = ProcessPoolExecutor.submit
+_original_apply_async = Pool.apply_async
+_original_map_async = Pool._map_async  # type: ignore[attr-defined]
+_original_imap = Pool.imap
+_original_imap_unordered = Pool.imap_unordered
+#: Scopes of a pool's worker, by where it was asked to work.
+_places: dict[tuple[Any, ...], Scope] = {}
+
+
+def install() -> None:
+    """Once per process; outside of runs it changes nothing."""
+    multiprocessing.process.BaseProcess.start = _start  # type: ignore[method-assign]
+    multiprocessing.process.BaseProcess._bootstrap = _bootstrap  # type: ignore[attr-defined]
+    ProcessPoolExecutor.submit = _submit  # type: ignore[method-assign, assignment]
+    Pool.apply_async = _apply_async  # type: ignore[method-assign]
+    Pool._map_async = _map_async  # type: ignore[attr-defined]
+    Pool.imap = _imap  # type: ignore[method-assign]
+    Pool.imap_unordered = _imap_unordered  # type: ignore[method-assign]
+
+
+# -- pools: what a worker process does belongs to the code that asked for it -----------------------
+
+
+def _submit(
+    self: ProcessPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
+) -> Future[Any]:
+    return _original_submit(self, _placed(fn, self), *args, **kwargs)
+
+
+def _apply_async(
+    self: Any,
+    func: Callable[..., Any],
+    args: Any = (),
+    kwds: Any = None,
+    callback: Any = None,
+    error_callback: Any = None,
+) -> Any:
+    told = map(in_scope, (callback, error_callback))
+    return _original_apply_async(self, _placed(func, self), args, kwds or {}, *told)
+
+
+def _map_async(
+    self: Any,
+    func: Callable[..., Any],
+    iterable: Any,
+    mapper: Any,
+    chunksize: Any = None,
+    callback: Any = None,
+    error_callback: Any = None,
+) -> Any:
+    told = map(in_scope, (callback, error_callback))
+    return _original_map_async(self, _placed(func, self), iterable, mapper, chunksize, *told)
+
+
+def _imap(self: Any, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return _original_imap(self, _placed(func, self), *args, **kwargs)
+
+
+def _imap_unordered(self: Any, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return _original_imap_unordered(self, _placed(func, self), *args, **kwargs)
+
+
+def _placed(function: Callable[..., Any], pool: Any) -> Callable[..., Any]:
+    """*function*, to be called by *pool* in the stage and task of the current code."""
+    if isinstance(pool, ThreadPool):
+        placed: Callable[..., Any] = in_scope(function)
+        return placed
+    scope = SCOPE.get()
+    active = active_of(scope) if scope is not None else None
+    if scope is None or active is None:
+        return function
+    home = str(active.journal.folder.parent)
+    place = (home, scope.run.job_id, scope.run.attempt, scope.stage, scope.task_id)
+    return functools.partial(_call_in_place, place, function)
+
+
+def _call_in_place(
+    place: tuple[str, str, int, str | None, str | None],
+    function: Callable[..., Any],
+    /,
+    *args: Any,
+    **kwargs: Any,
+) -> Any:
+    """In the worker process of a pool: call *function* where it was asked for."""
+    home, job_id, attempt, stage, task_id = place
+    active = session.active_in_child(Path(home), job_id, attempt)
+    key = (active.run.number, stage, task_id)
+    scope = _places.get(key) or _places.setdefault(key, Scope(active.run, stage, task_id))
+    token = SCOPE.set(scope)
+    try:
+        return function(*args, **kwargs)
+    finally:
+        reset_scope(token)
+
+
+class _Attach:
+    """
+    Travels with a process object into a spawned child and, on arrival, goes on with the run.
+
+    Unpickling it is what the child does first, before the target is even imported.
+    """
+
+    def __init__(self, active: ActiveRun, scope: Scope, settings: CaptureSettings) -> None:
+        self.home = str(active.journal.folder.parent)
+        self.producer = active.journal.producer
+        self.job_id = active.run.job_id
+        self.attempt = active.run.attempt
+        self.stage = scope.stage
+        self.task_id = scope.task_id
+        self.settings = settings.model_dump()
+        #: Where the parent's console is to be found, while the parent lives.
+        self.console = descriptors.console_paths()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        session.attach(
+            Path(self.home),
+            Run(self.job_id, self.attempt),
+            self.stage,
+            self.task_id,
+            CaptureSettings(**self.settings),
+            self.console,
+            self.producer,
+        )
+
+
+def _start(self: Any) -> None:
+    scope = SCOPE.get()
+    active = active_of(scope) if scope is not None else None
+    if active is None or scope is None:
+        _original_start(self)
+        return
+    self._qntx_attach = _Attach(active, scope, session.settings_in_force())
+    descriptors.note_children()
+    try:
+        _original_start(self)
+    finally:
+        # It has travelled; what stays here must not keep the run alive.
+        self.__dict__.pop("_qntx_attach", None)
+
+
+def _bootstrap(self: Any, *args: Any, **kwargs: Any) -> int:
+    """In the child: run, then end the journal in good order (it leaves by ``os._exit``)."""
+    try:
+        code: int = _original_bootstrap(self, *args, **kwargs)
+        return code
+    finally:
+        session.detach()

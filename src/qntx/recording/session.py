@@ -1,0 +1,288 @@
+"""Switching capture on and off: one journal per process, runs that come and go."""
+
+from __future__ import annotations
+
+import atexit
+import faulthandler
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from qntx.config import CaptureSettings
+from qntx.journal.interrupts import reraise_from_signal
+from qntx.journal.run_scope import Run, Scope
+from qntx.journal.spool import share_secret, shared_secrets, spool_folder
+from qntx.journal.wakeup import Wakeup
+from qntx.journal.writer import Journal
+from qntx.recording import (
+    asyncio_tasks,
+    descriptors,
+    environment,
+    hooks,
+    integrations,
+    lines,
+    stdlib_logging,
+    streams,
+    subprocesses,
+    threads,
+)
+from qntx.recording.console import DirectStream, console_stream
+from qntx.recording.context import ACTIVE, SCOPE, ActiveRun, reset_scope
+from qntx.recording.redaction import Redactor, from_environment
+
+#: A pool that outlives many runs remembers only so many of them.
+MOST_RUNS_OF_CHILD = 32
+
+_lock = threading.RLock()
+_journals: dict[Path, Journal] = {}
+_settings = CaptureSettings()
+_has_console = True
+#: Journals whose environment's secrets the indexer has been told of.
+_shared: set[str] = set()
+#: Streams of a spawned child to its parent's console.
+_consoles: list[DirectStream] = []
+
+
+def journal_of(home: Path, settings: CaptureSettings | None = None) -> Journal:
+    """This process's journal in the data directory *home*."""
+    with _lock:
+        journal = _journals.get(home)
+        if journal is None:
+            settings = settings or CaptureSettings()
+            journal = _journals[home] = Journal(
+                home / "journal",
+                segment_bytes=settings.segment_bytes,
+                memory_limit_bytes=settings.memory_limit_bytes,
+                on_first_segment=Wakeup(home).notify,
+            )
+        return journal
+
+
+def close_journals() -> int:
+    """End this process's journals; returns how many records could not be kept."""
+    with _lock:
+        left = sum(journal.close() for journal in _journals.values())
+        _journals.clear()
+        return left
+
+
+@contextmanager
+def capturing(active: ActiveRun, settings: CaptureSettings | None = None) -> Iterator[ActiveRun]:
+    """Everything that the code inside says becomes lines of *active*."""
+    _enter(active, settings or CaptureSettings())
+    token = SCOPE.set(active.root)
+    try:
+        yield active
+    finally:
+        streams.finish(active)
+        reset_scope(token)
+        _leave(active)
+
+
+@contextmanager
+def ending_forked_children(pid: int) -> Iterator[None]:
+    """
+    A child forked by the code inside ends with it, and never goes on as if it were *pid*.
+
+    Otherwise a child that leaves the handler would tell the end of its parent's run.
+    """
+    code = 0
+    try:
+        yield
+    except BaseException as error:
+        if os.getpid() == pid:
+            raise
+        code = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 1
+        if not isinstance(error, SystemExit):
+            traceback.print_exc()
+    if os.getpid() != pid:
+        detach()
+        os._exit(code)
+
+
+def no_console() -> None:
+    """This process has no console (a worker): nothing is passed on, only captured."""
+    global _has_console
+    _has_console = False
+
+
+# -- for the children of this process ------------------------------------------------------------
+
+
+def settings_in_force() -> CaptureSettings:
+    """The settings of the runs that are captured now."""
+    return _settings
+
+
+def attach(
+    home: Path,
+    run: Run,
+    stage: str | None,
+    task_id: str | None,
+    settings: CaptureSettings,
+    console: list[str],
+    parent: str,
+) -> None:
+    """In a spawned child: go on with *run*, in the stage and task that started the child."""
+    active = ActiveRun(run, journal_of(home, settings))
+    # The parent has put spools behind the descriptors that the child inherited; what Python's
+    # streams say must not go there, too, but straight to the console.
+    _enter(active, settings.model_copy(update={"descriptors": False}))
+    for secret in shared_secrets(spool_folder(home, make=False), parent):
+        register_secret(secret)
+    streams.lead_to(*(_console(path, number) for number, path in enumerate(console or ("", ""), 1)))
+    SCOPE.set(Scope(run, stage, task_id))
+
+
+def active_in_child(home: Path, job_id: str, attempt: int) -> ActiveRun:
+    """In a worker process of a pool: the run that asks it to work, which may not be its first."""
+    for active in ACTIVE.values():
+        if active.run.job_id == job_id and active.run.attempt == attempt:
+            return active
+    active = ActiveRun(Run(job_id, attempt), journal_of(home, _settings))
+    _enter(active, _settings.model_copy(update={"descriptors": False}))
+    if len(ACTIVE) > MOST_RUNS_OF_CHILD:
+        del ACTIVE[next(iter(ACTIVE))]
+    return active
+
+
+def _console(path: str, number: int) -> DirectStream | None:
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    except OSError:
+        return None
+    _consoles.append(DirectStream(fd, number))
+    return _consoles[-1]
+
+
+def register_secret(secret: str) -> None:
+    """
+    Mask *secret* in everything captured from now on, in this process and what it starts.
+
+    Values shorter than 8 characters are not masked: they would blank ordinary text.
+    """
+    guard = lines.redactor()
+    if guard is None:
+        guard = Redactor(from_environment())
+        lines.set_redactor(guard)
+    guard.register(secret)
+    for home, journal in list(_journals.items()):
+        # What goes past Python is masked by the indexer; in memory, never on the disk.
+        share_secret(spool_folder(home), journal.producer, secret)
+
+
+def detach() -> None:
+    """In a child that is about to end without further ado: end its journals."""
+    for active in list(ACTIVE.values()):
+        streams.finish(active)
+    close_journals()
+    if _consoles:
+        streams.lead_to(None, None)
+    for console in _consoles:
+        console.release()
+    _consoles.clear()
+
+
+# -- inside --------------------------------------------------------------------------------------
+
+
+def _enter(active: ActiveRun, settings: CaptureSettings) -> None:
+    global _settings
+    with _lock:
+        if not ACTIVE:
+            _settings = settings
+            _install(settings)
+        ACTIVE[active.run] = active
+        if len(ACTIVE) == 1:
+            try:
+                if descriptors.in_force():
+                    _share_environment(active.journal)
+                descriptors.begin(active)
+            except OSError as error:
+                reraise_from_signal(error)
+                lines.not_captured(active, active.root, "descriptors 1 and 2", error)
+
+
+def _share_environment(journal: Journal) -> None:
+    """The indexer masks what goes past Python: it may not know this process's environment."""
+    if journal.producer in _shared or lines.redactor() is None:
+        return
+    _shared.add(journal.producer)
+    environment.share([value for _, value in from_environment()], journal)
+
+
+def _leave(active: ActiveRun) -> None:
+    with _lock:
+        del ACTIVE[active.run]
+        active.run.journal = active.journal
+        descriptors.end(active, next(iter(ACTIVE.values()), None))
+        if not ACTIVE and _has_console:
+            # In a worker everything stays in place for the next run.
+            uninstall()
+
+
+def _install(settings: CaptureSettings) -> None:
+    if not settings.redact:
+        lines.set_redactor(None)
+    elif lines.redactor() is None:
+        lines.set_redactor(Redactor(from_environment()))
+    saved: list[int] = []
+    if settings.descriptors and not descriptors.in_force():
+        for stream in (sys.stdout, sys.stderr):
+            streams.flush(stream)
+        saved = descriptors.redirect(console=_has_console).saved
+        if not faulthandler.is_enabled():
+            faulthandler.enable(file=2)
+
+    def onwards(stream: Any, number: int) -> Any:
+        if not _has_console:
+            return None
+        return console_stream(stream, saved[number - 1], number) if saved else stream
+
+    stdlib_logging.install(settings.level)
+    streams.install(onwards)
+    stdlib_logging.take_handlers()
+    threads.install()
+    asyncio_tasks.install()
+    subprocesses.install()
+    environment.install()
+    hooks.install()
+    integrations.install()
+
+
+def uninstall() -> None:
+    """Put everything back as it was before the first run."""
+    stdlib_logging.uninstall()
+    stdlib_logging.give_handlers_back()
+    streams.uninstall()
+    asyncio_tasks.uninstall()
+    subprocesses.uninstall()
+    environment.uninstall()
+    hooks.uninstall()
+    integrations.uninstall()
+    descriptors.restore()
+
+
+def _after_fork_in_child() -> None:
+    """A forked child writes a journal of its own; its runs go on in it."""
+    global _lock
+    _lock = threading.RLock()
+    streams.after_fork_in_child()
+    descriptors.after_fork_in_child()
+    for home, journal in list(_journals.items()):
+        fresh = journal.successor()
+        journal.forget()
+        _journals[home] = fresh
+        for active in ACTIVE.values():
+            if active.journal is journal:
+                active.journal = fresh
+                active.run.accepted = 0
+
+
+os.register_at_fork(before=descriptors.note_children, after_in_child=_after_fork_in_child)
+atexit.register(close_journals)

@@ -1,0 +1,128 @@
+"""``print``, ``sys.stdout`` and ``sys.stderr``: every line that is written there."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakSet
+
+from qntx.journal.interrupts import reraise_from_signal
+from qntx.recording.captured_stream import CapturedStream
+from qntx.recording.context import ActiveRun
+
+_original_print = builtins.print
+_SPACE = " "
+_NUMBERS = {"stdout": 1, "stderr": 2}
+#: The streams that stand in now, or did last.
+_ours: dict[str, CapturedStream] = {}
+#: They, and earlier ones that somebody still has: a program may leave its own in ``sys``.
+_all: WeakSet[CapturedStream] = WeakSet()
+
+
+def _print(
+    *values: object,
+    sep: str | None = _SPACE,
+    end: str | None = "\n",
+    file: Any = None,
+    flush: bool = False,
+) -> None:
+    """``print`` with one append a line instead of two writes."""
+    stream = sys.stdout if file is None else file
+    if (
+        type(stream) is not CapturedStream
+        or end != "\n"
+        or (sep is not _SPACE and sep is not None and type(sep) is not str)
+    ):
+        _original_print(*values, sep=sep, end=end, file=file, flush=flush)
+        return
+    if len(values) == 1 and type(values[0]) is str:
+        stream.write_line(values[0])
+    else:
+        stream.write_line((" " if sep is None else sep).join(map(str, values)))
+    if flush:
+        stream.flush()
+
+
+def install(onwards: Callable[[Any, int], Any]) -> None:
+    """
+    Stand in for ``sys.stdout``, ``sys.stderr`` and ``print``.
+
+    *onwards* says where what is captured goes on to, by what stood there before and its number.
+    Whoever kept a stream of ours from an earlier run has the one in force now, too.
+    """
+    for name in _NUMBERS:
+        current = getattr(sys, name)
+        ours = _ours.get(name)
+        if isinstance(current, CapturedStream):
+            ours = current
+        elif ours is None or ours.replaced is not current:
+            ours = CapturedStream(name, current)
+            _all.add(ours)
+        _ours[name] = ours
+        setattr(sys, name, ours)
+    for stream in _all:
+        stream.lead_to(onwards(stream.replaced, _NUMBERS[stream.source]))
+    builtins.print = _print
+
+
+def after_fork_in_child() -> None:
+    """Another thread may have been in the middle of a write: its lock and its text are not ours."""
+    for stream in _all:
+        stream.after_fork_in_child()
+
+
+def lead_to(*targets: Any) -> None:
+    """Pass what is captured on to others (stdout, stderr) than until now; None: to nobody."""
+    for stream in _all:
+        stream.lead_to(targets[_NUMBERS[stream.source] - 1])
+
+
+def uninstall() -> None:
+    """Put back what stood there before; whoever keeps ours writes to that, too."""
+    for name in _NUMBERS:
+        current = getattr(sys, name)
+        if isinstance(current, CapturedStream):
+            setattr(sys, name, current.replaced)
+    for stream in _all:
+        stream.flush()
+        stream.lead_to(stream.replaced)
+    builtins.print = _original_print
+
+
+def stood_in_for(stream: Any, *, binary: bool = False) -> str | None:
+    """``stdout`` or ``stderr`` if *stream* (or its *binary* side) is what ours has replaced."""
+    for name, ours in _ours.items():
+        original = getattr(ours.replaced, "buffer", None) if binary else ours.replaced
+        if stream is not None and stream is original:
+            return name
+    return None
+
+
+def flush(stream: Any) -> None:
+    """Flush a stream, whatever it is."""
+    try:
+        stream.flush()
+    except Exception as error:  # noqa: BLE001 - closed, none at all, or a class of the program
+        reraise_from_signal(error)
+
+
+def finish(active: ActiveRun) -> None:
+    """A run is over: nothing of its output waits for a newline, or in a buffer, any more."""
+    for name in _NUMBERS:
+        flush(getattr(sys, name))  # the program may have put a stream of its own before ours
+    for stream in _all:
+        stream.finish(active)
+
+
+__all__ = [
+    "CapturedStream",
+    "after_fork_in_child",
+    "finish",
+    "flush",
+    "install",
+    "lead_to",
+    "stood_in_for",
+    "uninstall",
+]

@@ -1,0 +1,79 @@
+"""Threads and executors begin in the scope of the code that started them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures.thread import _worker as _pool_worker
+from typing import Any
+
+from qntx.journal.run_scope import Scope
+from qntx.recording.context import SCOPE, reset_scope
+
+_original_start = threading.Thread.start
+_original_bootstrap = threading.Thread._bootstrap_inner  # type: ignore[attr-defined]
+_original_submit = ThreadPoolExecutor.submit
+_original_add_done_callback = Future.add_done_callback
+
+
+def install() -> None:
+    """Propagate the scope into threads and thread pools (context variables do not go there)."""
+    threading.Thread.start = _start  # type: ignore[method-assign]
+    threading.Thread._bootstrap_inner = _bootstrap  # type: ignore[attr-defined]
+    ThreadPoolExecutor.submit = _submit  # type: ignore[method-assign, assignment]
+    Future.add_done_callback = _add_done_callback  # type: ignore[method-assign]
+
+
+def uninstall() -> None:
+    """Put the methods back."""
+    threading.Thread.start = _original_start  # type: ignore[method-assign]
+    threading.Thread._bootstrap_inner = _original_bootstrap  # type: ignore[attr-defined]
+    ThreadPoolExecutor.submit = _original_submit  # type: ignore[method-assign]
+    Future.add_done_callback = _original_add_done_callback  # type: ignore[method-assign]
+
+
+def in_scope(function: Any) -> Any:
+    """*function* (or None), to be called by another thread, but in the scope of this code."""
+    scope = SCOPE.get()
+    if scope is None or function is None:
+        return function
+    return lambda *args, **kwargs: _scoped(scope, function, args, kwargs)
+
+
+def _start(self: threading.Thread) -> None:
+    scope = SCOPE.get()
+    # A pool's worker outlives the code that happens to cause its birth: what it works for is said
+    # with each piece of work.
+    if scope is not None and getattr(self, "_target", None) is not _pool_worker:
+        self._qntx_scope = scope  # type: ignore[attr-defined]
+    _original_start(self)
+
+
+def _bootstrap(self: threading.Thread) -> None:
+    scope = self.__dict__.pop("_qntx_scope", None)
+    if scope is not None:
+        SCOPE.set(scope)
+    _original_bootstrap(self)
+
+
+def _submit(
+    self: ThreadPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
+) -> Future[Any]:
+    scope = SCOPE.get()
+    if scope is None:
+        return _original_submit(self, fn, *args, **kwargs)
+    return _original_submit(self, _scoped, scope, fn, args, kwargs)
+
+
+def _add_done_callback(self: Future[Any], fn: Callable[[Future[Any]], object]) -> None:
+    """What is called back belongs to the code that asked for it, whichever thread does it."""
+    _original_add_done_callback(self, in_scope(fn))
+
+
+def _scoped(scope: Scope, fn: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    token = SCOPE.set(scope)
+    try:
+        return fn(*args, **kwargs)
+    finally:
+        reset_scope(token)

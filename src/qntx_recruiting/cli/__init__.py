@@ -1,0 +1,1 @@
+"""Recruiting's commands of ``qntx``."""

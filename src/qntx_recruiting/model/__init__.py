@@ -1,0 +1,1 @@
+"""Plain data of recruiting: no input, no output, no clock."""

@@ -1,0 +1,1 @@
+"""Where recruiting keeps what it knows."""

@@ -1,0 +1,1 @@
+"""Recruiting's tables on SQLite."""
