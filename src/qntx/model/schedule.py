@@ -12,10 +12,11 @@ from qntx.errors import BadInput, IllegalTransition
 from qntx.model.cron import parse_cron
 from qntx.model.cron_hash import split_zone
 from qntx.model.durations import MAX_SECONDS, parse_duration
+from qntx.model.enums import one_of
 from qntx.model.firing_policy import parse_missed, parse_overlap
 from qntx.model.job import JobStatus
 from qntx.model.timing import Timing, parse_time
-from qntx.model.views import Counts, one_of
+from qntx.model.views import Counts
 from qntx.model.zones import zone_of
 
 

@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any
 
 import msgspec
 
-from qntx.model.job import JobStatus
-from qntx.model.log import LEVEL_NAMES
+from qntx.model.enums import LevelName, RunKind, SpanStatus, StatusName, one_of
 from qntx.model.text_match import TextMatch
-
-
-def one_of(values: Iterable[str | None]) -> msgspec.Meta:
-    """For a field of text: the *values* that OpenAPI lists for it; it is not checked here."""
-    return msgspec.Meta(extra_json_schema={"extra": {"enum": [*values]}})
-
-
-StatusName: TypeAlias = Annotated[str, one_of(map(str, JobStatus))]
-RunKind: TypeAlias = Annotated[str, one_of(("queue", "foreground", "command", "block"))]
-LevelName: TypeAlias = Annotated[str, one_of(LEVEL_NAMES)]
-#: How a stage or task is doing; None: it has lines, but it never began.
-SpanStatus: TypeAlias = Annotated[
-    str | None, one_of(("pending", "running", "completed", "failed", "interrupted", None))
-]
 
 
 class Counts(msgspec.Struct, frozen=True, gc=False):
