@@ -5,28 +5,51 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
+# An index that this machine prefers is not to be in the lock, nor to make it look stale.
+PYPI := https://pypi.org/simple
+NO_INDEX := env -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS
 STAMP := $(VENV)/.installed
 WEB_STAMP := src/qntx/web/index.html
 export QNTX_HOME ?= $(CURDIR)/.qntx
 
-.PHONY: help setup demo serve test faults check types bench bench-ui web docs clean
+.PHONY: help setup lock hooks demo serve test faults coverage check types bench bench-ui web release docs clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 12
+
+# With uv or with pip (`make setup UV=`): the versions are those of uv.lock.
+ifneq ($(UV),)
+install = UV_PROJECT_ENVIRONMENT=$(VENV) $(NO_INDEX) $(UV) sync --quiet --locked \
+	--default-index $(PYPI) --python $(PYTHON) $(1:%=--extra %)
+else
+install = $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	--constraint $(VENV)/constraints.txt $(1:%=--editable '.[%]')
+endif
 
 setup: $(STAMP) ## Make .venv with everything in it
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml uv.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed; name one with make PYTHON=/path/to/python3"; exit 1; }
-ifneq ($(UV),)
-	@test -x $(BIN)/python || uv venv --quiet --python $(PYTHON) $(VENV)
-	uv pip install --quiet --python $(BIN)/python -e '.[dev]'
-else
+ifeq ($(UV),)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null
+	@# Before 23.3, pip warned of an extra that lxml has under a name with another dash.
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=23.3'
+	@$(BIN)/python tools/lock.py constraints > $(VENV)/constraints.txt
 endif
+	$(call install,dev)
 	@touch $@
+
+lock: $(or $(UV),build/uv/bin/uv) ## Write uv.lock anew from pyproject.toml; UPGRADE=1 takes newer versions
+	@$(NO_INDEX) $< lock --no-config --default-index $(PYPI) $(if $(UPGRADE),--upgrade)
+
+build/uv/bin/uv:
+	@$(PYTHON) -m venv build/uv
+	@build/uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+
+hooks: $(STAMP) ## Have git run .pre-commit-config.yaml before each commit
+	@$(BIN)/pre-commit install
 
 web: $(WEB_STAMP) ## Build the web UI into the package
 
@@ -46,17 +69,29 @@ test: export QNTX_SEED ?= 8820
 test: $(STAMP) $(WEB_STAMP) ## Run every test (long fault runs in their short form)
 	@$(BIN)/python tools/node.py run test
 	@$(BIN)/python tools/chromium.py >/dev/null
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=15
 
 faults: $(STAMP) ## The fault tests in their long form
-	@QNTX_FAULTS=full $(BIN)/python -m pytest tests/faults --timeout=3600
+	@QNTX_FAULTS=full $(BIN)/python -m pytest tests/faults --timeout=3600 --durations=15
 
-check: $(STAMP) $(WEB_STAMP) ## Lint, types, layers, budgets
+# Of processes that a test kills nothing is counted. COVERED=tests/api measures what those tests run.
+COVERED ?= tests
+coverage: export QNTX_SEED ?= 8820
+coverage: $(STAMP) $(WEB_STAMP) ## Run the tests and say which lines of Python none ran; no gate
+	@$(BIN)/coverage erase
+	-@$(BIN)/coverage run -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(COVERED)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+	@$(BIN)/coverage html --quiet --directory build/coverage
+	@echo "line by line: build/coverage/index.html"
+
+check: $(STAMP) $(WEB_STAMP) ## Lint, types, layers, budgets, the lock
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python tools/budgets.py
+	@$(BIN)/python tools/lock.py check
 	@$(BIN)/python tools/api_types.py --check
 	@$(BIN)/python tools/node.py run check
 
@@ -69,6 +104,15 @@ bench: $(STAMP) ## Measure the capture path, as ratios within one run
 bench-ui: $(STAMP) $(WEB_STAMP) ## Measure the web UI in Chromium: a million lines, and 1,000 a second
 	@$(BIN)/python tools/chromium.py >/dev/null
 	@$(BIN)/python benchmarks/run.py ui
+
+release: $(STAMP) $(WEB_STAMP) ## Build and check the sdist and the wheel, say what is left to do
+	$(call install,dev release)
+	@rm -rf dist
+	@$(BIN)/python -m build --outdir dist
+	@$(BIN)/twine check --strict dist/*
+	@echo "Nothing is published. When CHANGELOG.md and UPGRADING.md name the version:"
+	@$(BIN)/python -c 'from importlib.metadata import version; v = version("qntx-pulse"); \
+		print(f"  git tag v{v} && git push origin v{v} && $(BIN)/twine upload dist/*")'
 
 docs: ## Say where the documentation is
 	@echo "docs/README.md is the index; the API describes itself at /openapi.json"

@@ -13,7 +13,7 @@ from measure import Report, median, percentile
 from qntx.app import App
 from qntx.clock import from_iso, iso, now_us
 from qntx.model.schedule import NewSchedule
-from qntx.scheduler.service import Schedules
+from qntx.scheduler.service import ScheduleService
 from qntx.scheduler.ticker import Ticker
 
 SCHEDULES = 10_000
@@ -48,7 +48,7 @@ def measure(home: Path, report: Report) -> None:
 def fill(app: App, number: int, starts: list[str]) -> None:
     """Create the schedules; the disk need not have them."""
     app.store.connection.execute("PRAGMA synchronous=OFF")
-    service = Schedules(app.settings, app.store, app.request, app.registry)
+    service = ScheduleService(app.settings, app.store, app.request, app.registry)
     for n in range(number):
         new = NewSchedule(
             handler_name="bench.noop",

@@ -51,7 +51,7 @@ def openapi(folder: Path) -> dict[str, object]:
     # Elsewhere than here, so that no qntx.toml of ours adds anything.
     with contextlib.chdir(folder):
         api = create_api(built_in_app(home=folder / "home"), token="t" * 43)
-        document: dict[str, object] = api.openapi_schema.to_schema()
+        document: dict[str, object] = api.state.described()
     return document
 
 

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 WEB = Path(__file__).resolve().parent.parent / "web"
@@ -27,9 +28,7 @@ def npm(arguments: list[str]) -> int:
     path = node_path()
     if path is None:
         print(f"installing Node from PyPI ({PACKAGE}) …", flush=True)
-        subprocess.run(
-            [sys.executable, "-m", "pip", "install", "--quiet", f"{PACKAGE}>=20"], check=True
-        )
+        subprocess.run([*_installer(), "--quiet", f"{PACKAGE}>=20"], check=True)
         path = _from_pypi()
     env = {**os.environ, "PATH": f"{path}{os.pathsep}{os.environ.get('PATH', '')}"}
     if arguments != ["ci"] and not (WEB / "node_modules").exists():
@@ -49,6 +48,13 @@ def node_path() -> str | None:
         if version.isdigit() and int(version) >= NEEDED and shutil.which("npm"):
             return str(Path(candidate).parent)
     return None
+
+
+def _installer() -> list[str]:
+    """What installs packages here: a virtual environment that uv made has no pip."""
+    if find_spec("pip") is None:
+        return ["uv", "pip", "install", "--python", sys.executable]
+    return [sys.executable, "-m", "pip", "install"]
 
 
 def _from_pypi() -> str | None:

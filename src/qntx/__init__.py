@@ -25,26 +25,53 @@ if TYPE_CHECKING:
         StoreUnavailable,
         UnknownHandler,
     )
-    from qntx.foreground import capture
-    from qntx.model.retry import Backoff
+    from qntx.foreground import Captured, capture
+    from qntx.model.firing_policy import Missed, Overlap
+    from qntx.model.job import Claimed, JobRequest
+    from qntx.model.retry import Backoff, RetryPolicy
+    from qntx.model.schedule import DeclaredSchedule, NewSchedule
+    from qntx.recording.emitter import LogCapturingEmitter
+    from qntx.recording.emitters import JsonEmitter, NullEmitter, ProgressEmitter
     from qntx.recording.session import register_secret
-    from qntx.runtime.context import JobContext
-    from qntx.runtime.registry import Registry
+    from qntx.runtime.context import Control, JobContext, WaitingForChildren
+    from qntx.runtime.outcome import Outcome
+    from qntx.runtime.registry import Handler, HandlerClass, Registry
+    from qntx.runtime.requests import JobOptions
+    from qntx.storage.sqlite.queue import JobQueue
 
 _HOMES = {
     "App": "qntx.app",
     "Backoff": "qntx.model.retry",
     "BadInput": "qntx.errors",
+    "Captured": "qntx.foreground",
+    "Claimed": "qntx.model.job",
     "Conflict": "qntx.errors",
+    "Control": "qntx.runtime.context",
+    "DeclaredSchedule": "qntx.model.schedule",
+    "Handler": "qntx.runtime.registry",
+    "HandlerClass": "qntx.runtime.registry",
     "JobCancelled": "qntx.errors",
     "JobContext": "qntx.runtime.context",
+    "JobOptions": "qntx.runtime.requests",
+    "JobQueue": "qntx.storage.sqlite.queue",
+    "JobRequest": "qntx.model.job",
     "JobStopped": "qntx.errors",
+    "JsonEmitter": "qntx.recording.emitters",
+    "LogCapturingEmitter": "qntx.recording.emitter",
+    "Missed": "qntx.model.firing_policy",
+    "NewSchedule": "qntx.model.schedule",
     "NotFound": "qntx.errors",
+    "NullEmitter": "qntx.recording.emitters",
+    "Outcome": "qntx.runtime.outcome",
+    "Overlap": "qntx.model.firing_policy",
+    "ProgressEmitter": "qntx.recording.emitters",
     "QntxError": "qntx.errors",
     "Registry": "qntx.runtime.registry",
+    "RetryPolicy": "qntx.model.retry",
     "Settings": "qntx.config",
     "StoreUnavailable": "qntx.errors",
     "UnknownHandler": "qntx.errors",
+    "WaitingForChildren": "qntx.runtime.context",
     "capture": "qntx.foreground",
     "register_secret": "qntx.recording.session",
 }
@@ -53,16 +80,35 @@ __all__ = [
     "App",
     "Backoff",
     "BadInput",
+    "Captured",
+    "Claimed",
     "Conflict",
+    "Control",
+    "DeclaredSchedule",
+    "Handler",
+    "HandlerClass",
     "JobCancelled",
     "JobContext",
+    "JobOptions",
+    "JobQueue",
+    "JobRequest",
     "JobStopped",
+    "JsonEmitter",
+    "LogCapturingEmitter",
+    "Missed",
+    "NewSchedule",
     "NotFound",
+    "NullEmitter",
+    "Outcome",
+    "Overlap",
+    "ProgressEmitter",
     "QntxError",
     "Registry",
+    "RetryPolicy",
     "Settings",
     "StoreUnavailable",
     "UnknownHandler",
+    "WaitingForChildren",
     "capture",
     "register_secret",
 ]
@@ -76,3 +122,8 @@ def __getattr__(name: str) -> Any:
     import importlib
 
     return getattr(importlib.import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    """The public names, whether or not they have been used."""
+    return sorted([*__all__, *(name for name in globals() if name.startswith("__"))])

@@ -5,17 +5,20 @@ from __future__ import annotations
 import contextlib
 import importlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
-from qntx.config import Settings, load
+from qntx.config import Section, Settings, load
 from qntx.errors import BadInput, StoreUnavailable
 from qntx.indexer.launch import IndexerProcess
+from qntx.model.firing_policy import MissedPolicy, OverlapPolicy
 from qntx.model.ids import new_id
 from qntx.model.job import Claimed, JobRequest
+from qntx.model.retry import Backoff
 from qntx.recording.emitters import ProgressEmitter
 from qntx.recording.session import close_journals, journal_of
 from qntx.runtime.cancellation_watcher import watching_for_cancellation
@@ -46,8 +49,21 @@ class App:  # budget: the one object that users hold; each method is a line or a
         app.enqueue("reports.daily", {"day": "2026-01-31"}) # for a worker of `qntx serve`
     """
 
-    def __init__(self, settings: Settings | None = None, **overrides: Any) -> None:
-        self.settings = settings or load(**overrides)
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        home: str | Path | None = None,
+        app: str | Sequence[str] | None = None,
+        **sections: Section | Mapping[str, Any] | None,
+    ) -> None:
+        """
+        *settings*, or those in force (see `qntx.config.load`) with the keywords on top.
+
+        *home* is the data directory, *app* the modules that declare handlers, and each other
+        keyword a section of the settings: ``App(server={"port": 0})``. Raises BadInput.
+        """
+        self.settings = settings or load(home=home, app=app, **sections)
         self.registry = Registry()
         self.ports: dict[type, Callable[[Settings], Any]] = {}
         self.store = Store(self.settings.database)
@@ -55,13 +71,63 @@ class App:  # budget: the one object that users hold; each method is a line or a
 
     # -- composition -----------------------------------------------------------------------------
 
-    def handler(self, name: str, **options: Any) -> Callable[[F], F]:
+    def handler(
+        self,
+        name: str,
+        *,
+        aliases: Sequence[str] = (),
+        max_attempts: int = 1,
+        retry_on: type[BaseException] | Sequence[type[BaseException]] = (),
+        backoff: Backoff | None = None,
+        max_crashes: int = 3,
+        timeout_s: float | None = None,
+        metered: bool = False,
+    ) -> Callable[[F], F]:
         """Register the decorated function or class as a handler; see `Registry.handler`."""
-        return self.registry.handler(name, **options)
+        return self.registry.handler(
+            name,
+            aliases=aliases,
+            max_attempts=max_attempts,
+            retry_on=retry_on,
+            backoff=backoff,
+            max_crashes=max_crashes,
+            timeout_s=timeout_s,
+            metered=metered,
+        )
 
-    def schedule(self, key: str, when: str, handler: str, payload: Any = None, **more: Any) -> None:
+    def schedule(
+        self,
+        key: str,
+        when: str,
+        handler: str,
+        payload: Any = None,
+        *,
+        time_zone: str | None = None,
+        overlap: OverlapPolicy = "skip",
+        missed: MissedPolicy = "one",
+        jitter_seconds: int = 0,
+        start_at: str | None = None,
+        end_at: str | None = None,
+        priority: int = 0,
+        name: str | None = None,
+        metadata: Any = None,
+    ) -> None:
         """Keep a schedule in code; see `Registry.schedule`."""
-        self.registry.schedule(key, when, handler, payload, **more)
+        self.registry.schedule(
+            key,
+            when,
+            handler,
+            payload,
+            time_zone=time_zone,
+            overlap=overlap,
+            missed=missed,
+            jitter_seconds=jitter_seconds,
+            start_at=start_at,
+            end_at=end_at,
+            priority=priority,
+            name=name,
+            metadata=metadata,
+        )
 
     def provide(self, port: type[Port], factory: Callable[[Settings], Port]) -> None:
         """Have ``ctx.get(port)`` give what *factory* makes."""
@@ -120,13 +186,40 @@ class App:  # budget: the one object that users hold; each method is a line or a
 
     # -- the queue -------------------------------------------------------------------------------
 
-    def enqueue(self, handler_name: str, payload: Any = None, **options: Any) -> str:
+    def enqueue(
+        self,
+        handler_name: str,
+        payload: Any = None,
+        *,
+        source: str | None = None,
+        priority: int = 0,
+        delay_s: float = 0.0,
+        unique: bool = False,
+        idempotency_key: str | None = None,
+        parent_job_id: str | None = None,
+        max_attempts: int | None = None,
+    ) -> str:
         """
-        Put a job on the queue; returns its id. *options* are the fields of `JobRequest`.
+        Put a job on the queue; returns its id.
 
-        Raises UnknownHandler, or BadInput when the payload does not fit the handler.
+        *source* says what it is about (default: the handler's name). Higher *priority* goes first,
+        and nothing before *delay_s* seconds have passed. With *unique* the id is that of the job of
+        this handler and source that is queued, running or paused, if there is one; with an
+        *idempotency_key*, that of the job enqueued with it before. *max_attempts* stands for the
+        handler's own. Raises UnknownHandler, or BadInput when the payload does not fit the handler.
         """
-        return self.enqueue_all([self.request(handler_name, payload, **options)])[0]
+        request = self.request(
+            handler_name,
+            payload,
+            source=source,
+            priority=priority,
+            delay_s=delay_s,
+            unique=unique,
+            idempotency_key=idempotency_key,
+            parent_job_id=parent_job_id,
+            max_attempts=max_attempts,
+        )
+        return self.enqueue_all([request])[0]
 
     @property
     def queue(self) -> JobQueue:
@@ -137,9 +230,33 @@ class App:  # budget: the one object that users hold; each method is a line or a
         """Put many jobs on the queue at once, all or none; returns their ids."""
         return self.store.queue.enqueue(requests)
 
-    def request(self, handler_name: str, payload: Any = None, **options: Any) -> JobRequest:
+    def request(
+        self,
+        handler_name: str,
+        payload: Any = None,
+        *,
+        source: str | None = None,
+        priority: int = 0,
+        delay_s: float = 0.0,
+        unique: bool = False,
+        idempotency_key: str | None = None,
+        parent_job_id: str | None = None,
+        execution_id: str | None = None,
+        max_attempts: int | None = None,
+    ) -> JobRequest:
         """A checked request for a job; see :meth:`enqueue`."""
-        return self.registry.request(handler_name, payload, **options)
+        return self.registry.request(
+            handler_name,
+            payload,
+            source=source,
+            priority=priority,
+            delay_s=delay_s,
+            unique=unique,
+            idempotency_key=idempotency_key,
+            parent_job_id=parent_job_id,
+            execution_id=execution_id,
+            max_attempts=max_attempts,
+        )
 
     # -- in the foreground -------------------------------------------------------------------------
 

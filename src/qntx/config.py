@@ -6,6 +6,7 @@ import json
 import os
 import re
 import tomllib
+from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -234,14 +235,21 @@ class Settings(BaseSettings):
         return self.home / "journal"
 
 
-def load(**overrides: Any) -> Settings:
+def load(
+    *,
+    home: str | Path | None = None,
+    app: str | Sequence[str] | None = None,
+    **sections: Section | Mapping[str, Any] | None,
+) -> Settings:
     """
-    The settings in force, with *overrides* on top; the data directory is made absolute.
+    The settings in force, with the keywords on top; the data directory *home* is made absolute.
 
+    *app* names modules that declare handlers; each other keyword is a section. None: not given.
     Raises BadInput with the name of the setting that cannot be used, or what is wrong in qntx.toml.
     """
     try:
-        settings = Settings(**{k: v for k, v in overrides.items() if v is not None})
+        given: dict[str, Any] = {"home": home, "app": app, **sections}
+        settings = Settings(**{k: v for k, v in given.items() if v is not None})
     except ValidationError as error:
         raise BadInput(_wrong(error.errors()[0])) from None
     except SettingsError as error:

@@ -10,7 +10,8 @@ Every exception that qntx raises, as one tree.
     ├── NotFound                 the named object does not exist (HTTP 404)
     ├── Conflict                 the object is not in a state that allows this (HTTP 409)
     │   └── IllegalTransition    a job may not move between these two states
-    ├── StoreUnavailable         the database is locked, full, missing or newer than qntx (503)
+    ├── StoreUnavailable         the database is missing, damaged or newer than qntx (503)
+    │   └── StoreBusy            it is locked, or its disk is full: trying again may help
     └── JobStopped               raised inside a handler that was asked to stop
         ├── JobCancelled
         ├── JobPaused
@@ -86,6 +87,10 @@ class StoreUnavailable(QntxError):
     """The database cannot be used right now."""
 
     code = "store_unavailable"
+
+
+class StoreBusy(StoreUnavailable):
+    """The database is locked, or its disk is full: trying again may help."""
 
 
 class JobStopped(QntxError):

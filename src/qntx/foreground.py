@@ -1,4 +1,4 @@
-"""Doors for everybody: capture any block of Python, or any command, as a job of its own."""
+"""For everybody: capture any block of Python, or any command, as a job of its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import msgspec
 
@@ -73,7 +72,13 @@ def capture(
             app.settle(job.id)
 
 
-def run_command(app: App, command: Sequence[str], *, name: str, on_start: Any = None) -> int:
+def run_command(
+    app: App,
+    command: Sequence[str],
+    *,
+    name: str,
+    on_start: Callable[[str], None] | None = None,
+) -> int:
     """
     Run *command* as a job called *name*, its output captured and passed through as it comes.
 

@@ -172,7 +172,7 @@ def get_jd(
 @contextmanager
 def _records(server: ServerContext) -> Iterator[RecruitingStore]:
     """The recruiting store of the application, closed again afterwards."""
-    _ = server.app.store.connection  # brings the tables up to date
+    server.app.store.prepare()
     settings = server.app.settings
     factory = server.app.ports.get(RecruitingStore)
     records: RecruitingStore = (

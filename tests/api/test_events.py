@@ -21,7 +21,7 @@ from qntx.api.server import Server
 from qntx.app import App
 from qntx.model.schedule import NewSchedule
 from qntx.runtime.token_channel import TokenReceiver, TokenSender
-from qntx.scheduler.service import Schedules
+from qntx.scheduler.service import ScheduleService
 
 from .kit import Talker, make_app, running, serving
 from .test_stream import events
@@ -115,7 +115,7 @@ def test_moves_by_hand_of_jobs_that_wait(fresh: App, served: Server) -> None:
 
 
 def test_schedules_and_executions(fresh: App, served: Server) -> None:
-    kept = Schedules(fresh.settings, fresh.store, fresh.request, fresh.registry)
+    kept = ScheduleService(fresh.settings, fresh.store, fresh.request, fresh.registry)
     with listening(served) as heard:
         schedule, _ = kept.create(
             NewSchedule(handler_name="said", every="1h", payload={"lines": 1}), by="a test"

@@ -21,7 +21,6 @@ from qntx.maintenance.webhook import post, webhook_of
 from qntx.model.views import LogFilter
 from qntx.recording.session import close_journals
 from qntx.recording.system_log import SYSTEM_LOG
-from qntx.storage.sqlite.key_value import KeyValueStore
 from tests.recording import drain_all
 
 from .kit import later, make_app
@@ -117,7 +116,7 @@ def test_a_limit_is_told_once_per_crossing_also_over_restarts(app: App) -> None:
 def test_a_size_at_the_edge_is_not_told_every_minute(app: App) -> None:
     app.run("levels", {})
     told: list[Any] = []
-    watch = SizeWatch(app.settings, KeyValueStore(app.store), told.append)
+    watch = SizeWatch(app.settings, app.store.facts, told.append)
     taken = measure(app.settings).database_bytes + measure(app.settings).journal_bytes
     for limit in (taken - 1, taken + 1, taken - 1, int(taken * 1.02), taken - 1):
         app.settings.storage.limit = type(app.settings.storage.limit)(limit)
@@ -128,7 +127,7 @@ def test_a_size_at_the_edge_is_not_told_every_minute(app: App) -> None:
 def test_a_disk_that_is_nearly_full(app: App) -> None:
     app.settings.storage = StorageSettings.model_validate({"min_free": "1000TB", "limit": 0})
     told: list[Any] = []
-    SizeWatch(app.settings, KeyValueStore(app.store), told.append).look()
+    SizeWatch(app.settings, app.store.facts, told.append).look()
     assert [(one.event, one.over) for one in told] == [("low_disk_space", True)]
     assert "free on the disk" in told[0].message
     assert measure(app.settings).limit_bytes is None

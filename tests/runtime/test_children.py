@@ -66,10 +66,10 @@ def test_an_attempt_that_is_over_has_no_more_children(app: App) -> None:
 def test_options_of_a_child_are_checked(app: App) -> None:
     @app.handler("parent")
     def parent(ctx: Any, payload: Any) -> None:
-        ctx.spawn("parent", colour="green")
+        ctx.spawn("parent", priority="high")
 
     _, outcome = app.run("parent")
-    assert "colour" in str(outcome.error)
+    assert "priority" in str(outcome.error)
     assert outcome.error_type == f"{BadInput.__module__}.{BadInput.__qualname__}"
 
 

@@ -228,7 +228,6 @@ def test_a_payload_that_json_cannot_say_is_refused(tmp_path: Path) -> None:
         {"priority": "high"},
         {"delay_s": float("nan")},
         {"delay_s": float("inf")},
-        {"colour": 1},
         {"max_attempts": 0},
         {"source": 3},
     ],
@@ -238,6 +237,14 @@ def test_options_that_make_no_sense_are_refused(tmp_path: Path, options: dict[st
     app.handler("test.any")(lambda ctx, payload: None)
     with pytest.raises(BadInput, match=r"test\.any"):
         app.enqueue("test.any", **options)
+    assert app.store.jobs.counts()["queued"] == 0
+
+
+def test_an_option_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    app = App(home=tmp_path / "home")
+    app.handler("test.any")(lambda ctx, payload: None)
+    with pytest.raises(TypeError, match="prioritty"):
+        app.enqueue("test.any", prioritty=3)  # type: ignore[call-arg]
     assert app.store.jobs.counts()["queued"] == 0
 
 

@@ -40,7 +40,7 @@ def app(tmp_path: Path) -> App:
 @pytest.fixture
 def culprit(app: App) -> Iterator[int]:
     """A process that is stopped inside a transaction."""
-    _ = app.store.connection
+    app.store.prepare()
     process = subprocess.Popen([sys.executable, "-c", HOLD, str(app.settings.database)])
     wait_for(lambda: is_stopped(process.pid))
     yield process.pid

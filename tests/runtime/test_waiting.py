@@ -18,7 +18,7 @@ from qntx.model.job import JobRequest
 from qntx.model.schedule import NewSchedule
 from qntx.runtime.context import JobContext
 from qntx.runtime.leases import live_handlers
-from qntx.scheduler.service import Schedules
+from qntx.scheduler.service import ScheduleService
 from tests.runtime.conftest import MODULE, Running
 from tests.runtime.jobs_for_tests import lines, wait_for
 
@@ -44,7 +44,7 @@ def limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running
 
 def schedule(app: App, handler: str, payload: Any = None) -> tuple[str, str]:
     """A schedule that has just fired, and its job."""
-    service = Schedules(app.settings, app.store, app.request, app.registry)
+    service = ScheduleService(app.settings, app.store, app.request, app.registry)
     made, fired = service.create(
         NewSchedule(handler_name=handler, payload=payload, every="1d", force=True), by="a test"
     )

@@ -15,7 +15,6 @@ from qntx.builtin import built_in_app
 from qntx.cli.control import told_to_end
 from qntx.runtime.supervisor import Supervisor
 from qntx.scheduler.ticker import Ticker
-from qntx.storage.sqlite.connection import transaction
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULE = "tests.runtime.jobs_for_tests:app"
@@ -92,7 +91,7 @@ class Tree:
         Its indexer goes on: it works for all servers of the directory. Returns who is stopped.
         """
         members = [self.process.pid, *self.workers()]
-        with transaction(app.store.connection):
+        with app.store.transaction():
             for pid in members:
                 send(pid, signal.SIGSTOP)
             # One in a system call ends it first: it may be just about to take the lock.

@@ -15,7 +15,7 @@ from qntx.config import CaptureSettings
 from qntx.journal.wakeup import Wakeup
 from qntx.model.schedule import Execution, NewSchedule, Schedule
 from qntx.model.views import Line, LogFilter
-from qntx.scheduler.service import Schedules
+from qntx.scheduler.service import ScheduleService
 from qntx.scheduler.ticker import Ticker
 from qntx.storage.sqlite.connection import transaction
 from qntx.storage.sqlite.executions import ExecutionStore
@@ -145,12 +145,12 @@ def make_app(home: Path) -> App:
     return app
 
 
-def service_for(app: App) -> Schedules:
-    return Schedules(app.settings, app.store, app.request, app.registry)
+def service_for(app: App) -> ScheduleService:
+    return ScheduleService(app.settings, app.store, app.request, app.registry)
 
 
 def executions_of(app: App) -> ExecutionStore:
-    return ExecutionStore(app.store.connection)
+    return app.store.executions
 
 
 def wait_for(condition: Any, timeout_s: float = 20.0) -> None:

@@ -21,7 +21,7 @@ from qntx.builtin import built_in_app
 from qntx.clock import from_iso
 from qntx.config import load
 from qntx.model.schedule import Execution, NewSchedule
-from qntx.scheduler.service import Schedules
+from qntx.scheduler.service import ScheduleService
 from tests.runtime.jobs_for_tests import lines, wait_for
 from tests.runtime.tree import MODULE, Tree
 
@@ -44,7 +44,7 @@ class World:
     def __init__(self, home: Path) -> None:
         self.app: App = built_in_app(load(home=home, app=[MODULE]))
         app = self.app
-        self.service = Schedules(app.settings, app.store, app.request, app.registry)
+        self.service = ScheduleService(app.settings, app.store, app.request, app.registry)
         self.out = home.parent / "effects"
         self.by_overlap = {
             self._create("test.asleep", "1.4", overlap=policy): limit

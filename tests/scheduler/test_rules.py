@@ -130,6 +130,10 @@ def test_policies_as_text() -> None:
     assert parse_overlap(" queue ") == Overlap("queue")
     assert parse_missed("all(10)") == Missed("all", 10)
     assert parse_missed("skip") == Missed("skip", 0)
+    for text in ("skip", "queue", "parallel(3)", "replace"):
+        assert str(parse_overlap(text)) == text
+    for text in ("skip", "one", "all(10)"):
+        assert str(parse_missed(text)) == text
 
 
 @pytest.mark.parametrize("text", ["", "parallel", "parallel(0)", "queue(2)", "PARALLEL(2)", "x(1)"])

@@ -12,6 +12,7 @@ import pytest
 from qntx.clock import from_iso, iso
 from qntx.errors import BadInput, Conflict, IllegalTransition, NotFound, UnknownHandler
 from qntx.handlers import shell_command as shell
+from qntx.model.firing_policy import Missed, Overlap
 from qntx.model.schedule import NewSchedule
 from qntx.runtime.registry import Registry
 from qntx.scheduler import declared
@@ -321,10 +322,20 @@ def test_a_key_declared_twice(bench: Bench) -> None:
 
 
 def test_the_registry_of_an_application_brings_its_schedules(bench: Bench) -> None:
-    bench.app.schedule("nightly", "0 3 * * *", "said", {}, time_zone="Europe/Berlin")
+    bench.app.schedule(
+        "nightly",
+        "CRON_TZ=Asia/Tokyo 0 3 * * *",
+        "said",
+        {},
+        time_zone="Europe/Berlin",
+        overlap=Overlap("parallel", 3),
+        missed=Missed("all", 20),
+        jitter_seconds=60,
+    )
     declared.apply(bench.service, bench.app.registry.schedules)
     (made,) = bench.service.kept.page()[0]
     assert (made.declared_as, made.time_zone) == ("nightly", "Europe/Berlin")
+    assert (made.overlap, made.missed, made.jitter_seconds) == ("parallel(3)", "all(20)", 60)
 
 
 def test_a_schedule_that_is_found_by_two_ways_is_declared_once(bench: Bench) -> None:

@@ -7,24 +7,20 @@ import os
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
-from qntx.api.database_poller import Listener
+from qntx.api.database_poller import DatabasePoller, Listener
 from qntx.api.sse import frame
 from qntx.clock import iso, monotonic_s, now_us
 from qntx.errors import NotFound
 from qntx.model.views import Job
 from qntx.runtime.token_channel import TokenReceiver
 from qntx.storage.sqlite.changes import Changed, Changes, since
-from qntx.storage.sqlite.executions import ExecutionStore
-from qntx.storage.sqlite.schedules import ScheduleStore
 from qntx.storage.sqlite.store import UNAVAILABLE, Store
-
-if TYPE_CHECKING:
-    from qntx.api.context import ServerContext
 
 #: How many events, and bytes of them, are kept for those who read slowly.
 KEPT_EVENTS = 4_000
@@ -56,8 +52,15 @@ class ChangeFeed:
     Each listener goes through them at its own pace; one that is too slow finds its place gone.
     """
 
-    def __init__(self, server: ServerContext) -> None:
-        self._server = server
+    def __init__(
+        self,
+        poller: DatabasePoller,
+        reading: Callable[[], AbstractContextManager[Store]],
+        home: Path,
+    ) -> None:
+        self._poller = poller
+        self._reading = reading
+        self._home = home
         self._epoch = secrets.token_hex(4)
         self._events: deque[Event] = deque()
         self._bytes = 0
@@ -124,7 +127,7 @@ class ChangeFeed:
         """
         if at < iso(now_us() - AWAY_US):
             return [], False
-        with self._server.reading() as store:
+        with self._reading() as store:
             changed = since(store.connection, at)
             return list(_told(store, changed, self.newest, self._epoch)), not changed.untold
 
@@ -136,8 +139,8 @@ class ChangeFeed:
         receiver = self._receive(loop)
         idle_since = None
         try:
-            with self._server.poller.listen() as woken:
-                while not self._server.poller.closing:
+            with self._poller.listen() as woken:
+                while not self._poller.closing:
                     woken.clear()
                     began = monotonic_s()
                     try:
@@ -166,7 +169,7 @@ class ChangeFeed:
     def _receive(self, loop: asyncio.AbstractEventLoop) -> TokenReceiver | None:
         try:
             name = f"{os.getpid()}-{secrets.token_hex(4)}"
-            receiver = TokenReceiver(self._server.app.settings.home, name)
+            receiver = TokenReceiver(self._home, name)
         except OSError:
             return None  # no tokens then; everything else works
         loop.add_reader(receiver.descriptor, self._take_tokens, receiver)
@@ -176,7 +179,7 @@ class ChangeFeed:
         self._add([frame(b"token", _encode(token)) for token in receiver.read(TOKENS)])
 
     def _look(self, changes: Changes) -> list[bytes]:
-        with self._server.reading() as store:
+        with self._reading() as store:
             return list(_told(store, changes.look(store.connection)))
 
     def _add(self, frames: list[bytes]) -> None:
@@ -205,8 +208,8 @@ def _told(
     if changed.untold and number is None:
         gap = {"reason": "more changed at once than is told one by one", "missed": changed.untold}
         yield frame(b"gap", _encode(gap))
-    jobs, executions = store.jobs, ExecutionStore(store.connection)
-    schedules = ScheduleStore(store.connection)
+    jobs, executions = store.jobs, store.executions
+    schedules = store.schedules
     kinds: tuple[tuple[bytes, list[str], Callable[[str], object]], ...] = (
         (b"job", changed.jobs, lambda which: summary(jobs.get(which))),
         (b"execution", changed.executions, executions.get),

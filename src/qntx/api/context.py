@@ -46,7 +46,7 @@ class ServerContext:
     @cached_property
     def feed(self) -> ChangeFeed:
         """What changes, for all who watch."""
-        return ChangeFeed(self)
+        return ChangeFeed(self.poller, self.reading, self.app.settings.home)
 
     @classmethod
     def of(

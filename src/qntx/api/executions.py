@@ -22,8 +22,6 @@ from qntx.api.security.headers import SANDBOX
 from qntx.model.schedule import Execution
 from qntx.model.views import LogPage
 from qntx.scheduler.history import csv_rows, exported, json_rows
-from qntx.storage.sqlite.executions import ExecutionStore
-from qntx.storage.sqlite.schedules import ScheduleStore
 
 MAX_EXECUTIONS = 1_000
 MAX_OFFSET = 10_000_000
@@ -134,7 +132,7 @@ def download_json(server: Server, schedule_id: ScheduleId, status: Status = None
 def get_execution(server: Server, execution_id: ExecutionId) -> Execution:
     """One execution, with the counts of warnings and errors of its job."""
     with server.reading() as store:
-        return ExecutionStore(store.connection).get(_id(execution_id))
+        return store.executions.get(_id(execution_id))
 
 
 @get(
@@ -158,7 +156,7 @@ def get_execution_logs(
     Where there is no job (skipped, missed, not enqueued), the scheduler's lines about it.
     """
     with server.reading() as store:
-        execution = ExecutionStore(store.connection).get(_id(execution_id))
+        execution = store.executions.get(_id(execution_id))
         log = execution.async_job_id
         if log is None:
             log = execution.scheduled_job_id
@@ -188,7 +186,7 @@ def _schedule(server: ServerContext, schedule_id: str) -> str:
     """The id of a schedule that there is; raises NotFound."""
     known = checked(schedule_id, "schedule", "GET /api/pulse/schedules")
     with server.reading() as store:
-        return ScheduleStore(store.connection).get(known).id
+        return store.schedules.get(known).id
 
 
 def _statuses(status: str | None) -> list[str]:
@@ -205,7 +203,7 @@ def _page(
 ) -> ExecutionPage:
     statuses = _statuses(status)
     with server.reading() as store:
-        executions = ExecutionStore(store.connection)
+        executions = store.executions
         found, more = executions.page(
             schedule_id, limit=limit, offset=offset, cursor=cursor, statuses=statuses
         )

@@ -213,15 +213,14 @@ def get_tree(server: Server, job_id: JobId) -> JobTree:
 
 def _request(server: ServerContext, new: NewJob) -> JobRequest:
     _check_depth(new.payload)
-    options = {"source": new.source} if new.source else {}
     return server.app.request(
         new.handler_name,
         new.payload,
+        source=new.source or None,
         priority=new.priority,
         delay_s=new.delay_s,
         idempotency_key=new.idempotency_key,
         unique=new.unique,
-        **options,
     )
 
 

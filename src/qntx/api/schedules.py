@@ -21,9 +21,7 @@ from qntx.model.schedule import Execution, NewSchedule, Schedule
 from qntx.model.views import Counts, LogFilter, LogPage, Receipt
 from qntx.scheduler.edits import EditSchedule
 from qntx.scheduler.history import Statistics, statistics
-from qntx.scheduler.service import Schedules
-from qntx.storage.sqlite.executions import ExecutionStore
-from qntx.storage.sqlite.schedules import ScheduleStore
+from qntx.scheduler.service import ScheduleService
 from qntx.storage.sqlite.store import Store
 
 BY = "the API"
@@ -51,10 +49,10 @@ class Forced(msgspec.Struct, frozen=True):
     force: bool = True
 
 
-def service_of(server: ServerContext) -> Schedules:
+def service_of(server: ServerContext) -> ScheduleService:
     """What changes schedules, for the server's application."""
     app = server.app
-    return Schedules(app.settings, app.store, app.request, app.registry)
+    return ScheduleService(app.settings, app.store, app.request, app.registry)
 
 
 def checked(text: str, noun: str, where: str) -> str:
@@ -85,7 +83,7 @@ def lines_of(
 
 def _read(server: ServerContext, schedule_id: str) -> Schedule:
     with server.reading() as store:
-        return ScheduleStore(store.connection).get(schedule_id)
+        return store.schedules.get(schedule_id)
 
 
 def _id(text: str) -> str:
@@ -119,9 +117,7 @@ def list_schedules(
     """Schedules with when they fire next, a page at a time."""
     states = [name.strip() for name in (in_state or "").split(",") if name.strip()]
     with server.reading() as store:
-        found, more = ScheduleStore(store.connection).page(
-            limit=limit, cursor=cursor, states=states
-        )
+        found, more = store.schedules.page(limit=limit, cursor=cursor, states=states)
     return ScheduleList(found, len(found), more)
 
 
@@ -247,8 +243,8 @@ def trigger_schedule(server: Server, schedule_id: ScheduleId) -> Execution:
 def get_statistics(server: Server, schedule_id: ScheduleId) -> Statistics:
     """Success rate, durations (p50, p95) and trend of the newest 500 executions."""
     with server.reading() as store:
-        schedule = ScheduleStore(store.connection).get(_id(schedule_id))
-        return statistics(ExecutionStore(store.connection), schedule.id)
+        schedule = store.schedules.get(_id(schedule_id))
+        return statistics(store.executions, schedule.id)
 
 
 @get(
@@ -269,7 +265,7 @@ def get_schedule_logs(
 ) -> LogPage:
     """Every decision about the schedule: fired, skipped, missed, edited, and why."""
     with server.reading() as store:
-        schedule = ScheduleStore(store.connection).get(_id(schedule_id))
+        schedule = store.schedules.get(_id(schedule_id))
         return lines_of(store, schedule.id, wanted, limit, after, before)
 
 

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import signal
 import socket
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import version
-from types import FrameType
-from typing import Any
 
 import uvicorn
-from litestar import Litestar, Request, get
-from litestar._openapi.plugin import OpenAPIPlugin
+from litestar import Litestar
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.openapi.config import OpenAPIConfig
 
 from qntx.api import (
     actions,
@@ -29,6 +25,7 @@ from qntx.api import (
     login,
     logs,
     metrics,
+    openapi,
     pages,
     problems,
     retention,
@@ -63,12 +60,22 @@ KEEP_ALIVE_S = 30
 #: Above the limits of our own guards, so that those can answer in the usual form.
 MAX_HEAD_BYTES = 64 << 10
 
-_DESCRIPTION = """
-Everything that jobs said, as JSON. Times are RFC 3339 in UTC with microseconds, ids are opaque.
-A request that changes something needs the header `Authorization: Bearer <token>` (`qntx token`
-prints it). HEAD is answered wherever GET is. Errors have one shape:
-`{"error": {"code", "message", "details", "request_id"}}`.
-"""
+_ROUTES = (
+    *jobs.ROUTES,
+    *actions.ROUTES,
+    *logs.ROUTES,
+    *search.ROUTES,
+    *stream.ROUTES,
+    *events.ROUTES,
+    *recruiting.ROUTES,
+    *system.ROUTES,
+    *schedules.ROUTES,
+    *executions.ROUTES,
+    *retention.ROUTES,
+    *login.ROUTES,
+    *metrics.ROUTES,
+    *static_pages.ROUTES,
+)
 
 
 def create_api(
@@ -97,32 +104,17 @@ def create_api(
     context = ServerContext.of(app, mode, sessions, workers, maintenance)
     parameters = Parameters()
     ui = pages.Pages(pages.WebFiles(), allowed, sessions.token if mode == "local" else None)
+    dependencies = {
+        "server": Provide(lambda: context, sync_to_thread=False),
+        "wanted": Provide(log_filter, sync_to_thread=False),
+    }
+    described = functools.cache(functools.partial(openapi.describe, _ROUTES, dependencies))
     api = Litestar(
-        route_handlers=[
-            *jobs.ROUTES,
-            *actions.ROUTES,
-            *logs.ROUTES,
-            *search.ROUTES,
-            *stream.ROUTES,
-            *events.ROUTES,
-            *recruiting.ROUTES,
-            *system.ROUTES,
-            *schedules.ROUTES,
-            *executions.ROUTES,
-            *retention.ROUTES,
-            *login.ROUTES,
-            *metrics.ROUTES,
-            *static_pages.ROUTES,
-            _openapi,
-            *ui.routes(),
-        ],
-        dependencies={
-            "server": Provide(lambda: context, sync_to_thread=False),
-            "wanted": Provide(log_filter, sync_to_thread=False),
-        },
+        route_handlers=[*_ROUTES, openapi.document, *ui.routes()],
+        dependencies=dependencies,
         before_request=parameters.check,
         exception_handlers=problems.handlers(ui.fallback),
-        state=State({"server": context}),
+        state=State({"server": context, "described": described}),
         lifespan=[_readers],
         openapi_config=None,
         logging_config=None,
@@ -137,25 +129,7 @@ def _surrounded(api: Litestar, policy: Policy, guards: Guards, context: ServerCo
     """*api*, with what every request passes before it comes to the routes."""
     answers = guarded(Heads(Segments(api.asgi_handler)), policy, guards)
     api.asgi_handler = measured(answers, context)
-    # The framework would serve the description below a path of its own, with its own errors.
-    api.plugins.get(OpenAPIPlugin)._openapi_config = _openapi_config()
     return api
-
-
-def _openapi_config() -> OpenAPIConfig:
-    return OpenAPIConfig(
-        title="QNTX Pulse",
-        version=version("qntx-pulse"),
-        description=_DESCRIPTION.strip(),
-        use_handler_docstrings=True,
-    )
-
-
-@get("/openapi.json", sync_to_thread=False, include_in_schema=False)
-def _openapi(request: Request[Any, Any, Any]) -> dict[str, Any]:
-    """The description of this API (OpenAPI 3.1)."""
-    schema: dict[str, Any] = request.app.openapi_schema.to_schema()
-    return schema
 
 
 @contextlib.asynccontextmanager
@@ -286,11 +260,6 @@ class _Uvicorn(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Ask the server to stop; a second Ctrl-C does not wait for requests."""
-        super().handle_exit(sig, frame)
-        self._captured_signals.clear()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, end the streams, let other requests finish."""

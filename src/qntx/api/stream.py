@@ -23,7 +23,7 @@ from qntx.api.sse import EVENT_STREAM, HEARTBEAT_S, frame
 from qntx.clock import monotonic_s
 from qntx.model.job import FINAL
 from qntx.model.views import AttemptView, Job, Line, LogFilter
-from qntx.storage.sqlite.logs import Tail
+from qntx.storage.interfaces.logs import Tail
 
 #: Lines per read, at first and at most; as many as about this many bytes hold for one client.
 FIRST_LINES, MOST_LINES = 100, 1_000

@@ -88,7 +88,6 @@ def enqueue(
     from qntx.model.durations import parse_duration
 
     app = built_in_app(settings_of(ctx))
-    options: dict[str, Any] = {"source": source} if source is not None else {}
     if each and (payload is not None or key is not None):
         raise BadInput("--each takes its payloads from stdin, and no --payload or --key")
     texts = [line for line in sys.stdin if line.strip()] if each else [payload]
@@ -97,11 +96,11 @@ def enqueue(
             app.request(
                 handler,
                 _payload(text),
+                source=source,
                 priority=priority,
                 idempotency_key=key,
                 unique=unique,
                 delay_s=0 if delay is None else parse_duration(delay),
-                **options,
             )
             for text in texts
         ]
@@ -148,7 +147,7 @@ def worker(ctx: click.Context, workers: int | None, grace_s: float) -> None:
 
     app = built_in_app(settings_of(ctx))
     # Opening the store first: a database that cannot be used is said before anything starts.
-    _ = app.store.connection
+    app.store.prepare()
     number = app.settings.server.workers if workers is None else workers
     told = told_to_end()
     supervisor = Supervisor(app.settings, number, keepalive=app.ensure_indexer)

@@ -91,7 +91,7 @@ def _retention(ctx: click.Context) -> Retention:
     from qntx.maintenance.retention import Retention
 
     app = App(settings_of(ctx))
-    _ = app.store.connection  # made where it is missing
+    app.store.prepare()
     return Retention(app.settings)
 
 

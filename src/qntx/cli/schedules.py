@@ -10,7 +10,7 @@ from qntx.errors import BadInput
 
 if TYPE_CHECKING:
     from qntx.model.schedule import Schedule
-    from qntx.scheduler.service import Schedules
+    from qntx.scheduler.service import ScheduleService
 
 BY = "the command line"
 
@@ -157,14 +157,14 @@ def delete(ctx: click.Context, schedule_id: str) -> None:
     service_of(ctx).delete(schedule_id, by=BY)
 
 
-def service_of(ctx: click.Context) -> Schedules:
+def service_of(ctx: click.Context) -> ScheduleService:
     """What changes schedules, with the handlers of the built-in application."""
     from qntx.builtin import built_in_app
     from qntx.cli import settings_of
-    from qntx.scheduler.service import Schedules
+    from qntx.scheduler.service import ScheduleService
 
     app = built_in_app(settings_of(ctx))
-    return Schedules(app.settings, app.store, app.request, app.registry)
+    return ScheduleService(app.settings, app.store, app.request, app.registry)
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:

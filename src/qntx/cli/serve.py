@@ -25,13 +25,13 @@ def command(
     from qntx.maintenance.webhook import webhook_of
     from qntx.runtime.supervisor import Supervisor
     from qntx.scheduler import declared
-    from qntx.scheduler.service import Schedules
+    from qntx.scheduler.service import ScheduleService
     from qntx.scheduler.ticker import Ticker
 
     settings = settings_of(ctx)
     app = built_in_app(settings)
     # Opening the store first: a database that cannot be used is said before anything starts.
-    _ = app.store.connection
+    app.store.prepare()
     host = host or settings.server.host
     port = settings.server.port if port is None else port
     number = settings.server.workers if workers is None else workers
@@ -40,7 +40,7 @@ def command(
     ticker = Ticker(settings, app.request)
     maintenance = MaintenanceLoop(settings, webhook_of(settings))
     with app.indexing():
-        kept = Schedules(settings, app.store, app.request, app.registry)
+        kept = ScheduleService(settings, app.store, app.request, app.registry)
         for key in declared.apply(kept, app.registry.schedules).over:
             click.echo(
                 f"schedule {key!r} is declared for a time that has passed: it will not fire",

@@ -15,9 +15,8 @@ from qntx.model.schedule import Execution, Schedule
 from qntx.model.views import Job, Line, LogFilter
 from qntx.model.zones import zone_of
 from qntx.runtime.leases import live_handlers
-from qntx.storage.sqlite.executions import ExecutionStore
+from qntx.storage.interfaces import Executions, Schedules
 from qntx.storage.sqlite.lock_owner import lock_owner_of
-from qntx.storage.sqlite.schedules import ScheduleStore
 from qntx.storage.sqlite.store import Store
 from qntx.storage.sqlite.wait_reasons import place_of, runner_of
 from qntx_recruiting.ats.ix import Names
@@ -43,7 +42,7 @@ def explain_job(store: Store, registered: Names, job_id: str) -> Explanation:
         why += _obstacle(store)
     if job.execution_id is not None:
         try:
-            execution = ExecutionStore(store.connection).get(job.execution_id)
+            execution = store.executions.get(job.execution_id)
         except QntxError:
             return Explanation(job.id, job.status, why, after)
         because = f" ({execution.reason})" if execution.reason else ""
@@ -175,7 +174,7 @@ _JOB = {
 
 def explain_execution(store: Store, registered: Names, execution_id: str) -> Explanation:
     """Why the execution *execution_id* is as it is: by its job, where it has one. NotFound."""
-    execution = ExecutionStore(store.connection).get(execution_id)
+    execution = store.executions.get(execution_id)
     if execution.async_job_id is not None:
         job = explain_job(store, registered, execution.async_job_id)
         why = [f"Its job {job.id} is {job.state}.", *job.why]
@@ -188,8 +187,8 @@ def explain_execution(store: Store, registered: Names, execution_id: str) -> Exp
 
 def explain_schedule(store: Store, schedule_id: str) -> Explanation:
     """Why the schedule *schedule_id* is in its state, and when it fires next. Raises NotFound."""
-    kept = ScheduleStore(store.connection)
-    executions = ExecutionStore(store.connection)
+    kept = store.schedules
+    executions = store.executions
     schedule = kept.get(schedule_id)
     why = [f"It is {schedule.state}: {schedule.timing}."]
     if schedule.state_reason:
@@ -209,7 +208,7 @@ def _obstacle(store: Store) -> list[str]:
     return [f"Nothing can be written: the database is locked by {owner.text}."]
 
 
-def _after(schedule: Schedule, executions: ExecutionStore, kept: ScheduleStore) -> list[str]:
+def _after(schedule: Schedule, executions: Executions, kept: Schedules) -> list[str]:
     after = []
     if schedule.state == "paused":
         after.append("It fires again when it is resumed; instants until then are not missed.")

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qntx.journal.interrupts import reraise_from_signal
-
-if TYPE_CHECKING:
-    from qntx.journal.writer import Journal
 
 _run_numbers = count(1)
 _scope_numbers = count(1)
@@ -32,7 +29,7 @@ def _name(value: object) -> str:
 class Run:
     """One attempt of a job, as the process that executes it sees it."""
 
-    __slots__ = ("accepted", "attempt", "epoch", "job_id", "journal", "number")
+    __slots__ = ("__weakref__", "accepted", "attempt", "epoch", "job_id", "number")
 
     def __init__(self, job_id: str, attempt: int) -> None:
         self.number = next(_run_numbers)
@@ -42,8 +39,6 @@ class Run:
         self.accepted = 0
         #: The journal segment that holds the definition; set by the journal.
         self.epoch: object = None
-        #: Once it is over: the journal for what threads that it left behind say.
-        self.journal: Journal | None = None
 
     def definition(self, waiting: int) -> dict[str, Any]:
         """

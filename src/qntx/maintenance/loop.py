@@ -14,7 +14,6 @@ from qntx.maintenance.size_watch import Crossing, SizeWatch, human
 from qntx.model.log import INFO, WARN
 from qntx.model.retention import RetentionReport
 from qntx.recording.system_log import log_system
-from qntx.storage.sqlite.key_value import KeyValueStore
 from qntx.storage.sqlite.store import UNAVAILABLE, Store
 
 LOG = logging.getLogger("qntx.maintenance")
@@ -34,7 +33,7 @@ class MaintenanceLoop:
         self._settings = settings
         self._retention = Retention(settings)
         self._store = Store(settings.database)
-        self._watch = SizeWatch(settings, KeyValueStore(self._store), self._tell)
+        self._watch = SizeWatch(settings, self._store.facts, self._tell)
         self._notify = notify
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from qntx.errors import BadInput
 from qntx.model.cron import MICRO
@@ -28,25 +28,45 @@ _POLICY = re.compile(r"([a-z]+)(?:\((\d{1,9})\))?")
 class Overlap:
     """Whether a schedule fires while its last job is active; *limit*: how many at a time."""
 
-    kind: str
+    kind: Literal["skip", "queue", "parallel", "replace"]
     limit: int = 1
+
+    def __str__(self) -> str:
+        """As it is kept: ``queue``, ``parallel(3)``."""
+        return f"{self.kind}({self.limit})" if self.kind == "parallel" else self.kind
 
 
 @dataclass(frozen=True, slots=True)
 class Missed:
     """What becomes of instants at which no ticker was at work; *limit*: how many are run."""
 
-    kind: str
+    kind: Literal["skip", "one", "all"]
     limit: int
+
+    def __str__(self) -> str:
+        """As it is kept: ``one``, ``all(20)``."""
+        return f"{self.kind}({self.limit})" if self.kind == "all" else self.kind
+
+
+#: What code may write: the policies that need no limit by their names.
+OverlapPolicy: TypeAlias = Literal["skip", "queue", "replace"] | Overlap
+MissedPolicy: TypeAlias = Literal["skip", "one"] | Missed
+
+
+_PLAIN_OVERLAP = {
+    "skip": Overlap("skip"),
+    "queue": Overlap("queue"),
+    "replace": Overlap("replace"),
+}
 
 
 def parse_overlap(text: str) -> Overlap:
     """``skip``, ``queue``, ``parallel(n)`` or ``replace``; raises BadInput."""
     kind, limit = _policy(text)
     if kind == "parallel" and limit is not None and 1 <= limit <= MAX_PARALLEL:
-        return Overlap(kind, limit)
-    if kind in ("skip", "queue", "replace") and limit is None:
-        return Overlap(kind)
+        return Overlap("parallel", limit)
+    if kind in _PLAIN_OVERLAP and limit is None:
+        return _PLAIN_OVERLAP[kind]
     raise BadInput(
         f"{text[:40]!r} is no overlap policy - use skip, queue, replace or parallel(n) with n from "
         f"1 to {MAX_PARALLEL}"
@@ -56,10 +76,12 @@ def parse_overlap(text: str) -> Overlap:
 def parse_missed(text: str) -> Missed:
     """``skip``, ``one`` or ``all(limit)``; raises BadInput."""
     kind, limit = _policy(text)
-    if kind in ("skip", "one") and limit is None:
-        return Missed(kind, 0 if kind == "skip" else 1)
+    if kind == "skip" and limit is None:
+        return Missed("skip", 0)
+    if kind == "one" and limit is None:
+        return Missed("one", 1)
     if kind == "all" and limit is not None and 1 <= limit <= MAX_CAUGHT_UP:
-        return Missed(kind, limit)
+        return Missed("all", limit)
     raise BadInput(
         f"{text[:40]!r} is no missed-run policy - use skip, one or all(limit) with a limit from 1 "
         f"to {MAX_CAUGHT_UP}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextvars import ContextVar, Token
+from weakref import WeakKeyDictionary
 
 from qntx.journal.format import UNATTRIBUTED
 from qntx.journal.interrupts import reraise_from_signal
@@ -27,6 +28,9 @@ SCOPE: ContextVar[Scope | None] = ContextVar("qntx_scope", default=None)
 #: The runs of this process, by their run.
 ACTIVE: dict[Run, ActiveRun] = {}
 
+#: The journals of runs that are over, for threads that they left behind and that still write.
+_journals_of_ended: WeakKeyDictionary[Run, Journal] = WeakKeyDictionary()
+
 
 def reset_scope(token: Token[Scope | None]) -> None:
     """Put the scope back; in another context than it was set in there is nothing to put back."""
@@ -48,11 +52,17 @@ def only_run() -> ActiveRun | None:
     return None
 
 
+def end_run(active: ActiveRun) -> None:
+    """*active* is over; code that it left behind goes on writing to its journal."""
+    del ACTIVE[active.run]
+    _journals_of_ended[active.run] = active.journal
+
+
 def active_of(scope: Scope) -> ActiveRun | None:
     """The run of *scope*: one at work, or one that is over and left this code behind."""
     active = ACTIVE.get(scope.run)
     if active is None:
-        journal = scope.run.journal
+        journal = _journals_of_ended.get(scope.run)
         if journal is not None and not journal.closed:
             return ActiveRun(scope.run, journal)
     return active

@@ -32,7 +32,7 @@ from qntx.recording import (
     threads,
 )
 from qntx.recording.console import DirectStream, console_stream
-from qntx.recording.context import ACTIVE, SCOPE, ActiveRun, reset_scope
+from qntx.recording.context import ACTIVE, SCOPE, ActiveRun, end_run, reset_scope
 from qntx.recording.redaction import Redactor, from_environment
 
 #: A pool that outlives many runs remembers only so many of them.
@@ -218,8 +218,7 @@ def _share_environment(journal: Journal) -> None:
 
 def _leave(active: ActiveRun) -> None:
     with _lock:
-        del ACTIVE[active.run]
-        active.run.journal = active.journal
+        end_run(active)
         descriptors.end(active, next(iter(ACTIVE.values()), None))
         if not ACTIVE and _has_console:
             # In a worker everything stays in place for the next run.

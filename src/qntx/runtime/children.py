@@ -33,7 +33,7 @@ def enqueue_child(settings: Settings, parent: Claimed, request: JobRequest, chil
                     f"so its child for {request.handler_name!r} was not enqueued"
                 )
         found = insert_child(db, request, parent.id, now_us(), child)
-    store.notify()
+    store.notify_jobs()
     return found
 
 

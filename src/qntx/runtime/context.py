@@ -22,7 +22,7 @@ from qntx.recording.context import ActiveRun
 from qntx.recording.emitter import LogCapturingEmitter
 from qntx.recording.lines import record_event
 from qntx.runtime.children import enqueue_child
-from qntx.runtime.registry import Registry, request_of
+from qntx.runtime.requests import MakesRequests, request_of
 from qntx.storage.sqlite.store import UNAVAILABLE
 
 Port = TypeVar("Port")
@@ -93,7 +93,7 @@ class JobContext:
         settings: Settings,
         ports: Ports,
         control: Control,
-        registry: Registry | None = None,
+        request: MakesRequests = request_of,
     ) -> None:
         self.job = job
         #: Speaks to the log, and to whoever watches the job.
@@ -102,7 +102,7 @@ class JobContext:
         self._active = active
         self._ports = ports
         self._control = control
-        self._registry = registry
+        self._request = request
         self._adapters: dict[type, Any] = {}
 
     @property
@@ -139,19 +139,34 @@ class JobContext:
         """Keep *state* (anything JSON can say): the next attempt of this job receives it."""
         record_event(self._active, self._active.root, "checkpoint", {"state": state})
 
-    def spawn(self, handler_name: str, payload: Any = None, **options: Any) -> str:
+    def spawn(
+        self,
+        handler_name: str,
+        payload: Any = None,
+        *,
+        source: str | None = None,
+        priority: int = 0,
+        delay_s: float = 0.0,
+        unique: bool = False,
+        idempotency_key: str | None = None,
+    ) -> str:
         """
         Put a child of this job on the queue; returns its id at once.
 
-        *options* are ``source``, ``priority``, ``delay_s``, ``unique``, ``idempotency_key``. With
-        one of the last two the id may be that of a job that is there already. The child goes on
-        whatever becomes of this job, unless that is cancelled. Raises UnknownHandler or BadInput.
+        The keywords are those of `App.enqueue`; with *unique* or an *idempotency_key* the id may
+        be that of a job that is there already. The child goes on whatever becomes of this job,
+        unless that is cancelled. Raises UnknownHandler or BadInput.
         """
         child = new_id("JB")
-        if self._registry is None:
-            request = request_of(handler_name, payload, options)
-        else:
-            request = self._registry.request(handler_name, payload, **options)
+        request = self._request(
+            handler_name,
+            payload,
+            source=source,
+            priority=priority,
+            delay_s=delay_s,
+            unique=unique,
+            idempotency_key=idempotency_key,
+        )
         if request.unique or request.idempotency_key is not None:
             with suppress(*UNAVAILABLE):
                 return enqueue_child(self.settings, self.job, request, child)

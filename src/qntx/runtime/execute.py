@@ -22,6 +22,7 @@ from qntx.recording.session import capturing, ending_forked_children
 from qntx.runtime.context import Control, JobContext, Ports, WaitingForChildren
 from qntx.runtime.outcome import Outcome, failure, jsonable, stopped, with_retry
 from qntx.runtime.registry import Handler, Registry
+from qntx.runtime.requests import request_of
 from qntx.runtime.token_channel import TokenSender
 
 processes.install()
@@ -54,7 +55,8 @@ class Attempt:
         also = getattr(emit, "broadcast_llm_stream", None)
         sender = TokenSender(settings.home, job.id, job.attempt, also)
         setattr(emit, "broadcast_llm_stream", sender)  # noqa: B010 - an optional capability
-        self.context = JobContext(job, self.active, emit, settings, ports, self.control, registry)
+        request = request_of if registry is None else registry.request
+        self.context = JobContext(job, self.active, emit, settings, ports, self.control, request)
 
     @contextmanager
     def running(self) -> Iterator[None]:

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import functools
 import inspect
-import types
 import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, Unpack
 
 import msgspec
 
 from qntx.errors import BadInput, UnknownHandler
+from qntx.model.firing_policy import MissedPolicy, OverlapPolicy
 from qntx.model.job import JobRequest
 from qntx.model.retry import Backoff, RetryPolicy
 from qntx.model.schedule import DeclaredSchedule, NewSchedule
 from qntx.model.timing import parse_timing
+from qntx.runtime.context import JobContext
+from qntx.runtime.payloads import code_of, dumped, fault, is_one, payload_type, validated
+from qntx.runtime.requests import JobOptions, request_of
 
-F = TypeVar("F", bound=Callable[..., Any])
+
+class HandlerClass(Protocol):
+    """A class of which an instance is made (with no arguments) for every attempt."""
+
+    def run(self, context: JobContext, payload: Any, /) -> Any:
+        """Do the job; may be async."""
+
+
+#: What can be registered; decorated with ``handler`` it stays what it is.
+F = TypeVar("F", bound=Callable[[JobContext, Any], Any] | type[HandlerClass])
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +59,13 @@ class Handler:
         Raises BadInput with the field that does not fit.
         """
         kind = self.payload_type
-        if kind is None or _is_one(data, kind):
+        if kind is None or is_one(data, kind):
             return data
         try:
-            return msgspec.convert(data, kind, dec_hook=_validated)
+            return msgspec.convert(data, kind, dec_hook=validated)
         except (msgspec.ValidationError, ValueError) as error:
             raise BadInput(
-                f"the payload does not fit handler {self.name!r}: {_fault(error)} - "
+                f"the payload does not fit handler {self.name!r}: {fault(error)} - "
                 f"it takes {getattr(kind, '__name__', kind)}"
             ) from None
 
@@ -65,7 +77,7 @@ class Handler:
         """
         payload = self.payload(data)
         try:
-            plain = msgspec.to_builtins(payload, enc_hook=_dumped)
+            plain = msgspec.to_builtins(payload, enc_hook=dumped)
             stored = msgspec.json.encode(plain)
         except (TypeError, ValueError, RecursionError) as error:
             raise BadInput(
@@ -86,16 +98,40 @@ class Registry:
         #: Schedules that are kept in code; the server creates, changes and withdraws them.
         self.schedules: list[DeclaredSchedule] = []
 
-    def handler(self, name: str, **options: Any) -> Callable[[F], F]:
+    def handler(
+        self,
+        name: str,
+        *,
+        aliases: Sequence[str] = (),
+        max_attempts: int = 1,
+        retry_on: type[BaseException] | Sequence[type[BaseException]] = (),
+        backoff: Backoff | None = None,
+        max_crashes: int = 3,
+        timeout_s: float | None = None,
+        metered: bool = False,
+    ) -> Callable[[F], F]:
         """
-        Register the decorated function or class under *name*.
+        Register the decorated function or class under *name* and *aliases*.
 
         A function takes (context, payload) and may be async; a class is made once per attempt
-        (with no arguments) and has such a method ``run``. *options* are those of :func:`describe`.
+        (with no arguments) and has such a method ``run``. An attempt may take *timeout_s* seconds,
+        and *max_attempts* are made; *retry_on* names the exceptions worth another one (default:
+        all but programming errors), *backoff* the wait before it. A job that took its worker down
+        *max_crashes* times is set apart. *metered*: its calls cost money or are rationed, so the
+        limits of the settings' section ``pulse`` hold for it. Raises BadInput for options that
+        make no sense, and for a name that is taken.
         """
+        if max_attempts < 1:
+            raise BadInput(f"handler {name!r}: max_attempts is {max_attempts} - give 1 or more")
+        if timeout_s is not None and timeout_s <= 0:
+            raise BadInput(f"handler {name!r}: timeout_s is {timeout_s} - give more than 0")
+        kinds = (retry_on,) if isinstance(retry_on, type) else tuple(retry_on)
+        retry = RetryPolicy(max_attempts, kinds, backoff or Backoff(), max_crashes)
 
         def register(code: F) -> F:
-            self.add(describe(name, code, **options))
+            function = _function_of(name, code)
+            kind = payload_type(function)
+            self.add(Handler(name, function, kind, tuple(aliases), retry, timeout_s, metered))
             return code
 
         return register
@@ -118,14 +154,47 @@ class Registry:
             self.add(handler)
         self.schedules += [one for one in other.schedules if one not in self.schedules]
 
-    def schedule(self, key: str, when: str, handler: str, payload: Any = None, **more: Any) -> None:
+    def schedule(
+        self,
+        key: str,
+        when: str,
+        handler: str,
+        payload: Any = None,
+        *,
+        time_zone: str | None = None,
+        overlap: OverlapPolicy = "skip",
+        missed: MissedPolicy = "one",
+        jitter_seconds: int = 0,
+        start_at: str | None = None,
+        end_at: str | None = None,
+        priority: int = 0,
+        name: str | None = None,
+        metadata: Any = None,
+    ) -> None:
         """
         Declare that *handler* runs *when* (``every 6h``, ``0 9 * * 1-5``, a time).
 
-        *key* tells the schedule from the others over changes of the code; *more* are fields of
-        `NewSchedule`, such as ``time_zone`` and ``overlap``. Raises BadInput.
+        *key* tells the schedule from the others over changes of the code. *overlap* says what
+        becomes of a firing while the last job is active, *missed* of those that no server was there
+        for; *start_at* and *end_at* are RFC 3339, *time_zone* an IANA name (default: the one in
+        *when*, or UTC). Raises BadInput.
         """
-        new = NewSchedule(handler_name=handler, payload=payload, **{**parse_timing(when), **more})
+        timing = parse_timing(when)
+        if time_zone is not None:
+            timing["time_zone"] = time_zone
+        new = NewSchedule(
+            handler_name=handler,
+            payload=payload,
+            overlap=str(overlap),
+            missed=str(missed),
+            jitter_seconds=jitter_seconds,
+            start_at=start_at,
+            end_at=end_at,
+            priority=priority,
+            name=name,
+            metadata=metadata,
+            **timing,
+        )
         self.schedules.append(DeclaredSchedule(key=key, schedule=new))
 
     def get(self, name: str) -> Handler:
@@ -136,15 +205,18 @@ class Registry:
             raise UnknownHandler(f"there is no handler {name!r} - registered are: {known}")
         return found
 
-    def request(self, handler_name: str, payload: Any = None, **options: Any) -> JobRequest:
+    def request(
+        self, handler_name: str, payload: Any = None, **options: Unpack[JobOptions]
+    ) -> JobRequest:
         """
-        A checked request for a job; *options* are the fields of `JobRequest`.
+        A checked request for a job; see `App.enqueue` for the options.
 
         Raises UnknownHandler, or BadInput that says what is wrong with the payload or an option.
         """
         handler = self.get(handler_name)
-        options.setdefault("max_attempts", handler.retry.max_attempts)
-        return request_of(handler.name, handler.plain(payload), options)
+        if options.get("max_attempts") is None:
+            options["max_attempts"] = handler.retry.max_attempts
+        return request_of(handler.name, handler.plain(payload), **options)
 
     def names(self) -> list[str]:
         """The names of all handlers, without aliases, sorted."""
@@ -157,76 +229,13 @@ class Registry:
         return name in self._handlers
 
 
-def request_of(handler_name: str, payload: Any, options: dict[str, Any]) -> JobRequest:
-    """The request that these are, whether or not the handler is known; raises BadInput."""
-    fields = {"source": handler_name, **options, "handler_name": handler_name, "payload": payload}
-    try:
-        return msgspec.convert(fields, JobRequest)
-    except msgspec.ValidationError as error:
-        raise BadInput(
-            f"a job for {handler_name!r} cannot be asked for like that: {error} - "
-            "see the fields of JobRequest"
-        ) from None
-
-
-def describe(
-    name: str,
-    code: Callable[..., Any],
-    *,
-    aliases: Sequence[str] = (),
-    max_attempts: int = 1,
-    retry_on: type[BaseException] | Sequence[type[BaseException]] = (),
-    backoff: Backoff | None = None,
-    max_crashes: int = 3,
-    timeout_s: float | None = None,
-    metered: bool = False,
-) -> Handler:
-    """
-    A `Handler` for *code*; raises BadInput for options that make no sense.
-
-    *retry_on* names the exceptions worth a retry (default: all but programming errors),
-    *timeout_s* how many seconds one attempt may take.
-    """
-    if max_attempts < 1:
-        raise BadInput(f"handler {name!r}: max_attempts is {max_attempts}, it must be at least 1")
-    if timeout_s is not None and timeout_s <= 0:
-        raise BadInput(f"handler {name!r}: timeout_s is {timeout_s}, it must be above 0")
-    kinds = (retry_on,) if isinstance(retry_on, type) else tuple(retry_on)
-    policy = RetryPolicy(max_attempts, kinds, backoff or Backoff(), max_crashes)
-    function = _method_of(code) if isinstance(code, type) else code
-    body = _code_of(function)
+def _function_of(name: str, code: Any) -> Callable[..., Any]:
+    """What is called with (context, payload); raises BadInput for what cannot be run."""
+    function: Callable[..., Any] = _method_of(code) if isinstance(code, type) else code
+    body = code_of(function)
     if inspect.isgeneratorfunction(body) or inspect.isasyncgenfunction(body):
         raise BadInput(f"handler {name!r} has a yield: nothing would run it - return a result")
-    return Handler(
-        name, function, payload_type(function), tuple(aliases), policy, timeout_s, metered
-    )
-
-
-def _validated(kind: Any, data: Any) -> Any:
-    """*data* as a pydantic model, wherever in a payload it stands."""
-    if hasattr(kind, "model_validate"):
-        return kind.model_validate(data)
-    raise TypeError(f"Expected `{getattr(kind, '__name__', kind)}`, got `{type(data).__name__}`")
-
-
-def _dumped(model: Any) -> Any:
-    """A pydantic model in the form that is read again: with aliases, without what is computed."""
-    if hasattr(model, "model_dump"):
-        return model.model_dump(mode="json", by_alias=True, round_trip=True)
-    raise TypeError(f"JSON has nothing like {type(model).__name__}")
-
-
-def _fault(error: Exception) -> str:
-    """What does not fit, in one line; pydantic tells a story of several."""
-    errors = getattr(error.__cause__, "errors", None)
-    if not callable(errors):
-        return str(error)
-    _, _, place = str(error).partition(" - at `$.")
-    before = [place.rstrip("`")] if place else []
-    return "; ".join(
-        f"{item['msg']} (at {'.'.join([*before, *map(str, item['loc'])]) or 'the top'})"
-        for item in errors()[:5]
-    )
+    return function
 
 
 def _method_of(kind: type) -> Callable[..., Any]:
@@ -247,40 +256,3 @@ def _method_of(kind: type) -> Callable[..., Any]:
         return kind().run(context, payload)
 
     return call
-
-
-def payload_type(function: Callable[..., Any]) -> Any:
-    """
-    What the second parameter of a handler is annotated with; None when with nothing.
-
-    Raises BadInput for a name that is not there when the program runs: nothing could be checked.
-    """
-    names = [n for n in inspect.signature(function).parameters if n != "self"]
-    if len(names) < 2:
-        return None
-    code = _code_of(function)
-    # Only this one is looked up: the others may be there for a type checker alone.
-    wanted = types.SimpleNamespace(
-        __annotations__={names[1]: inspect.get_annotations(code).get(names[1])}
-    )
-    try:
-        found = typing.get_type_hints(wanted, getattr(code, "__globals__", None))[names[1]]
-    except NameError as error:
-        raise BadInput(
-            f"the payload of handler {code.__qualname__} cannot be checked: {error} - define or "
-            "import its type at the top of the module, not only for the type checker"
-        ) from None
-    return None if found in (type(None), Any, dict, object) else found
-
-
-def _code_of(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Where the annotations of *function* are: within a wrapper, a partial or a callable object."""
-    code = inspect.unwrap(function)
-    if isinstance(code, functools.partial):
-        return _code_of(code.func)
-    return code if inspect.isroutine(code) else _code_of(type(code).__call__)
-
-
-def _is_one(data: Any, kind: Any) -> bool:
-    """Whether *data* is an object of the type *kind* already."""
-    return isinstance(kind, type) and not typing.is_typeddict(kind) and isinstance(data, kind)

@@ -19,7 +19,7 @@ from qntx.model.schedule import (
     timing_of,
 )
 from qntx.scheduler.edits import EditSchedule
-from qntx.scheduler.service import Schedules, resolve, shown
+from qntx.scheduler.service import ScheduleService, resolve, shown
 
 BY = "the code"
 _WAYS = frozenset({"interval_seconds", "cron", "run_at"})
@@ -36,7 +36,7 @@ class Applied:
     over: list[str] = field(default_factory=list)
 
 
-def apply(service: Schedules, declared: Iterable[DeclaredSchedule]) -> Applied:
+def apply(service: ScheduleService, declared: Iterable[DeclaredSchedule]) -> Applied:
     """
     Bring the kept schedules in line with *declared*; doing it again changes nothing.
 
@@ -65,7 +65,7 @@ def apply(service: Schedules, declared: Iterable[DeclaredSchedule]) -> Applied:
     return done
 
 
-def _create(service: Schedules, key: str, new: NewSchedule, done: Applied) -> None:
+def _create(service: ScheduleService, key: str, new: NewSchedule, done: Applied) -> None:
     try:
         service.create(new, by=BY, declared_as=key)
     except NeverFires:  # code that is older than the database is no reason not to start
@@ -74,7 +74,7 @@ def _create(service: Schedules, key: str, new: NewSchedule, done: Applied) -> No
         done.created.append(key)
 
 
-def _changes(service: Schedules, before: Schedule, new: NewSchedule) -> dict[str, Any]:
+def _changes(service: ScheduleService, before: Schedule, new: NewSchedule) -> dict[str, Any]:
     """The fields in which the kept schedule differs from its declaration."""
     new, handler, payload = resolve(new, before.id, service.registered)
     timing = timing_of(new, now_us(), before.id)
@@ -107,7 +107,7 @@ def _as_kept(value: Any) -> Any:
 
 
 def _change(
-    service: Schedules, before: Schedule, new: NewSchedule, changes: dict[str, Any]
+    service: ScheduleService, before: Schedule, new: NewSchedule, changes: dict[str, Any]
 ) -> None:
     if before.state in (ScheduleState.ACTIVE, ScheduleState.PAUSED):
         service.edit(before.id, EditSchedule(**changes), by=BY)

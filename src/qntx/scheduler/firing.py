@@ -3,13 +3,13 @@ Firing: one transaction from the due instant to the job on the queue.
 
 Everything that belongs together is written together: the execution, its job, and the schedule's
 next instant. What was decided stands in the execution's row; its lines follow after the commit
-(see `telling`), so that no line tells of what was rolled back.
+(see `recording.system_log`), so that no line tells of what was rolled back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -28,19 +28,12 @@ from qntx.model.ids import new_id
 from qntx.model.job import JobRequest
 from qntx.model.schedule import Execution, Schedule, kept_timing
 from qntx.model.views import Counts
-from qntx.storage.sqlite.connection import transaction
+from qntx.runtime.requests import MakesRequests
+from qntx.storage.interfaces import Executions, Schedules
 from qntx.storage.sqlite.enqueue import insert_job, values_of
-from qntx.storage.sqlite.executions import ExecutionStore
-from qntx.storage.sqlite.schedules import ScheduleStore
 from qntx.storage.sqlite.store import Store
 
 LAST_RUN = "last_run"
-
-
-class MakesRequests(Protocol):
-    """Gives a checked request for a job (`App.request`); raises UnknownHandler or BadInput."""
-
-    def __call__(self, handler_name: str, payload: Any = None, **options: Any) -> JobRequest: ...
 
 
 class Firing:
@@ -51,19 +44,19 @@ class Firing:
         self._request = request
 
     @property
-    def schedules(self) -> ScheduleStore:
+    def schedules(self) -> Schedules:
         """The schedules, on this thread's connection."""
-        return ScheduleStore(self._store.connection)
+        return self._store.schedules
 
     @property
-    def executions(self) -> ExecutionStore:
+    def executions(self) -> Executions:
         """The executions, on this thread's connection."""
-        return ExecutionStore(self._store.connection)
+        return self._store.executions
 
     def fire_due(self, ids: Iterable[str], now_us: int) -> list[Execution]:
         """Fire what is due of the schedules *ids* at *now_us*, all in one transaction."""
         made: list[Execution] = []
-        with transaction(self._store.connection):
+        with self._store.transaction():
             down = self.schedules.beat(now_us)
             for schedule_id in ids:
                 schedule = self.schedules.get(schedule_id)
@@ -217,7 +210,7 @@ class Firing:
 
     def give_up(self, schedule_id: str, error: str, now_us: int) -> list[Execution]:
         """Pause a schedule that cannot be fired, and say why."""
-        with transaction(self._store.connection):
+        with self._store.transaction():
             return self._broken(self.schedules.get(schedule_id), error, now_us)
 
     def _broken(self, schedule: Schedule, error: str, now_us: int) -> list[Execution]:

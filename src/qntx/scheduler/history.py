@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from qntx.model.schedule import Execution, ExecutionStatus
+from qntx.storage.interfaces import Executions
 from qntx.storage.sqlite.executions import ExecutionStore
 from qntx.storage.sqlite.migrate import open_database
 
@@ -55,7 +56,7 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     trend: Trend
 
 
-def statistics(executions: ExecutionStore, schedule_id: str) -> Statistics:
+def statistics(executions: Executions, schedule_id: str) -> Statistics:
     """The statistics of a schedule; cancelled executions count for no rate."""
     ended = executions.ended(schedule_id, EXECUTIONS_LOOKED_AT)
     judged = [status for _, status, _ in ended if status != ExecutionStatus.CANCELLED]

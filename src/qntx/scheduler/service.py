@@ -26,19 +26,18 @@ from qntx.model.schedule import (
 from qntx.model.timing import Timing, parse_time
 from qntx.recording.session import journal_of
 from qntx.recording.system_log import ScheduleLog
+from qntx.runtime.requests import MakesRequests
 from qntx.scheduler.edits import EditSchedule, edited
-from qntx.scheduler.firing import Firing, MakesRequests, since_last_run
+from qntx.scheduler.firing import Firing, since_last_run
 from qntx.scheduler.ticker import WAKER
-from qntx.storage.sqlite.connection import transaction
-from qntx.storage.sqlite.executions import ExecutionStore
-from qntx.storage.sqlite.schedules import ScheduleStore
+from qntx.storage.interfaces import Executions, Schedules
 from qntx.storage.sqlite.store import Store
 from qntx_recruiting.ats.ix import Names, handler_of, parse_ix, payload_of
 
 FORCE_TRIGGER = "__force_trigger__"
 
 
-class Schedules:
+class ScheduleService:
     """The schedules of one data directory, for whoever changes them; *by* says who did."""
 
     def __init__(
@@ -51,14 +50,14 @@ class Schedules:
         self._firing = Firing(store, request)
 
     @property
-    def kept(self) -> ScheduleStore:
+    def kept(self) -> Schedules:
         """The rows, on this thread's connection."""
-        return ScheduleStore(self._store.connection)
+        return self._store.schedules
 
     @property
-    def executions(self) -> ExecutionStore:
+    def executions(self) -> Executions:
         """The executions' rows, on this thread's connection."""
-        return ExecutionStore(self._store.connection)
+        return self._store.executions
 
     def create(
         self, new: NewSchedule, *, by: str, declared_as: str | None = None
@@ -79,7 +78,7 @@ class Schedules:
             "declared_as": declared_as,
         }
         fired = None
-        with transaction(self._store.connection):
+        with self._store.transaction():
             self.kept.insert(fields)
             schedule = self.kept.get(schedule_id)
             if new.force:
@@ -97,7 +96,7 @@ class Schedules:
         Raises NotFound, BadInput, or IllegalTransition.
         """
         at_us = now_us()
-        with transaction(self._store.connection):
+        with self._store.transaction():
             before = self.get(schedule_id)
             fields = edited(before, change, at_us, by)
             if {"handler_name", "payload"} & fields.keys():
@@ -129,7 +128,7 @@ class Schedules:
     def delete(self, schedule_id: str, *, by: str) -> None:
         """Delete a schedule; its jobs, executions and logs stay. Raises NotFound."""
         at_us = now_us()
-        with transaction(self._store.connection):
+        with self._store.transaction():
             before = self.get(schedule_id)
             check_move(schedule_id, ScheduleState(before.state), ScheduleState.DELETED)
             fields = {
@@ -143,14 +142,14 @@ class Schedules:
 
     def trigger(self, schedule_id: str) -> Execution:
         """Fire a schedule now, whatever its timing and overlap policy say. Raises NotFound."""
-        with transaction(self._store.connection):
+        with self._store.transaction():
             fired = self._firing.fire_now(self.get(schedule_id), now_us())
         self._told(fired)
         return fired
 
     def rerun(self, execution_id: str) -> Execution:
         """Run again what an execution ran, with the same payload, as an execution of its own."""
-        with transaction(self._store.connection):
+        with self._store.transaction():
             old = self.executions.get(execution_id)
             schedule = self.kept.get(old.scheduled_job_id)
             if schedule.state == ScheduleState.DELETED:
@@ -182,7 +181,7 @@ class Schedules:
     def _told(self, fired: Execution | None) -> None:
         if fired is not None:
             self._schedule_log.record([fired])
-            with transaction(self._store.connection):
+            with self._store.transaction():
                 self.executions.mark_told([fired.id])
             Wakeup(self._settings.home, "jobs").notify()
 

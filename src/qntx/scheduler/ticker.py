@@ -15,9 +15,9 @@ from qntx.model.log import INFO, WARN
 from qntx.model.schedule import Execution, Schedule, first_run, kept_timing
 from qntx.recording.session import journal_of
 from qntx.recording.system_log import ScheduleLog
+from qntx.runtime.requests import MakesRequests
 from qntx.scheduler.clock import TickerClock, WallClock
-from qntx.scheduler.firing import Firing, MakesRequests
-from qntx.storage.sqlite.connection import transaction
+from qntx.scheduler.firing import Firing
 from qntx.storage.sqlite.store import UNAVAILABLE, Store
 
 LOG = logging.getLogger("qntx.scheduler")
@@ -81,7 +81,7 @@ class Ticker:
                 until_us = self._clock.now_us() + RETRY_US
             if not self._stopping.is_set():
                 self._clock.wait(self._wakeup, until_us)
-        with contextlib.suppress(*UNAVAILABLE), transaction(self._store.connection):
+        with contextlib.suppress(*UNAVAILABLE), self._store.transaction():
             self._firing.schedules.beat(self._clock.now_us())  # from here on nobody is at work
         self._store.close()
 
@@ -122,7 +122,7 @@ class Ticker:
     def _tell(self, made: list[Execution]) -> None:
         if made:
             self._schedule_log.record(made)
-            with transaction(self._store.connection):
+            with self._store.transaction():
                 self._firing.executions.mark_told([execution.id for execution in made])
 
     @property
@@ -136,7 +136,7 @@ class Ticker:
         begins = self._maintained_us is None
         self._maintained_us = now_us
         executions, schedules = self._firing.executions, self._firing.schedules
-        with transaction(self._store.connection):
+        with self._store.transaction():
             repaired = executions.repair(now_us)
             stopped = schedules.finish_stopping(now_us)
             schedules.beat(now_us, begins=begins)
@@ -162,14 +162,14 @@ class Ticker:
             nominal_at, run_at = first_run(schedule.id, kept_timing(schedule), now_us)
         except QntxError as error:
             fields = {"state": "paused", "state_reason": f"paused by the scheduler: {error}"}
-            with transaction(self._store.connection):
+            with self._store.transaction():
                 self._firing.schedules.advance(schedule, fields, now_us)
             self._schedule_log.say(schedule.id, WARN, f"paused: {error}")
             return
         if nominal_at is None or nominal_at == schedule.next_nominal_at:
             return
         planned = {"next_nominal_at": nominal_at, "next_run_at": run_at}
-        with transaction(self._store.connection):
+        with self._store.transaction():
             if not self._firing.schedules.advance(schedule, planned, now_us):
                 return
         self._schedule_log.say(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from structlog import BytesLogger, DropEvent, PrintLogger, WriteLogger
-from structlog._base import BoundLoggerBase
+from structlog import BoundLoggerBase, BytesLogger, DropEvent, PrintLogger, WriteLogger
 
 from qntx.model.log import CRITICAL, DEBUG, ERROR, INFO, WARN
 from qntx.recording import streams

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import apsw
 
-from qntx.errors import StoreUnavailable
+from qntx.errors import StoreBusy, StoreUnavailable
 from qntx.journal.segment import private_folder
 from qntx.storage.sqlite.lock_owner import lock_owner_of
 from qntx.storage.sqlite.writer_fairness import busy_handler, waiting_to_write
@@ -128,13 +128,11 @@ def unavailable(path: Path, error: Exception) -> StoreUnavailable:
     if isinstance(error, apsw.BusyError | apsw.LockedError):
         owner = lock_owner_of(path)
         if owner is not None and owner.stopped:
-            return StoreUnavailable(f"the database {path} is locked by {owner.text}")
+            return StoreBusy(f"the database {path} is locked by {owner.text}")
         by = "another process" if owner is None else owner.text
-        return StoreUnavailable(
-            f"the database {path} is locked by {by} - try again when that one is done"
-        )
+        return StoreBusy(f"the database {path} is locked by {by} - try again when that one is done")
     if isinstance(error, apsw.FullError):
-        return StoreUnavailable(
+        return StoreBusy(
             f"the disk under {path} is full - free some space; what runs report is kept meanwhile"
         )
     if isinstance(error, apsw.ReadOnlyError | apsw.CantOpenError | PermissionError):

@@ -11,8 +11,10 @@ from qntx.clock import iso
 from qntx.errors import BadInput, NotFound
 from qntx.model.schedule import Execution, ExecutionStatus
 from qntx.model.views import Counts
+from qntx.storage.interfaces.schedules import Executions
 from qntx.storage.sqlite.jobs import make_cursor, read_cursor
 from qntx.storage.sqlite.queue import DESCENDANTS
+from qntx.storage.sqlite.translation import translated
 
 MAX_PAGE = 1_000
 _SELECT = """
@@ -57,7 +59,8 @@ WHERE e.status = 'running' AND e.waiting = 1 AND NOT EXISTS (
 """
 
 
-class ExecutionStore:
+@translated
+class ExecutionStore(Executions):
     """The executions of one database; writes belong into the caller's transaction."""
 
     def __init__(self, connection: apsw.Connection) -> None:
@@ -66,7 +69,6 @@ class ExecutionStore:
     # -- reading -------------------------------------------------------------------------------
 
     def get(self, execution_id: str) -> Execution:
-        """The execution *execution_id*; raises NotFound."""
         for row in self._db.execute(_SELECT + "WHERE e.id = ?", (execution_id,)):
             return _execution(row)
         raise NotFound(
@@ -82,7 +84,6 @@ class ExecutionStore:
         cursor: str | None = None,
         statuses: Sequence[str] = (),
     ) -> tuple[list[Execution], str | None]:
-        """Executions (of one schedule, or all), newest first, and the cursor of the next page."""
         limit = max(1, min(limit, MAX_PAGE))
         where, values = _where(schedule_id, statuses)
         if cursor is not None:
@@ -94,7 +95,6 @@ class ExecutionStore:
         return [_execution(row) for row in rows[:limit]], more
 
     def total(self, schedule_id: str | None = None, statuses: Sequence[str] = ()) -> int:
-        """How many executions there are."""
         where, values = _where(schedule_id, statuses)
         for (number,) in self._db.execute(
             f"SELECT count(*) FROM pulse_executions e WHERE {where}", values
@@ -103,7 +103,6 @@ class ExecutionStore:
         return 0
 
     def walk(self, schedule_id: str | None, statuses: Sequence[str] = ()) -> Iterator[Execution]:
-        """Every execution, newest first, a page at a time."""
         cursor: str | None = None
         while True:
             found, cursor = self.page(schedule_id, limit=MAX_PAGE, cursor=cursor, statuses=statuses)
@@ -112,7 +111,6 @@ class ExecutionStore:
                 return
 
     def ended(self, schedule_id: str, limit: int) -> list[tuple[str, str, int | None]]:
-        """The newest *limit* executions whose job is over: (completed_at, status, ms)."""
         rows = self._db.execute(
             "SELECT completed_at, status, duration_ms FROM pulse_executions"
             " WHERE scheduled_job_id = ? AND status IN ('completed', 'failed', 'cancelled')"
@@ -122,19 +120,16 @@ class ExecutionStore:
         return [(str(at), str(status), ms) for at, status, ms in rows]
 
     def active(self, schedule_id: str) -> list[Execution]:
-        """Executions of a schedule whose job is not over, oldest first."""
         sql = _SELECT + "WHERE e.scheduled_job_id = ? AND e.status = 'running' ORDER BY e.rowid"
         return [_execution(row) for row in self._db.execute(sql, (schedule_id,))]
 
     def untold(self, limit: int, before_us: int) -> list[Execution]:
-        """Executions made before *before_us* of which no line was said yet, oldest first."""
         sql = _SELECT + "WHERE e.told = 0 AND e.created_at < ? ORDER BY e.rowid LIMIT ?"
         return [_execution(row) for row in self._db.execute(sql, (iso(before_us), limit))]
 
     # -- writing -------------------------------------------------------------------------------
 
     def insert(self, execution: Execution) -> bool:
-        """Add *execution*; False when there is one of its schedule and instant already."""
         self._db.execute(
             _INSERT,
             {
@@ -153,7 +148,6 @@ class ExecutionStore:
         return self._db.changes() > 0
 
     def hold_job(self, job_id: str, behind: Sequence[str]) -> None:
-        """Have a job that was just enqueued wait until those *behind* which it stands are over."""
         self._db.execute(
             "UPDATE async_ix_jobs SET status = 'paused', pulse_state = json_object('is_paused',"
             " json('true'), 'pause_reason', 'overlap', 'waits_for', json(?)) WHERE id = ?",
@@ -161,7 +155,6 @@ class ExecutionStore:
         )
 
     def replace_job(self, job_id: str, by: str, now_us: int) -> None:
-        """Cancel an active job and what it enqueued: at once, or when their workers heed it."""
         reason = f"replaced by {by}: the schedule's next firing came before this one was over"
         self._db.execute(
             "UPDATE pulse_executions SET reason = ? WHERE async_job_id = ? AND status = 'running'",
@@ -182,13 +175,11 @@ class ExecutionStore:
             )
 
     def mark_told(self, ids: Sequence[str]) -> None:
-        """The lines of these executions are said."""
         self._db.cursor().executemany(
             "UPDATE pulse_executions SET told = 1 WHERE id = ?", [(i,) for i in ids]
         )
 
     def repair(self, now_us: int) -> list[str]:
-        """End executions whose job is over, and let those run that wait for nothing; their ids."""
         at = iso(now_us)
         repaired = [str(row[0]) for row in self._db.execute(_REPAIR, {"at": at}).fetchall()]
         for execution_id, job_id in self._db.execute(_RELEASABLE).fetchall():

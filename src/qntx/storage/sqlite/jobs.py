@@ -15,6 +15,8 @@ from qntx.clock import from_iso
 from qntx.errors import BadInput, NotFound
 from qntx.model.job import JobStatus
 from qntx.model.views import AttemptView, Counts, Job, JobPage, JobTree, Progress, Receipt, TreeJob
+from qntx.storage.interfaces.jobs import Jobs
+from qntx.storage.sqlite.translation import translated
 
 MAX_PAGE = 1_000
 MAX_TREE = 5_000
@@ -53,7 +55,8 @@ FROM job_attempts WHERE job_id = ? ORDER BY attempt
 """
 
 
-class JobStore:
+@translated
+class JobStore(Jobs):
     """The jobs of one database."""
 
     def __init__(self, connection: apsw.Connection) -> None:
@@ -62,7 +65,6 @@ class JobStore:
     # -- what is shown -------------------------------------------------------------------------
 
     def get(self, job_id: str) -> Job:
-        """The job *job_id*; raises NotFound."""
         for row in self._db.execute(_JOB + "WHERE j.id = ? GROUP BY j.rowid", (job_id,)):
             return _job(row)
         raise NotFound(f"there is no job {job_id!r} - qntx jobs lists those that there are")
@@ -76,7 +78,6 @@ class JobStore:
         handler: str | None = None,
         parent_job_id: str | None = None,
     ) -> JobPage:
-        """Jobs, newest first; *cursor* is the ``next_cursor`` of the page before."""
         limit = max(1, min(limit, MAX_PAGE))
         where, values = ["1"], []
         statuses = list(statuses)
@@ -102,7 +103,6 @@ class JobStore:
         return JobPage(jobs, len(jobs), more)
 
     def tree(self, job_id: str) -> JobTree:
-        """The job *job_id* and its descendants, the first 5,000; raises NotFound."""
         rows = self._db.execute(_TREE, (job_id, MAX_TREE + 1)).fetchall()
         if not rows:
             raise NotFound(f"there is no job {job_id!r} - qntx jobs lists those that there are")
@@ -112,26 +112,21 @@ class JobStore:
         )
 
     def children(self, job_id: str) -> list[Job]:
-        """The children of a job, oldest first."""
         sql = _JOB + "WHERE j.parent_job_id = ? GROUP BY j.rowid ORDER BY j.rowid"
         return [_job(row) for row in self._db.execute(sql, (job_id,))]
 
     def child_counts(self, job_id: str) -> dict[str, int]:
-        """How many children a job has of each status; only those that occur."""
         sql = "SELECT status, count(*) FROM async_ix_jobs WHERE parent_job_id = ? GROUP BY status"
         return {str(status): int(number) for status, number in self._db.execute(sql, (job_id,))}
 
     def attempts(self, job_id: str) -> list[AttemptView]:
-        """The attempts of a job, first to last."""
         return [_attempt(row) for row in self._db.execute(_ATTEMPT, (job_id,))]
 
     def status(self, job_id: str) -> str | None:
-        """The status of a job, or None when there is no such job."""
         found = self._value("SELECT status FROM async_ix_jobs WHERE id = ?", job_id)
         return None if found is None else str(found)
 
     def counts(self) -> dict[str, int]:
-        """How many jobs there are of each status."""
         found = dict.fromkeys(map(str, JobStatus), 0)
         sql = "SELECT status, count(*) FROM async_ix_jobs GROUP BY status"
         for status, number in self._db.execute(sql):

@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
+import apsw
+
 from qntx.clock import iso, now_us
+from qntx.storage.interfaces.store import KeyValue
 from qntx.storage.sqlite.connection import transaction
-from qntx.storage.sqlite.store import Store
+from qntx.storage.sqlite.translation import translated
 
 
-class KeyValueStore:
+@translated
+class KeyValueStore(KeyValue):
     """Facts by name, in the table maintenance_state."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._db = connection
 
     def get(self, name: str) -> str | None:
-        """What is remembered under *name*."""
+        """What is kept under *name*; None: nothing."""
         sql = "SELECT value FROM maintenance_state WHERE name = ?"
-        for (value,) in self._store.connection.execute(sql, (name,)):
+        for (value,) in self._db.execute(sql, (name,)):
             return str(value)
         return None
 
     def set(self, name: str, value: str | None) -> None:
-        """Remember *value* from now on; None: forget it."""
-        with transaction(self._store.connection) as connection:
+        """Keep *value* from now on; None: forget it."""
+        with transaction(self._db):
             if value is None:
-                connection.execute("DELETE FROM maintenance_state WHERE name = ?", (name,))
+                self._db.execute("DELETE FROM maintenance_state WHERE name = ?", (name,))
             else:
-                connection.execute(
+                self._db.execute(
                     "INSERT OR REPLACE INTO maintenance_state VALUES(?, ?, ?)",
                     (name, value, iso(now_us())),
                 )

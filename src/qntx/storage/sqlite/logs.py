@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import apsw
 
@@ -19,6 +19,7 @@ from qntx.model.views import (
     StagesView,
     TaskLogPage,
 )
+from qntx.storage.interfaces.logs import Logs, Tail
 from qntx.storage.sqlite.histogram import histogram
 from qntx.storage.sqlite.jobs import make_cursor, read_cursor
 from qntx.storage.sqlite.line_query import OF_TASK, Rows, Selection, of_task
@@ -26,19 +27,13 @@ from qntx.storage.sqlite.lines import SEQ_MASK, line_of, register_functions
 from qntx.storage.sqlite.outline import SELECT_CONTEXTS, outline
 from qntx.storage.sqlite.retention import KEPT_LINES, expired_of
 from qntx.storage.sqlite.search_blocks import END
+from qntx.storage.sqlite.translation import translated
 
 MAX_LINES_PER_PAGE = 10_000
 
 
-class Tail(NamedTuple):
-    """Some lines that follow a position, the position after them, and whether there are more."""
-
-    lines: list[Line]
-    position: int
-    more: bool
-
-
-class LogStore:
+@translated
+class LogStore(Logs):
     """The lines of one database."""
 
     def __init__(self, connection: apsw.Connection) -> None:
@@ -48,11 +43,6 @@ class LogStore:
     # -- the tree ------------------------------------------------------------------------------
 
     def stages(self, job_id: str, attempt: int | None = None) -> StagesView:
-        """
-        The stage → task tree of an attempt of *job_id* (default: the newest).
-
-        Raises NotFound for an unknown job or attempt.
-        """
         runs = self.runs(job_id)
         numbers = [number for number, _ in runs]
         if attempt is None:
@@ -75,13 +65,6 @@ class LogStore:
         before: str | None = None,
         around: int | None = None,
     ) -> LogPage:
-        """
-        Lines of *job_id* that fit *wanted*, in order, over all attempts (or one).
-
-        *after* and *before* are cursors or plain sequence numbers (of the attempt asked for, or
-        of the newest); *around* is such a number, in whose middle the page lies.
-        Raises NotFound for an unknown job.
-        """
         limit = max(1, min(limit, MAX_LINES_PER_PAGE))
         runs = self.runs(job_id, wanted.attempt)
         chosen = Selection(self._db, wanted, runs)
@@ -109,16 +92,9 @@ class LogStore:
         )
 
     def histogram(self, job_id: str, wanted: LogFilter, buckets: int) -> Histogram:
-        """When the lines that fit were said, in at most so many buckets. Raises NotFound."""
         return histogram(self._db, job_id, wanted, self.runs(job_id, wanted.attempt), buckets)
 
     def since(self, job_id: str, wanted: LogFilter, position: int, limit: int) -> Tail:
-        """
-        Lines that fit and lie after *position* (a :meth:`position`; 0: all), up to *limit*.
-
-        To be called again with the position that it gives, it passes over nothing and gives
-        nothing twice, while lines arrive. Raises NotFound for an unknown job.
-        """
         rows: Rows = []
         chosen = Selection(self._db, wanted, self.runs(job_id, wanted.attempt))
         sql = "SELECT max(id) FROM log_lines WHERE id >= :low AND id < :high"
@@ -136,11 +112,6 @@ class LogStore:
         return Tail([line_of(row) for row in rows], position, False)
 
     def position(self, job_id: str, after: str, attempt: int | None = None) -> int:
-        """
-        The place just after the line that *after* names: a cursor, ``attempt:seq`` or a number.
-
-        Raises BadInput for anything else, NotFound for an unknown job or attempt.
-        """
         number, colon, seq = after.partition(":")
         if colon:
             if not after.isascii() or not (number + seq).isdecimal() or len(number) > 9:
@@ -152,12 +123,10 @@ class LogStore:
         return self._position(after, runs)
 
     def cursor(self, job_id: str, line: Line) -> str:
-        """The cursor just after *line*: pages go on from there, also with lines yet to come."""
         runs = dict(self.runs(job_id, line.attempt))
         return make_cursor(runs[line.attempt] << 32 | line.id)
 
     def task(self, task_id: str, job_id: str | None, limit: int, after: str | None) -> TaskLogPage:
-        """Lines of *task_id* over all jobs, newest first, or of one job in order."""
         limit = max(1, min(limit, MAX_LINES_PER_PAGE))
         total = sum(
             row[0]
@@ -178,7 +147,6 @@ class LogStore:
         )
 
     def counts(self, runs: list[tuple[int, int]]) -> Counts:
-        """Lines by level over *runs*."""
         totals = [0] * 6
         for _, key in runs:
             for row in self._db.execute(
@@ -190,7 +158,6 @@ class LogStore:
         return Counts(*totals)
 
     def receipt(self, job_id: str, attempt: int | None = None) -> Receipt:
-        """The receipt of one attempt, or of all of a job together."""
         for row in self._db.execute(
             "SELECT total(accepted), total(stored), total(lost), total(redactions)"
             " FROM job_attempts WHERE job_id = ? AND (? IS NULL OR attempt = ?)",
@@ -202,7 +169,6 @@ class LogStore:
     # -- whole messages ------------------------------------------------------------------------
 
     def message(self, job_id: str, attempt: int, seq: int) -> bytes:
-        """The whole message of one line, as bytes. Raises NotFound."""
         sql = "SELECT id, message, flags FROM log_lines WHERE id = ?"
         for _, key in self.runs(job_id, attempt):
             for line_id, message, flags in self._db.execute(sql, (key << 32 | seq,)):
@@ -212,11 +178,6 @@ class LogStore:
         raise NotFound(f"job {job_id!r}, attempt {attempt} has no line {seq}")
 
     def lines(self, job_id: str, wanted: LogFilter) -> Iterator[tuple[Line, bytes]]:
-        """
-        Every line that fits, with its whole message as bytes, a few thousand at a time.
-
-        Raises NotFound for an unknown job.
-        """
         chosen = Selection(self._db, wanted, self.runs(job_id, wanted.attempt))
         for _, key in chosen.runs:
             low, high = key << 32, (key + 1) << 32
@@ -232,7 +193,6 @@ class LogStore:
     # -- inside --------------------------------------------------------------------------------
 
     def runs(self, job_id: str, attempt: int | None = None) -> list[tuple[int, int]]:
-        """(attempt, run key) of a job, in order; raises NotFound for an unknown job."""
         rows = self._db.execute(
             "SELECT attempt, run_key FROM job_attempts WHERE job_id = ?"
             " AND (? IS NULL OR attempt = ?) ORDER BY attempt",

@@ -11,10 +11,12 @@ import msgspec
 from qntx.clock import from_iso, iso, now_us
 from qntx.errors import IllegalTransition, NotFound
 from qntx.model.job import Claimed, JobRequest, JobStatus, check_move
+from qntx.storage.interfaces.jobs import Queue
 from qntx.storage.sqlite.connection import transaction
 from qntx.storage.sqlite.enqueue import insert_job, parent_of, values_of, wake_parent
 from qntx.storage.sqlite.jobs import load_json
 from qntx.storage.sqlite.run_kinds import check_run_kind
+from qntx.storage.sqlite.translation import translated
 
 # The index is named: left to itself, SQLite sorts everything that is queued for every claim.
 _CLAIM = """
@@ -56,7 +58,8 @@ WHERE j.status IN ('queued', 'running', 'paused')
 _TARGETS = {"cancel": JobStatus.CANCELLED, "pause": JobStatus.PAUSED}
 
 
-class JobQueue:
+@translated
+class JobQueue(Queue):
     """Moves of jobs; *changed* is called after each that may give a worker something to do."""
 
     def __init__(self, connection: apsw.Connection, changed: Callable[[], None]) -> None:
@@ -66,12 +69,6 @@ class JobQueue:
     # -- into the queue --------------------------------------------------------------------------
 
     def enqueue(self, requests: Sequence[JobRequest]) -> list[str]:
-        """
-        Put jobs on the queue, all or none; returns their ids in the order given.
-
-        An idempotency key that was used before, and *unique* with a job that is still active,
-        give the id of that job.
-        """
         now = now_us()
         rows = [(request, values_of(request, now)) for request in requests]
         with transaction(self._db):
@@ -84,11 +81,6 @@ class JobQueue:
     def claim(
         self, limit: int, worker: str, handlers: Iterable[str], lease_s: float
     ) -> list[Claimed]:
-        """
-        Take up to *limit* due jobs of *handlers*, each as a new attempt leased for *lease_s*.
-
-        The highest priority comes first, within a priority the oldest.
-        """
         now = now_us()
         at, until = iso(now), iso(now + int(lease_s * 1e6))
         names = msgspec.json.encode(list(handlers)).decode()
@@ -107,11 +99,6 @@ class JobQueue:
         return [_claimed(row) for row in rows]
 
     def put_back(self, jobs: Iterable[Claimed]) -> None:
-        """
-        Jobs that were claimed and not begun with go back to their places, as if never claimed.
-
-        One that was asked to stop has stopped. One whose lease has run out is left to its rescuer.
-        """
         with transaction(self._db):
             for job in jobs:
                 values = {"id": job.id, "attempt": job.attempt, "at": iso(now_us())}
@@ -126,7 +113,6 @@ class JobQueue:
         self._changed()
 
     def has_due(self, handlers: Iterable[str]) -> bool:
-        """Whether a claim would find something; reads only."""
         names = msgspec.json.encode(list(handlers)).decode()
         mine = "handler_name IN (SELECT value FROM json_each(?1))"
         sql = (
@@ -138,7 +124,6 @@ class JobQueue:
         return bool(self._value(sql, names, iso(now_us())))
 
     def next_due_us(self, after_us: int) -> int | None:
-        """When the next delayed job after *after_us* is due (both UTC microseconds), or None."""
         found = self._value(
             "SELECT min(next_attempt_at) FROM async_ix_jobs WHERE status = 'queued'"
             " AND next_attempt_at > ?",
@@ -149,12 +134,6 @@ class JobQueue:
     # -- control ---------------------------------------------------------------------------------
 
     def cancel(self, job_id: str, *, children: bool = True) -> str:
-        """
-        Cancel a job (and its active descendants); returns its status now.
-
-        A running one is asked to stop, and is cancelled when it has. Raises NotFound, or
-        IllegalTransition for a job that is over.
-        """
         with transaction(self._db):
             status = self._stop(job_id, JobStatus.CANCELLED, "cancel")
             for child, _ in self._db.execute(DESCENDANTS, (job_id,)).fetchall() if children else ():
@@ -163,18 +142,12 @@ class JobQueue:
         return status
 
     def pause(self, job_id: str) -> str:
-        """Pause a job; a running one when it has stopped. Raises as :meth:`cancel`."""
         with transaction(self._db):
             status = self._stop(job_id, JobStatus.PAUSED, "pause")
         self._changed()
         return status
 
     def resume(self, job_id: str) -> str:
-        """
-        Put a paused job back on the queue, its delay kept. Raises as :meth:`retry`.
-
-        Of one that waits for its children, a pause that was asked for before is taken back.
-        """
         with transaction(self._db):
             self._db.execute(
                 "UPDATE async_ix_jobs SET stop_request = NULL, updated_at = ?"
@@ -186,15 +159,9 @@ class JobQueue:
         return self._requeue(job_id, {JobStatus.PAUSED})
 
     def retry(self, job_id: str) -> str:
-        """
-        Put a failed or cancelled job back on the queue; its checkpoint stays.
-
-        Raises NotFound or IllegalTransition.
-        """
         return self._requeue(job_id, {JobStatus.FAILED, JobStatus.CANCELLED})
 
     def stop_requests(self) -> list[tuple[str, str]]:
-        """Running jobs that somebody wants to stop: (job id, ``cancel`` or ``pause``)."""
         rows = self._db.execute(
             "SELECT id, stop_request FROM async_ix_jobs WHERE status = 'running'"
             " AND stop_request IS NOT NULL"
@@ -204,11 +171,6 @@ class JobQueue:
     # -- leases ----------------------------------------------------------------------------------
 
     def renew(self, attempts: Sequence[tuple[str, int]], lease_s: float) -> set[tuple[str, int]]:
-        """
-        Prolong the leases of attempts (job id, number) by *lease_s* from now.
-
-        Returns those that are over in the store, so that there is nothing to prolong.
-        """
         until = iso(now_us() + int(lease_s * 1e6))
         with transaction(self._db):
             renewed = self._db.cursor().executemany(
@@ -219,7 +181,6 @@ class JobQueue:
             return set(attempts).difference((str(j), int(str(a))) for j, a in renewed)
 
     def running(self) -> list[tuple[Claimed, str, str | None]]:
-        """Attempts that are running under a lease, each with its worker and its lease's end."""
         rows = self._db.execute(
             "SELECT j.id, j.handler_name, j.source, j.payload, a.attempt, j.max_attempts,"
             " j.checkpoint, j.execution_id, j.parent_job_id, j.retry_count, j.crash_count,"

@@ -12,7 +12,9 @@ from qntx.clock import from_iso, iso
 from qntx.errors import BadInput, Conflict, NotFound
 from qntx.model.firing_policy import ON_TIME_US, SILENCE_US, Downtime
 from qntx.model.schedule import Schedule, ScheduleState, kept_timing
+from qntx.storage.interfaces.schedules import Schedules
 from qntx.storage.sqlite.jobs import load_json, make_cursor, read_cursor
+from qntx.storage.sqlite.translation import translated
 
 MAX_PAGE = 1_000
 _COLUMNS = (
@@ -49,7 +51,8 @@ _SELECT = f"SELECT {', '.join(_COLUMNS)}, rowid FROM scheduled_pulse_jobs "
 _JSON = ("payload", "metadata")
 
 
-class ScheduleStore:
+@translated
+class ScheduleStore(Schedules):
     """The schedules of one database; writes belong into the caller's transaction."""
 
     def __init__(self, connection: apsw.Connection) -> None:
@@ -58,7 +61,6 @@ class ScheduleStore:
     # -- reading -------------------------------------------------------------------------------
 
     def get(self, schedule_id: str) -> Schedule:
-        """The schedule *schedule_id*, also a deleted one; raises NotFound."""
         for row in self._db.execute(_SELECT + "WHERE id = ?", (schedule_id,)):
             return _schedule(row)
         raise NotFound(
@@ -68,7 +70,6 @@ class ScheduleStore:
     def page(
         self, *, limit: int = 1_000, cursor: str | None = None, states: Sequence[str] = ()
     ) -> tuple[list[Schedule], str | None]:
-        """Schedules, newest first, without deleted ones unless asked for; and the next cursor."""
         for state in states:
             if state not in set(ScheduleState):
                 known = ", ".join(ScheduleState)
@@ -85,7 +86,6 @@ class ScheduleStore:
         return [_schedule(row) for row in rows[:limit]], more
 
     def due(self, now_us: int, limit: int) -> list[str]:
-        """Ids of up to *limit* active schedules that are due, the longest due first."""
         rows = self._db.execute(
             "SELECT id FROM scheduled_pulse_jobs WHERE state = 'active' AND next_run_at <= ?"
             " ORDER BY next_run_at LIMIT ?",
@@ -94,7 +94,6 @@ class ScheduleStore:
         return [str(row[0]) for row in rows]
 
     def next_due_us(self) -> int | None:
-        """When the next schedule is due (UTC microseconds); None: none is active."""
         for (at,) in self._db.execute(
             "SELECT min(next_run_at) FROM scheduled_pulse_jobs WHERE state = 'active'"
         ):
@@ -102,12 +101,10 @@ class ScheduleStore:
         return None
 
     def ahead(self, now_us: int) -> list[Schedule]:
-        """Active schedules whose next nominal instant lies after *now_us*."""
         sql = _SELECT + "WHERE state = 'active' AND next_nominal_at > ?"
         return [_schedule(row) for row in self._db.execute(sql, (iso(now_us),))]
 
     def declared(self) -> dict[str, Schedule]:
-        """The schedules that are kept in code, by their key."""
         sql = _SELECT + "WHERE declared_as IS NOT NULL AND state <> 'deleted'"
         found = [_schedule(row) for row in self._db.execute(sql)]
         return {str(schedule.declared_as): schedule for schedule in found}
@@ -115,11 +112,6 @@ class ScheduleStore:
     # -- writing -------------------------------------------------------------------------------
 
     def insert(self, fields: dict[str, Any]) -> None:
-        """
-        Add a schedule; *fields* are columns with their values.
-
-        Raises Conflict when the code has declared one of its key already.
-        """
         columns = ", ".join(fields)
         marks = ", ".join(f":{name}" for name in fields)
         try:
@@ -133,7 +125,6 @@ class ScheduleStore:
             ) from None
 
     def update(self, schedule_id: str, fields: dict[str, Any], now_us: int) -> None:
-        """Change columns of a schedule."""
         values = {**_stored(fields), "updated_at": iso(now_us)}
         pairs = ", ".join(f"{name} = :{name}" for name in values)
         self._db.execute(
@@ -142,7 +133,6 @@ class ScheduleStore:
         )
 
     def advance(self, schedule: Schedule, fields: dict[str, Any], now_us: int) -> bool:
-        """Move *schedule* on, if nobody else has: compare and set on its next nominal instant."""
         values = {**_stored(fields), "updated_at": iso(now_us)}
         pairs = ", ".join(f"{name} = :{name}" for name in values)
         self._db.execute(
@@ -153,7 +143,6 @@ class ScheduleStore:
         return self._db.changes() > 0
 
     def finish_stopping(self, now_us: int) -> list[str]:
-        """Schedules that were stopping and whose last job is over become inactive; their ids."""
         rows = self._db.execute(
             "UPDATE scheduled_pulse_jobs SET state = 'inactive', updated_at = ?,"
             " state_reason = 'its last job is over' WHERE state = 'stopping' AND NOT EXISTS"
@@ -166,18 +155,11 @@ class ScheduleStore:
     # -- the beat of the tickers -----------------------------------------------------------------
 
     def last_beat_us(self) -> int | None:
-        """When a ticker was last at work."""
         for (at,) in self._db.execute("SELECT at FROM scheduler_beat"):
             return from_iso(str(at))
         return None
 
     def beat(self, now_us: int, *, begins: bool = False) -> Downtime | None:
-        """
-        A ticker is at work now; gives the last time in which none was.
-
-        One that *begins* ends a downtime, however short: what another one did meanwhile is not
-        late, and needs no reason.
-        """
         before = self._db.execute("SELECT at, down_from, down_until FROM scheduler_beat").fetchone()
         down = None
         if before is not None:

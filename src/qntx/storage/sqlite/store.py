@@ -1,25 +1,64 @@
-"""The store of one data directory: a connection per thread, and the tables behind it."""
+"""The store of one data directory on SQLite: a connection per thread, and the tables behind it."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 import apsw
 
 from qntx.errors import StoreUnavailable
 from qntx.journal.wakeup import Wakeup
-from qntx.storage.sqlite.connection import is_moved
+from qntx.storage.sqlite.connection import is_moved, transaction
+from qntx.storage.sqlite.executions import ExecutionStore
 from qntx.storage.sqlite.jobs import JobStore
+from qntx.storage.sqlite.key_value import KeyValueStore
 from qntx.storage.sqlite.logs import LogStore
 from qntx.storage.sqlite.migrate import open_database
 from qntx.storage.sqlite.queue import JobQueue
+from qntx.storage.sqlite.schedules import ScheduleStore
+from qntx.storage.sqlite.translation import translating
 
 #: What a statement may raise when the database takes nothing right now.
 UNAVAILABLE: tuple[type[Exception], ...] = (apsw.Error, StoreUnavailable)
 
 
-class Store:
+class _Tables:
+    """What stands behind one connection."""
+
+    def __init__(self, connection: apsw.Connection, jobs_came: Wakeup) -> None:
+        self.connection = connection
+        self._jobs_came = jobs_came
+
+    @cached_property
+    def jobs(self) -> JobStore:
+        return JobStore(self.connection)
+
+    @cached_property
+    def queue(self) -> JobQueue:
+        return JobQueue(self.connection, self._jobs_came.notify)
+
+    @cached_property
+    def logs(self) -> LogStore:
+        return LogStore(self.connection)
+
+    @cached_property
+    def schedules(self) -> ScheduleStore:
+        return ScheduleStore(self.connection)
+
+    @cached_property
+    def executions(self) -> ExecutionStore:
+        return ExecutionStore(self.connection)
+
+    @cached_property
+    def facts(self) -> KeyValueStore:
+        return KeyValueStore(self.connection)
+
+
+class SqliteStore:  # budget: the tables by name, and what goes for all of them
     """
     Opens the database at *path* on first use, once per thread, up to date.
 
@@ -32,46 +71,31 @@ class Store:
         self._local = threading.local()
         self._was_open = False
 
-    @property
-    def connection(self) -> apsw.Connection:
-        """This thread's connection; raises StoreUnavailable."""
-        found: apsw.Connection | None = getattr(self._local, "connection", None)
-        if found is not None and not found.in_transaction and is_moved(found):
-            self.close()
-            found = None
-        if found is None:
-            found = open_database(self.path, make=not self._was_open)
-            self._was_open = True
-            self._local.connection = found
-            self._local.jobs = JobStore(found)
-            self._local.queue = JobQueue(found, self._wakeup.notify)
-            self._local.logs = LogStore(found)
-            if getattr(self._local, "may_lose", False):
-                self.expect_losses()
-        return found
+    # -- the whole -----------------------------------------------------------------------------
 
-    @property
-    def jobs(self) -> JobStore:
-        """The jobs."""
-        _ = self.connection
-        jobs: JobStore = self._local.jobs
-        return jobs
+    def prepare(self) -> None:
+        """Make the database where there is none, and bring it up to date. StoreUnavailable."""
+        _ = self._tables
 
-    @property
-    def queue(self) -> JobQueue:
-        """The queue: moves of jobs."""
-        _ = self.connection
-        queue: JobQueue = self._local.queue
-        return queue
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """
+        One write transaction of this thread: committed at the end, rolled back on any exception.
 
-    @property
-    def logs(self) -> LogStore:
-        """The log lines."""
-        _ = self.connection
-        logs: LogStore = self._local.logs
-        return logs
+        Raises StoreUnavailable.
+        """
+        connection = self.connection
+        with translating(self.path), transaction(connection):
+            yield
 
-    def notify(self) -> None:
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Everything that this thread reads inside is of one moment. Raises StoreUnavailable."""
+        connection = self.connection
+        with translating(self.path), connection:
+            yield
+
+    def notify_jobs(self) -> None:
         """Tell who hands out jobs that there may be one."""
         self._wakeup.notify()
 
@@ -87,7 +111,65 @@ class Store:
 
     def close(self) -> None:
         """Close this thread's connection."""
-        found = getattr(self._local, "connection", None)
+        found: _Tables | None = getattr(self._local, "tables", None)
         if found is not None:
-            found.close()
-            self._local.connection = None
+            found.connection.close()
+            self._local.tables = None
+
+    # -- its parts -----------------------------------------------------------------------------
+
+    @property
+    def jobs(self) -> JobStore:
+        """The jobs."""
+        return self._tables.jobs
+
+    @property
+    def queue(self) -> JobQueue:
+        """The queue: moves of jobs."""
+        return self._tables.queue
+
+    @property
+    def logs(self) -> LogStore:
+        """The log lines."""
+        return self._tables.logs
+
+    @property
+    def schedules(self) -> ScheduleStore:
+        """The schedules."""
+        return self._tables.schedules
+
+    @property
+    def executions(self) -> ExecutionStore:
+        """What became of each firing of a schedule."""
+        return self._tables.executions
+
+    @property
+    def facts(self) -> KeyValueStore:
+        """Small facts that outlive a restart."""
+        return self._tables.facts
+
+    # -- inside --------------------------------------------------------------------------------
+
+    @property
+    def connection(self) -> apsw.Connection:
+        """This thread's connection; raises StoreUnavailable. For this backend only."""
+        return self._tables.connection
+
+    @property
+    def _tables(self) -> _Tables:
+        found: _Tables | None = getattr(self._local, "tables", None)
+        if found is not None:
+            connection = found.connection
+            if connection.in_transaction or not is_moved(connection):
+                return found
+            self.close()
+        tables = _Tables(open_database(self.path, make=not self._was_open), self._wakeup)
+        self._was_open = True
+        self._local.tables = tables
+        if getattr(self._local, "may_lose", False):
+            self.expect_losses()
+        return tables
+
+
+#: The name that callers know until they use `open_store`.
+Store = SqliteStore

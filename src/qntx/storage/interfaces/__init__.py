@@ -1,0 +1,18 @@
+"""
+What a backend does, in the words of the domain.
+
+A backend gives a `Store`; its parts are listed there. What goes for all of them:
+
+- Methods raise StoreUnavailable when the database cannot be used, StoreBusy when trying again may
+  help, and nothing of their driver.
+- A thread has its own view of the store. What it writes inside `Store.transaction` is stored
+  together or not at all; what it reads inside `Store.reading` is of one moment.
+- Times are stored as text in UTC (`qntx.clock.iso`) and given as it, or as microseconds (``…_us``).
+"""
+
+from qntx.storage.interfaces.jobs import Jobs, Queue
+from qntx.storage.interfaces.logs import Logs, Tail
+from qntx.storage.interfaces.schedules import Executions, Schedules
+from qntx.storage.interfaces.store import KeyValue, Store
+
+__all__ = ["Executions", "Jobs", "KeyValue", "Logs", "Queue", "Schedules", "Store", "Tail"]

@@ -1,0 +1,66 @@
+"""The store as a whole, and the parts of it that are too small for a page of their own."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from qntx.storage.interfaces.jobs import Jobs, Queue
+from qntx.storage.interfaces.logs import Logs
+from qntx.storage.interfaces.schedules import Executions, Schedules
+
+
+class KeyValue(Protocol):
+    """Small facts that outlive a restart."""
+
+    def get(self, name: str) -> str | None:
+        """What is kept under *name*; None: nothing."""
+
+    def set(self, name: str, value: str | None) -> None:
+        """Keep *value* from now on; None: forget it."""
+
+
+class Store(Protocol):  # budget: the parts by name, and what goes for all of them
+    """The database of one data directory; made by `qntx.storage.open_store`."""
+
+    @property
+    def jobs(self) -> Jobs:
+        """Jobs as they are shown."""
+
+    @property
+    def queue(self) -> Queue:
+        """The queue: moves of jobs."""
+
+    @property
+    def logs(self) -> Logs:
+        """Log lines."""
+
+    @property
+    def schedules(self) -> Schedules:
+        """Schedules."""
+
+    @property
+    def executions(self) -> Executions:
+        """What became of each firing of a schedule."""
+
+    @property
+    def facts(self) -> KeyValue:
+        """Small facts that outlive a restart."""
+
+    def prepare(self) -> None:
+        """Make the database where there is none, and bring it up to date."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """One write transaction of this thread: stored at the end, undone on any exception."""
+
+    def reading(self) -> AbstractContextManager[None]:
+        """Everything that this thread reads inside is of one moment."""
+
+    def notify_jobs(self) -> None:
+        """Tell who hands out jobs that there may be one."""
+
+    def expect_losses(self) -> None:
+        """What this thread writes from here on may be lost when the machine dies: claims may."""
+
+    def close(self) -> None:
+        """Let go of what this thread holds open."""
