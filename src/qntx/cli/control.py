@@ -149,18 +149,18 @@ def worker(ctx: click.Context, workers: int | None, grace_s: float) -> None:
     # Opening the store first: a database that cannot be used is said before anything starts.
     app.store.prepare()
     number = app.settings.server.workers if workers is None else workers
-    told = told_to_end()
+    shutdown = wait_for_shutdown_signal()
     supervisor = Supervisor(app.settings, number, keepalive=app.ensure_indexer)
     with app.indexing():
         supervisor.start()
         click.echo(f"{number} worker{'s' * (number != 1)} at work (Ctrl-C stops)", err=True)
         try:
-            told()
+            shutdown()
         finally:
             supervisor.stop(grace_s)
 
 
-def told_to_end() -> Callable[[], object]:
+def wait_for_shutdown_signal() -> Callable[[], object]:
     """
     From now on SIGINT and SIGTERM end nothing by themselves; the result waits for one of them.
 
