@@ -6,7 +6,6 @@ from typing import Any
 
 from qntx.app import App
 from qntx.config import Settings
-from qntx.handlers.shell_command import HANDLERS as SHELL_HANDLERS
 from qntx_recruiting.ingest_jd import HANDLERS
 from qntx_recruiting.scrape_vacancies import HANDLERS as SCRAPER_HANDLERS
 from qntx_recruiting.wiring import PORTS
@@ -17,8 +16,6 @@ def built_in_app(settings: Settings | None = None, **overrides: Any) -> App:
     app = App(settings, **overrides)
     app.registry.include(HANDLERS)
     app.registry.include(SCRAPER_HANDLERS)
-    app.registry.include(SHELL_HANDLERS)
     app.ports.update(PORTS)
-    app.load_installed()
-    app.load(app.settings.app)
+    app.load_configured()
     return app

@@ -22,7 +22,6 @@ from .kit import TOKEN, serving
 
 SCRIPT = """
 import sys, threading
-from qntx.api.server import serve
 from qntx.app import App
 
 app = App(home=sys.argv[1])
@@ -31,7 +30,7 @@ app.enqueue("nothing")
 busy = threading.Event()
 helper = threading.Thread(target=busy.wait)
 helper.start()
-serve(app, "127.0.0.1", 0, ready=lambda url: print(url, flush=True))
+app.serve(port=0, workers=0, ready=lambda url: print(url, flush=True))
 busy.set()
 helper.join()
 print("stopped in good order", flush=True)
