@@ -17,7 +17,7 @@ from qntx.handlers.shell_command import HANDLERS as SHELL_HANDLERS
 from qntx.indexer.launch import IndexerProcess
 from qntx.model.firing_policy import MissedPolicy, OverlapPolicy
 from qntx.model.ids import new_id
-from qntx.model.job import Claimed, JobRequest
+from qntx.model.job import UNSUPERVISED, Claimed, JobRequest
 from qntx.model.retry import Backoff
 from qntx.recording.emitters import ProgressEmitter
 from qntx.recording.session import close_journals, journal_of
@@ -27,8 +27,7 @@ from qntx.runtime.context import Control
 from qntx.runtime.execute import execute
 from qntx.runtime.outcome import Outcome
 from qntx.runtime.registry import F, Registry
-from qntx.storage.sqlite.attempt_writes import UNSUPERVISED
-from qntx.storage.sqlite.queue import JobQueue
+from qntx.storage.interfaces import Queue
 from qntx.storage.sqlite.store import Store
 
 Port = TypeVar("Port")
@@ -226,7 +225,7 @@ class App:  # budget: the one object that users hold; each method is a line or a
         return self.enqueue_all([request])[0]
 
     @property
-    def queue(self) -> JobQueue:
+    def queue(self) -> Queue:
         """The queue: cancel, pause, resume and retry jobs."""
         return self.store.queue
 
@@ -332,9 +331,7 @@ class App:  # budget: the one object that users hold; each method is a line or a
         control = control or Control()
         with (
             self.indexing(),
-            watching_for_cancellation(
-                self.settings.database, job.id, control.ask, handler.timeout_s
-            ),
+            watching_for_cancellation(self.store, job.id, control.ask, handler.timeout_s),
         ):
             if on_start is not None:
                 on_start(job.id)

@@ -12,8 +12,8 @@ import httpx2
 import pytest
 
 from qntx.app import App
-
-from .kit import LEVELS, Data, Talker, running, serving, walk
+from tests.support.api_data import LEVELS, Data, Talker, running
+from tests.support.api_server import serving, walk
 
 FILTERS: list[dict[str, Any]] = [
     {"stage": "stage-1"},

@@ -5,7 +5,8 @@ from __future__ import annotations
 import httpx2
 import pytest
 
-from .kit import Data
+from tests.support.api_data import Data
+
 from .test_security import routes
 
 

@@ -13,9 +13,9 @@ import pytest
 
 from qntx.app import App
 from qntx.storage.sqlite.migrate import open_database
-from tests.storing import Said, store
-
-from .kit import BODY, LEVELS, LONG, Data, serving
+from tests.support.api_data import BODY, LEVELS, LONG, Data
+from tests.support.api_server import serving
+from tests.support.log_rows import Said, store
 
 COUNTS = {"total", *LEVELS}
 RECEIPT = {"accepted", "stored", "lost", "complete", "redactions", "text"}

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from qntx.cli import main
 from qntx.clock import now_us
 from qntx.storage.sqlite.migrate import open_database
-from tests.storing import Said, store
+from tests.support.log_rows import Said, store
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from qntx.errors import BadInput, IllegalTransition
 from qntx.model.schedule import NewSchedule
 from qntx.scheduler.edits import EditSchedule
 from qntx_recruiting.ingest_jd import HANDLERS as ROLE
-from tests.scheduler.kit import HOUR, MICRO, MINUTE, Bench
+from tests.support.schedule_bench import HOUR, MICRO, MINUTE, Bench
 
 
 def job_of(schedules: Bench, schedule: Any, number: int = -1) -> Any:

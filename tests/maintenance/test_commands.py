@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .kit import make_app
+from tests.support.aged_jobs import make_app
 
 
 def qntx(home: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:

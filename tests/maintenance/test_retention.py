@@ -13,8 +13,8 @@ from qntx.config import load
 from qntx.errors import BadInput, Conflict
 from qntx.maintenance.retention import Retention
 from qntx.model.views import LogFilter
-
-from .kit import later, make_app, tables, value
+from tests.support.aged_jobs import later, make_app
+from tests.support.data_directory import tables, value
 
 
 @pytest.fixture

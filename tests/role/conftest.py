@@ -11,8 +11,8 @@ from qntx.storage.sqlite.connection import connect
 from qntx.storage.sqlite.migrate import migrate
 from qntx_recruiting.ports import RecruitingStore
 from qntx_recruiting.storage.sqlite.recruiting import SqliteRecruiting
-
-from .kit import FakeContext, ScriptedServer, scripted
+from tests.support.job_context import FakeContext
+from tests.support.scripted_http import ScriptedServer, scripted
 
 
 @pytest.fixture

@@ -16,8 +16,7 @@ from qntx_recruiting.fetch import fetch
 from qntx_recruiting.model.recruiting import Extraction
 from qntx_recruiting.reading import read_job
 from qntx_recruiting.text import JobText
-
-from .kit import EXAMPLES, example_module
+from tests.support.paths import EXAMPLES, example_module
 
 # Labelled by hand from the advertisements, not from what the extractor gives. A skill that the
 # gazetteer does not know ("Swiss federal diploma") is not labelled: it cannot be found by name.

@@ -19,8 +19,7 @@ from qntx.errors import FetchError, JobCancelled
 from qntx.net.guard import Deadline, Guard, PinnedBackend
 from qntx.net.urls import parse
 from qntx_recruiting.fetch import fetch
-
-from .kit import ScriptedServer, redirect, response, scripted
+from tests.support.scripted_http import ScriptedServer, redirect, response, scripted
 
 PAGE = b"<html><body><h1>Data Engineer</h1></body></html>"
 
@@ -253,7 +252,7 @@ def test_this_machine_under_a_public_looking_address(
         (response(PAGE, Content_Encoding="br"), "it is encoded as 'br'"),
         (response(PAGE, Content_Encoding="gzip, gzip, gzip"), "it is encoded as"),
         (response(PAGE, Content_Encoding="gzip"), "its compressed body is damaged"),
-        (response(gzip.compress(PAGE)[:-9], Content_Encoding="gzip"), "ended early"),
+        (response(gzip.compress(PAGE, mtime=0)[:-9], Content_Encoding="gzip"), "ended early"),
     ],
 )
 def test_bad_answers(server: ScriptedServer, reply: bytes, said: str) -> None:
@@ -267,11 +266,11 @@ def test_bad_answers(server: ScriptedServer, reply: bytes, said: str) -> None:
 @pytest.mark.parametrize(
     ("body", "encoding"),
     [
-        (gzip.compress(PAGE), "gzip"),
-        (gzip.compress(PAGE), "X-GZip"),
+        (gzip.compress(PAGE, mtime=0), "gzip"),
+        (gzip.compress(PAGE, mtime=0), "X-GZip"),
         (zlib.compress(PAGE), "deflate"),
         (zlib.compress(PAGE, wbits=-15), "deflate"),
-        (gzip.compress(zlib.compress(PAGE)), "deflate, gzip"),
+        (gzip.compress(zlib.compress(PAGE), mtime=0), "deflate, gzip"),
         (PAGE, "identity"),
     ],
 )
@@ -328,15 +327,13 @@ def bomb(size: int, times: int = 1) -> bytes:
     data = b"".join(engine.compress(b"\0" * 1_000_000) for _ in range(size // 1_000_000))
     data += engine.flush()
     for _ in range(times - 1):
-        data = gzip.compress(data)
+        data = gzip.compress(data, mtime=0)
     return data
 
 
-@pytest.mark.parametrize(
-    ("body", "encoding"),
-    [(bomb(300_000_000), "gzip"), (bomb(300_000_000, 2), "gzip, gzip")],
-)
-def test_decompression_bombs(server: ScriptedServer, body: bytes, encoding: str) -> None:
+@pytest.mark.parametrize("encoding", ["gzip", "gzip, gzip"])
+def test_decompression_bombs(server: ScriptedServer, encoding: str) -> None:
+    body = bomb(100_000_000, encoding.count("gzip"))
     server.replies["/"] = response(body, Content_Encoding=encoding)
     settings = server.settings(max_bytes=1_000_000_000)
     assert "decompression bomb" in refused(server.url(), settings)

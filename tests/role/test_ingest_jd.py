@@ -14,8 +14,9 @@ from qntx.errors import FetchError, JobCancelled
 from qntx_recruiting.candidates import import_candidates
 from qntx_recruiting.ingest_jd import HANDLERS, IngestJD, ingest_jd
 from qntx_recruiting.ports import RecruitingStore
-
-from .kit import EXAMPLES, FakeContext, ScriptedServer, example_module, redirect, response
+from tests.support.job_context import FakeContext
+from tests.support.paths import EXAMPLES, example_module
+from tests.support.scripted_http import ScriptedServer, redirect, response
 
 MakeContext = Callable[..., FakeContext]
 TEXT_JD = str(EXAMPLES / "jobs" / "senior-backend-engineer.txt")

@@ -19,8 +19,8 @@ from qntx_recruiting.extraction.builtin import extract
 from qntx_recruiting.model.recruiting import Extraction
 from qntx_recruiting.ports import RecruitingStore
 from qntx_recruiting.requirements import Extractor, how_extracted
-
-from .kit import Recorder, ScriptedServer, response
+from tests.support.job_context import Recorder
+from tests.support.scripted_http import ScriptedServer, response
 
 PATH = "/v1/chat/completions"
 TEXT = """\

@@ -17,8 +17,7 @@ from qntx_recruiting.html_text import html_to_text
 from qntx_recruiting.media import check_type, detect
 from qntx_recruiting.reading import read_job
 from qntx_recruiting.text import JobText, normalise, plain_from_markdown
-
-from .kit import EXAMPLES, example_module
+from tests.support.paths import EXAMPLES, example_module
 
 PROSE = (
     "We are looking for somebody who knows Python and SQL and who likes to read job "

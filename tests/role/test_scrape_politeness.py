@@ -14,8 +14,8 @@ from qntx.errors import JobCancelled
 from qntx.runtime.context import JobContext
 from qntx_recruiting.fetch import BadStatus, user_agent
 from qntx_recruiting.politeness import Pace, host_file, polite_fetch, retry_after_s
-
-from .kit import FakeContext, ScriptedServer, response
+from tests.support.job_context import FakeContext
+from tests.support.scripted_http import ScriptedServer, response
 
 MakeContext = Callable[..., FakeContext]
 HOST = "site.example:443"

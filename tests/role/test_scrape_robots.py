@@ -14,8 +14,8 @@ from qntx.net.urls import parse
 from qntx.runtime.context import JobContext
 from qntx_recruiting.politeness import Pace, host_file, polite_fetch
 from qntx_recruiting.robots import Robots
-
-from .kit import FakeContext, ScriptedServer, response
+from tests.support.job_context import FakeContext
+from tests.support.scripted_http import ScriptedServer, response
 
 MakeContext = Callable[..., FakeContext]
 

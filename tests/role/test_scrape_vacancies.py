@@ -19,8 +19,9 @@ from qntx.storage.sqlite.connection import connect
 from qntx.storage.sqlite.store import Store
 from qntx_recruiting.ingest_jd import IngestJD, ingest_jd
 from qntx_recruiting.scrape_vacancies import ScrapeVacancies, scrape_vacancies
-
-from .kit import FakeContext, ScriptedServer, example_module, response
+from tests.support.job_context import FakeContext
+from tests.support.paths import example_module
+from tests.support.scripted_http import ScriptedServer, response
 
 MakeContext = Callable[..., FakeContext]
 SITE = example_module("site")

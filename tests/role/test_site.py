@@ -11,8 +11,7 @@ from qntx.errors import FetchError
 from qntx_recruiting.extraction.builtin import extract
 from qntx_recruiting.fetch import fetch
 from qntx_recruiting.reading import read_job
-
-from .kit import example_module
+from tests.support.paths import example_module
 
 SITE = example_module("site")
 

@@ -14,10 +14,10 @@ from click.testing import CliRunner, Result
 
 from qntx.app import App
 from qntx.cli import main
-from tests.runtime.jobs_for_tests import lines, wait_for
-
-MODULE = "tests.runtime.jobs_for_tests:app"
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.paths import ROOT
+from tests.support.waiting import wait_until
+from tests.support.worker_jobs import lines
+from tests.support.workers import MODULE
 
 
 @pytest.fixture
@@ -154,8 +154,8 @@ def test_workers_without_a_server_run_jobs_until_they_are_told_to_end(
     )
     store = App(home=home).store
     try:
-        wait_for(lambda: store.jobs.get(job_id).status == "completed")
-        wait_for(lambda: len(lines(out)) >= 2)
+        wait_until(lambda: store.jobs.get(job_id).status == "completed")
+        wait_until(lambda: len(lines(out)) >= 2)
     finally:
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=30)

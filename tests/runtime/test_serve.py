@@ -13,7 +13,7 @@ import pytest
 
 import qntx
 from qntx.api.security.tokens import token_of
-from tests.faults.kit import wait_until
+from tests.support.waiting import wait_until
 
 PROGRAM = """
 import sys
@@ -53,7 +53,7 @@ def test_a_script_serves_what_it_declares_until_sigterm(tmp_path: Path) -> None:
                 def job() -> dict[str, Any]:
                     return dict(client.get(path).json())
 
-                wait_until(lambda: job()["status"] == "completed", 60, "the job is done")
+                wait_until(lambda: job()["status"] == "completed", "the job is done")
                 assert job()["result"] == 17, "a worker has the settings that the program gave"
                 lines = client.get(f"{path}/logs").json()["logs"]
                 assert "hello Ada" in [line["message"] for line in lines]

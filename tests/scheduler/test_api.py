@@ -11,9 +11,8 @@ import httpx2
 import pytest
 
 from qntx.handlers import shell_command as shell
-from tests.api.kit import TOKEN, serving
-
-from .kit import HOUR, MINUTE, Bench
+from tests.support.api_server import TOKEN, serving
+from tests.support.schedule_bench import HOUR, MINUTE, Bench
 
 BASE = "/api/pulse/schedules"
 

@@ -12,8 +12,8 @@ from qntx.errors import BadInput
 from qntx.model.cron import parse_cron
 from qntx.model.timing import Timing
 from qntx.model.zones import change_between, zone_of
+from tests.support.schedule_bench import MICRO
 
-from .kit import MICRO
 from .reference_cron import Reference
 from .test_timing import FIRST, LAST
 

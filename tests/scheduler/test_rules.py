@@ -19,8 +19,7 @@ from qntx.model.firing_policy import (
 )
 from qntx.model.schedule import MOVES, NewSchedule, ScheduleState, check_move, timing_of
 from qntx.model.timing import Timing
-
-from .kit import HOUR, MICRO, MINUTE
+from tests.support.schedule_bench import HOUR, MICRO, MINUTE
 
 EVERY_MINUTE = Timing(every_s=60, anchor_us=0)
 policies = st.one_of(

@@ -20,8 +20,7 @@ from qntx.scheduler.edits import EditSchedule
 from qntx.scheduler.history import csv_rows, json_rows, percentile, statistics
 from qntx.storage.sqlite.connection import transaction
 from qntx_recruiting.ingest_jd import HANDLERS as ROLE
-
-from .kit import HOUR, MINUTE, Bench
+from tests.support.schedule_bench import HOUR, MINUTE, Bench
 
 
 def test_a_new_interval_fires_at_once_and_then_from_its_start(bench: Bench) -> None:

@@ -16,8 +16,8 @@ from qntx.model.durations import parse_duration, show_duration
 from qntx.model.schedule import NewSchedule, timing_of
 from qntx.model.timing import Timing, parse_timing
 from qntx.model.zones import zone_of
+from tests.support.schedule_bench import MICRO
 
-from .kit import MICRO
 from .reference_cron import Reference
 
 ZONES = (

@@ -27,7 +27,7 @@ from qntx.storage.sqlite.histogram import BLOCK_LINES, step_of
 from qntx.storage.sqlite.index_writer import LARGE_MESSAGE_BYTES
 from qntx.storage.sqlite.logs import LogStore
 from qntx.storage.sqlite.migrate import open_database
-from tests.storing import Said, store
+from tests.support.log_rows import Said, store
 
 #: Letters that test folding, a NUL, what LIKE and GLOB and patterns take for more than text.
 ALPHABET = "abkAKsS01%_*.ä\x00Ä日ς\n"

@@ -108,8 +108,6 @@ def _no_text(error: UnicodeEncodeError) -> str:
 @click.pass_context
 def main(ctx: click.Context, home: str | None, app: tuple[str, ...]) -> None:
     """QNTX Pulse: background jobs in which every run explains itself."""
-    if sys.platform == "win32":
-        raise click.ClickException("qntx does not support Windows yet - use Linux, macOS or WSL")
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal or a pipe that knows few characters gets the others as escapes.
         sys.stdout.reconfigure(errors="backslashreplace")

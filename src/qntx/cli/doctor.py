@@ -16,7 +16,6 @@ def command(ctx: click.Context) -> None:
     from qntx.app import App
     from qntx.cli import settings_of
     from qntx.errors import StoreUnavailable
-    from qntx.runtime.leases import live_handlers
     from qntx.storage.sqlite.connection import SEE_DOCTOR
     from qntx.storage.sqlite.lock_owner import lock_owner_of
 
@@ -37,7 +36,7 @@ def command(ctx: click.Context) -> None:
     if owner is not None:
         click.echo(f"writer      {owner.text}")
     click.echo(f"indexer     {_indexer(home)}")
-    known = live_handlers(home)
+    known = app.store.supervisors.live_handlers()
     workers = "none at work" if known is None else f"at work, with {len(known)} handlers"
     click.echo(f"workers     {workers}")
     waiting = list((home / "journal").glob("*.seg")) if (home / "journal").exists() else []

@@ -14,11 +14,7 @@ from qntx.model.job import ACTIVE
 from qntx.model.schedule import Execution, Schedule
 from qntx.model.views import Job, Line, LogFilter
 from qntx.model.zones import zone_of
-from qntx.runtime.leases import live_handlers
-from qntx.storage.interfaces import Executions, Schedules
-from qntx.storage.sqlite.lock_owner import lock_owner_of
-from qntx.storage.sqlite.store import Store
-from qntx.storage.sqlite.wait_reasons import place_of, runner_of
+from qntx.storage.interfaces import Executions, Schedules, Store
 from qntx_recruiting.ats.ix import Names
 
 _NEWEST = "9999999999"
@@ -53,7 +49,7 @@ def explain_job(store: Store, registered: Names, job_id: str) -> Explanation:
 
 def _queued(store: Store, registered: Names, job: Job) -> tuple[list[str], list[str]]:
     held = _held(job.pulse_state)
-    known = live_handlers(store.path.parent)
+    known = store.supervisors.live_handlers()
     if job.handler_name not in (registered if known is None else known):
         return (
             [f"No worker has the handler {job.handler_name!r}."],
@@ -68,7 +64,7 @@ def _queued(store: Store, registered: Names, job: Job) -> tuple[list[str], list[
             [f"It waits until {job.next_attempt_at} {cause}.", *held],
             [f"Attempt {job.attempt + 1} starts when a worker is free then."],
         )
-    place = place_of(store.connection, job.id)
+    place = store.waits.place(job.id)
     before = "It is the next one in the queue."
     if place.ahead:
         before = f"It is queued behind {place.ahead:,} job{_s(place.ahead)}."
@@ -89,7 +85,7 @@ def _queued(store: Store, registered: Names, job: Job) -> tuple[list[str], list[
 def _running(store: Store, registered: Names, job: Job) -> tuple[list[str], list[str]]:
     del registered
     why = [f"It runs since {job.started_at}, {_which(job)}."]
-    runner = runner_of(store.connection, job.id, job.attempt)
+    runner = store.waits.runner(job.id, job.attempt)
     if runner is not None:
         pid = f" (process {runner.pid})" if runner.pid else ""
         why = [
@@ -202,7 +198,7 @@ def explain_schedule(store: Store, schedule_id: str) -> Explanation:
 
 def _obstacle(store: Store) -> list[str]:
     """Who keeps everything from being written, if somebody does and will not stop by itself."""
-    owner = lock_owner_of(store.path)
+    owner = store.lock_owner()
     if owner is None or not owner.stopped:
         return []
     return [f"Nothing can be written: the database is locked by {owner.text}."]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import subprocess
 import sys
@@ -35,6 +36,7 @@ class IndexerProcess:
         self._look_at = 0.0
         self._process = self._launch()
         _STARTED.add(self)
+        _watch_forks()
 
     def _launch(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -110,4 +112,6 @@ def _after_fork_in_child() -> None:
         indexer.let_go()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+@functools.cache
+def _watch_forks() -> None:
+    os.register_at_fork(after_in_child=_after_fork_in_child)

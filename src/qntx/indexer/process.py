@@ -26,6 +26,7 @@ from qntx.indexer.search_index import CHECKPOINT_PAGES, SearchIndex
 from qntx.journal.segment import private_folder
 from qntx.journal.spool import leave_folder, sweep_homeless
 from qntx.journal.wakeup import ENOUGH, Wakeup
+from qntx.linux import pidfd_open
 from qntx.storage.sqlite.migrate import open_database
 
 #: While journals are open: how long to wait for news, seconds. It bounds how late a line shows.
@@ -183,10 +184,10 @@ class Indexer:
 
 
 def _pidfd_of_parent() -> list[int]:
-    """What becomes readable when the parent ends; nothing where the system has no such thing."""
+    """What becomes readable when the parent ends; nothing if it is gone already."""
     try:
-        return [os.pidfd_open(os.getppid())]
-    except (AttributeError, OSError):
+        return [pidfd_open(os.getppid())]
+    except OSError:
         return []
 
 

@@ -64,7 +64,7 @@ class Segment:
         fd = os.open(uncommitted, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _allocate(fd, size)
+            os.posix_fallocate(fd, 0, size)
             self._map = mmap.mmap(fd, size)
         except OSError:
             uncommitted.unlink(missing_ok=True)
@@ -100,13 +100,3 @@ def abandon(path: Path) -> None:
         os.pwrite(fd, struct.pack("Q", CONTINUED), STATE_WORD * 8)
     finally:
         os.close(fd)
-
-
-def _allocate(fd: int, size: int) -> None:
-    """Give the file real blocks for *size* bytes."""
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(fd, 0, size)
-        return
-    block = bytes(1 << 16)
-    for start in range(0, size, len(block)):
-        os.pwrite(fd, block[: size - start], start)

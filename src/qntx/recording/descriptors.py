@@ -237,7 +237,7 @@ def _c_library() -> Any:
 
 def _flush_c() -> None:
     """Have C's own buffers written while the descriptors still lead to the run."""
-    with contextlib.suppress(Exception):  # a courtesy: not every platform can
+    with contextlib.suppress(Exception):  # a courtesy: a Python linked statically cannot
         _c_library().fflush(None)
     with contextlib.suppress(OSError, ValueError, AttributeError):
         if sys.__stdout__ is not None:

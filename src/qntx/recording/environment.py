@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from qntx.journal.spool import is_in_memory, share_secret, spool_folder
 from qntx.journal.writer import Journal
 from qntx.recording import lines
 from qntx.recording.context import place
+from qntx.recording.patches import Patches
 from qntx.recording.redaction import from_environment
 
 _Environ: Any = type(os.environ)
-_original_set = _Environ.__setitem__
+_patches = Patches()
+_original_set: Callable[..., None]
 
 
 def install() -> None:
     """Mask what gets a secret-like name in ``os.environ`` (a ``.env`` file that is read late)."""
-    _Environ.__setitem__ = _set
+    global _original_set
+    _original_set = _patches.replace(_Environ, "__setitem__", _set)
 
 
 def uninstall() -> None:
     """Put the method back."""
-    _Environ.__setitem__ = _original_set
+    _patches.put_back()
 
 
 def learn(environment: Mapping[Any, Any], journal: Journal) -> None:

@@ -12,30 +12,40 @@ from typing import Any
 
 from qntx.config import CaptureSettings
 from qntx.journal.run_scope import Run, Scope
-from qntx.recording import descriptors, session
+from qntx.recording import descriptors, installation, session
 from qntx.recording.context import SCOPE, ActiveRun, active_of, reset_scope
+from qntx.recording.patches import Patches
 from qntx.recording.threads import in_scope
 
-_original_start = multiprocessing.process.BaseProcess.start
-_original_bootstrap = multiprocessing.process.BaseProcess._bootstrap  # type: ignore[attr-defined]
-_original_submit = ProcessPoolExecutor.submit
-_original_apply_async = Pool.apply_async
-_original_map_async = Pool._map_async  # type: ignore[attr-defined]
-_original_imap = Pool.imap
-_original_imap_unordered = Pool.imap_unordered
+_patches = Patches()
+_original_start: Callable[..., None]
+_original_bootstrap: Callable[..., int]
+_original_submit: Callable[..., Future[Any]]
+_original_apply_async: Any
+_original_map_async: Any
+_original_imap: Any
+_original_imap_unordered: Any
 #: Scopes of a pool's worker, by where it was asked to work.
 _places: dict[tuple[Any, ...], Scope] = {}
 
 
 def install() -> None:
-    """Once per process; outside of runs it changes nothing."""
-    multiprocessing.process.BaseProcess.start = _start  # type: ignore[method-assign]
-    multiprocessing.process.BaseProcess._bootstrap = _bootstrap  # type: ignore[attr-defined]
-    ProcessPoolExecutor.submit = _submit  # type: ignore[method-assign, assignment]
-    Pool.apply_async = _apply_async  # type: ignore[method-assign]
-    Pool._map_async = _map_async  # type: ignore[attr-defined]
-    Pool.imap = _imap  # type: ignore[method-assign]
-    Pool.imap_unordered = _imap_unordered  # type: ignore[method-assign]
+    """Have children, and what is asked of pools, go on with the run of the code that asks."""
+    global _original_start, _original_bootstrap, _original_submit, _original_apply_async
+    global _original_map_async, _original_imap, _original_imap_unordered
+    process = multiprocessing.process.BaseProcess
+    _original_start = _patches.replace(process, "start", _start)
+    _original_bootstrap = _patches.replace(process, "_bootstrap", _bootstrap)
+    _original_submit = _patches.replace(ProcessPoolExecutor, "submit", _submit)
+    _original_apply_async = _patches.replace(Pool, "apply_async", _apply_async)
+    _original_map_async = _patches.replace(Pool, "_map_async", _map_async)
+    _original_imap = _patches.replace(Pool, "imap", _imap)
+    _original_imap_unordered = _patches.replace(Pool, "imap_unordered", _imap_unordered)
+
+
+def uninstall() -> None:
+    """Put the methods back."""
+    _patches.put_back()
 
 
 # -- pools: what a worker process does belongs to the code that asked for it -----------------------
@@ -55,8 +65,8 @@ def _apply_async(
     callback: Any = None,
     error_callback: Any = None,
 ) -> Any:
-    told = map(in_scope, (callback, error_callback))
-    return _original_apply_async(self, _placed(func, self), args, kwds or {}, *told)
+    callbacks = map(in_scope, (callback, error_callback))
+    return _original_apply_async(self, _placed(func, self), args, kwds or {}, *callbacks)
 
 
 def _map_async(
@@ -68,8 +78,8 @@ def _map_async(
     callback: Any = None,
     error_callback: Any = None,
 ) -> Any:
-    told = map(in_scope, (callback, error_callback))
-    return _original_map_async(self, _placed(func, self), iterable, mapper, chunksize, *told)
+    callbacks = map(in_scope, (callback, error_callback))
+    return _original_map_async(self, _placed(func, self), iterable, mapper, chunksize, *callbacks)
 
 
 def _imap(self: Any, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -162,7 +172,9 @@ def _start(self: Any) -> None:
 def _bootstrap(self: Any, *args: Any, **kwargs: Any) -> int:
     """In the child: run, then end the journal in good order (it leaves by ``os._exit``)."""
     try:
-        code: int = _original_bootstrap(self, *args, **kwargs)
-        return code
+        return _original_bootstrap(self, *args, **kwargs)
     finally:
         session.detach()
+
+
+installation.add_patches(install, uninstall)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import atexit
-import faulthandler
+import functools
 import os
-import sys
 import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from qntx.config import CaptureSettings
 from qntx.journal.interrupts import reraise_from_signal
@@ -19,19 +17,8 @@ from qntx.journal.run_scope import Run, Scope
 from qntx.journal.spool import share_secret, shared_secrets, spool_folder
 from qntx.journal.wakeup import Wakeup
 from qntx.journal.writer import Journal
-from qntx.recording import (
-    asyncio_tasks,
-    descriptors,
-    environment,
-    hooks,
-    integrations,
-    lines,
-    stdlib_logging,
-    streams,
-    subprocesses,
-    threads,
-)
-from qntx.recording.console import DirectStream, console_stream
+from qntx.recording import descriptors, environment, installation, lines, streams
+from qntx.recording.console import DirectStream
 from qntx.recording.context import ACTIVE, SCOPE, ActiveRun, end_run, reset_scope
 from qntx.recording.redaction import Redactor, from_environment
 
@@ -53,6 +40,7 @@ def journal_of(home: Path, settings: CaptureSettings | None = None) -> Journal:
     with _lock:
         journal = _journals.get(home)
         if journal is None:
+            _watch_process()
             settings = settings or CaptureSettings()
             journal = _journals[home] = Journal(
                 home / "journal",
@@ -195,8 +183,9 @@ def _enter(active: ActiveRun, settings: CaptureSettings) -> None:
     global _settings
     with _lock:
         if not ACTIVE:
+            _watch_process()
             _settings = settings
-            _install(settings)
+            installation.install(settings, has_console=_has_console)
         ACTIVE[active.run] = active
         if len(ACTIVE) == 1:
             try:
@@ -222,49 +211,7 @@ def _leave(active: ActiveRun) -> None:
         descriptors.end(active, next(iter(ACTIVE.values()), None))
         if not ACTIVE and _has_console:
             # In a worker everything stays in place for the next run.
-            uninstall()
-
-
-def _install(settings: CaptureSettings) -> None:
-    if not settings.redact:
-        lines.set_redactor(None)
-    elif lines.redactor() is None:
-        lines.set_redactor(Redactor(from_environment()))
-    saved: list[int] = []
-    if settings.descriptors and not descriptors.in_force():
-        for stream in (sys.stdout, sys.stderr):
-            streams.flush(stream)
-        saved = descriptors.redirect(console=_has_console).saved
-        if not faulthandler.is_enabled():
-            faulthandler.enable(file=2)
-
-    def onwards(stream: Any, number: int) -> Any:
-        if not _has_console:
-            return None
-        return console_stream(stream, saved[number - 1], number) if saved else stream
-
-    stdlib_logging.install(settings.level)
-    streams.install(onwards)
-    stdlib_logging.take_handlers()
-    threads.install()
-    asyncio_tasks.install()
-    subprocesses.install()
-    environment.install()
-    hooks.install()
-    integrations.install()
-
-
-def uninstall() -> None:
-    """Put everything back as it was before the first run."""
-    stdlib_logging.uninstall()
-    stdlib_logging.give_handlers_back()
-    streams.uninstall()
-    asyncio_tasks.uninstall()
-    subprocesses.uninstall()
-    environment.uninstall()
-    hooks.uninstall()
-    integrations.uninstall()
-    descriptors.restore()
+            installation.uninstall()
 
 
 def _after_fork_in_child() -> None:
@@ -283,5 +230,8 @@ def _after_fork_in_child() -> None:
                 active.run.accepted = 0
 
 
-os.register_at_fork(before=descriptors.note_children, after_in_child=_after_fork_in_child)
-atexit.register(close_journals)
+@functools.cache
+def _watch_process() -> None:
+    """From the first journal or run on: look after forks and the end of this process."""
+    os.register_at_fork(before=descriptors.note_children, after_in_child=_after_fork_in_child)
+    atexit.register(close_journals)

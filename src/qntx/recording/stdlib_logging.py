@@ -16,6 +16,7 @@ from qntx.recording.captured_stream import SHOWN, CapturedStream
 from qntx.recording.context import ACTIVE, SCOPE, ActiveRun, active_of, only_run
 from qntx.recording.exceptions import exception_metadata, readable
 from qntx.recording.lines import WRONG_CALL, masked, put
+from qntx.recording.patches import Patches
 
 #: Loggers that talk at debug about every packet: captured from info on, unless the program's own
 #: settings let it through.
@@ -43,17 +44,18 @@ _STANDARD = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) 
 }
 _PLAIN_SIZE = len(logging.LogRecord("", 0, "", 0, "", None, None).__dict__)
 
-_original_handle = logging.Logger.handle
-_original_is_enabled_for = logging.Logger.isEnabledFor
+_patches = Patches()
+_original_handle: Callable[..., Any]
+_original_is_enabled_for: Callable[..., bool]
+_original_make_record: Callable[..., logging.LogRecord]
+_original_handle_in_handler: Callable[..., Any]
+_original_format: Callable[..., str]
 _thresholds: dict[str, int] = {}
 _levels: dict[str, int] = {}
 _EVERYTHING = -(2**63)
 _lowest = _EVERYTHING
 #: Handlers of the program, and the streams that they had before.
 _taken: list[tuple[Any, Any]] = []
-_original_make_record = logging.Logger.makeRecord
-_original_handle_in_handler = logging.Handler.handle
-_original_format = logging.Handler.format
 
 
 class CapturedRecord(logging.LogRecord):
@@ -68,26 +70,24 @@ def install(level: int = 0, thresholds: dict[str, int] | None = None) -> None:
     removed, propagation off, loggers or levels disabled) can switch it off. What reaches the
     program's own handlers stays exactly as it was.
     """
-    global _lowest
+    global _lowest, _original_handle, _original_is_enabled_for, _original_make_record
+    global _original_handle_in_handler, _original_format
     _lowest = level or _EVERYTHING
     _thresholds.clear()
     _thresholds.update(dict.fromkeys(QUIET, logging.INFO))
     _thresholds.update(thresholds or {})
     _levels.clear()
-    logging.Logger.handle = _handle  # type: ignore[method-assign]
-    logging.Logger.isEnabledFor = _is_enabled_for  # type: ignore[method-assign]
-    logging.Logger.makeRecord = _make_record  # type: ignore[method-assign]
-    logging.Handler.handle = _handle_in_handler  # type: ignore[method-assign]
-    logging.Handler.format = _format  # type: ignore[method-assign]
+    logger, handler = logging.Logger, logging.Handler
+    _original_handle = _patches.replace(logger, "handle", _handle)
+    _original_is_enabled_for = _patches.replace(logger, "isEnabledFor", _is_enabled_for)
+    _original_make_record = _patches.replace(logger, "makeRecord", _make_record)
+    _original_handle_in_handler = _patches.replace(handler, "handle", _handle_in_handler)
+    _original_format = _patches.replace(handler, "format", _format)
 
 
 def uninstall() -> None:
     """Put the methods of ``logging.Logger`` back."""
-    logging.Logger.handle = _original_handle  # type: ignore[method-assign]
-    logging.Logger.isEnabledFor = _original_is_enabled_for  # type: ignore[method-assign]
-    logging.Logger.makeRecord = _original_make_record  # type: ignore[method-assign]
-    logging.Handler.handle = _original_handle_in_handler  # type: ignore[method-assign]
-    logging.Handler.format = _original_format  # type: ignore[method-assign]
+    _patches.put_back()
 
 
 def take_handlers() -> None:

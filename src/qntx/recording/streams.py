@@ -11,8 +11,10 @@ from weakref import WeakSet
 from qntx.journal.interrupts import reraise_from_signal
 from qntx.recording.captured_stream import CapturedStream
 from qntx.recording.context import ActiveRun
+from qntx.recording.patches import Patches
 
-_original_print = builtins.print
+_patches = Patches()
+_original_print: Callable[..., None]
 _SPACE = " "
 _NUMBERS = {"stdout": 1, "stderr": 2}
 #: The streams that stand in now, or did last.
@@ -52,6 +54,7 @@ def install(onwards: Callable[[Any, int], Any]) -> None:
     *onwards* says where what is captured goes on to, by what stood there before and its number.
     Whoever kept a stream of ours from an earlier run has the one in force now, too.
     """
+    global _original_print
     for name in _NUMBERS:
         current = getattr(sys, name)
         ours = _ours.get(name)
@@ -64,7 +67,7 @@ def install(onwards: Callable[[Any, int], Any]) -> None:
         setattr(sys, name, ours)
     for stream in _all:
         stream.lead_to(onwards(stream.replaced, _NUMBERS[stream.source]))
-    builtins.print = _print
+    _original_print = _patches.replace(builtins, "print", _print)
 
 
 def after_fork_in_child() -> None:
@@ -88,7 +91,7 @@ def uninstall() -> None:
     for stream in _all:
         stream.flush()
         stream.lead_to(stream.replaced)
-    builtins.print = _original_print
+    _patches.put_back()
 
 
 def stood_in_for(stream: Any, *, binary: bool = False) -> str | None:

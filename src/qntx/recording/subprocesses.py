@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from asyncio.base_subprocess import BaseSubprocessTransport
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from qntx.journal.interrupts import reraise_from_signal
@@ -14,30 +14,29 @@ from qntx.journal.spool import Spool, spool_folder
 from qntx.recording import descriptors, lines
 from qntx.recording.context import SCOPE, ActiveRun, active_of
 from qntx.recording.environment import learn
+from qntx.recording.patches import Patches
 
-_original_init = subprocess.Popen.__init__
-_original_wait = subprocess.Popen.wait
-_original_poll = subprocess.Popen.poll
-_original_system = os.system
-_original_exited = BaseSubprocessTransport._process_exited
+_patches = Patches()
+_original_init: Callable[..., None]
+_original_wait: Callable[..., int]
+_original_poll: Callable[..., int | None]
+_original_system: Callable[..., int]
+_original_exited: Callable[..., None]
 
 
 def install() -> None:
     """Give children of captured code descriptors of their own, in the scope that started them."""
-    subprocess.Popen.__init__ = _init  # type: ignore[method-assign]
-    subprocess.Popen.wait = _wait  # type: ignore[method-assign]
-    subprocess.Popen.poll = _poll  # type: ignore[method-assign]
-    BaseSubprocessTransport._process_exited = _exited  # type: ignore[assignment, method-assign]
-    os.system = _system
+    global _original_init, _original_wait, _original_poll, _original_system, _original_exited
+    _original_init = _patches.replace(subprocess.Popen, "__init__", _init)
+    _original_wait = _patches.replace(subprocess.Popen, "wait", _wait)
+    _original_poll = _patches.replace(subprocess.Popen, "poll", _poll)
+    _original_exited = _patches.replace(BaseSubprocessTransport, "_process_exited", _exited)
+    _original_system = _patches.replace(os, "system", _system)
 
 
 def uninstall() -> None:
     """Put back what was there before."""
-    subprocess.Popen.__init__ = _original_init  # type: ignore[method-assign]
-    subprocess.Popen.wait = _original_wait  # type: ignore[method-assign]
-    subprocess.Popen.poll = _original_poll  # type: ignore[method-assign]
-    BaseSubprocessTransport._process_exited = _original_exited  # type: ignore[method-assign]
-    os.system = _original_system
+    _patches.put_back()
 
 
 # -- subprocess ------------------------------------------------------------------------------------

@@ -8,12 +8,12 @@ from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import qntx.recording.multiprocessing  # noqa: F401 - its patches are among those of a run
 from qntx.config import Settings
 from qntx.errors import JobStopped
 from qntx.journal.run_scope import Run
 from qntx.journal.writer import Journal
 from qntx.model.job import Claimed
-from qntx.recording import multiprocessing as processes
 from qntx.recording.context import ActiveRun
 from qntx.recording.emitter import LogCapturingEmitter
 from qntx.recording.emitters import ProgressEmitter
@@ -24,8 +24,6 @@ from qntx.runtime.outcome import Outcome, failure, jsonable, stopped, with_retry
 from qntx.runtime.registry import Handler, Registry
 from qntx.runtime.requests import request_of
 from qntx.runtime.token_channel import TokenSender
-
-processes.install()
 
 
 class Attempt:

@@ -30,8 +30,7 @@ from qntx.runtime.requests import MakesRequests
 from qntx.scheduler.edits import EditSchedule, edited
 from qntx.scheduler.firing import Firing, since_last_run
 from qntx.scheduler.ticker import WAKER
-from qntx.storage.interfaces import Executions, Schedules
-from qntx.storage.sqlite.store import Store
+from qntx.storage.interfaces import Executions, Schedules, Store
 from qntx_recruiting.ats.ix import Names, handler_of, parse_ix, payload_of
 
 FORCE_TRIGGER = "__force_trigger__"

@@ -8,7 +8,7 @@ import threading
 
 from qntx.clock import iso
 from qntx.config import Settings
-from qntx.errors import QntxError
+from qntx.errors import QntxError, StoreUnavailable
 from qntx.journal.wakeup import Wakeup
 from qntx.model.cron import MICRO
 from qntx.model.log import INFO, WARN
@@ -18,7 +18,7 @@ from qntx.recording.system_log import ScheduleLog
 from qntx.runtime.requests import MakesRequests
 from qntx.scheduler.clock import TickerClock, WallClock
 from qntx.scheduler.firing import Firing
-from qntx.storage.sqlite.store import UNAVAILABLE, Store
+from qntx.storage import open_store
 
 LOG = logging.getLogger("qntx.scheduler")
 WAKER = "ticker"
@@ -44,7 +44,7 @@ class Ticker:
         self, settings: Settings, request: MakesRequests, clock: TickerClock | None = None
     ) -> None:
         self._settings = settings
-        self._store = Store(settings.database)
+        self._store = open_store(settings)
         self._firing = Firing(self._store, request)
         self._clock = clock or WallClock()
         self._wakeup = Wakeup(settings.home, WAKER)
@@ -72,7 +72,7 @@ class Ticker:
         while not self._stopping.is_set():
             try:
                 until_us = self.tick()
-            except UNAVAILABLE as error:
+            except StoreUnavailable as error:
                 # Locked, full or being replaced: nothing is lost, what is due stays due.
                 LOG.warning("schedules cannot be read, trying again in 1 s: %s", error)
                 until_us = self._clock.now_us() + RETRY_US
@@ -81,7 +81,7 @@ class Ticker:
                 until_us = self._clock.now_us() + RETRY_US
             if not self._stopping.is_set():
                 self._clock.wait(self._wakeup, until_us)
-        with contextlib.suppress(*UNAVAILABLE), self._store.transaction():
+        with contextlib.suppress(StoreUnavailable), self._store.transaction():
             self._firing.schedules.beat(self._clock.now_us())  # from here on nobody is at work
         self._store.close()
 
@@ -106,7 +106,7 @@ class Ticker:
         now_us = self._clock.now_us()
         try:
             made = self._firing.fire_due(ids, now_us)
-        except UNAVAILABLE:
+        except StoreUnavailable:
             raise
         except Exception as error:
             if len(ids) > 1:  # one of them is at fault: the others need not suffer

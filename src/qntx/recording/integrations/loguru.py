@@ -13,28 +13,30 @@ from qntx.recording import streams
 from qntx.recording.captured_stream import SHOWN
 from qntx.recording.context import place
 from qntx.recording.integrations.records import put_record
+from qntx.recording.patches import Patches
 
 #: What is not in its stubs, but has been in every version since 0.6.
 _Class: Any = Logger
 _logger: Any = logger
-_original_log = _Class._log
 _Sink: Any = StreamSink
-_original_write = _Sink.write
+_patches = Patches()
+_original_log: Any
+_original_write: Any
 #: Our handler's number with loguru; None before the first record of a run.
 _handler: int | None = None
 
 
 def install() -> None:
     """Capture what is logged inside of runs, from the lowest level on."""
-    _Class._log = _log
-    _Sink.write = _write
+    global _original_log, _original_write
+    _original_log = _patches.replace(_Class, "_log", _log)
+    _original_write = _patches.replace(_Sink, "write", _write)
 
 
 def uninstall() -> None:
     """Put the method of ``loguru.Logger`` back, and take our handler away."""
     global _handler
-    _Class._log = _original_log
-    _Sink.write = _original_write
+    _patches.put_back()
     if _handler is not None:
         _handler, number = None, _handler
         if number in _logger._core.handlers:

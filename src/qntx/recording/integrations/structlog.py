@@ -12,8 +12,10 @@ from qntx.recording import streams
 from qntx.recording.captured_stream import SHOWN
 from qntx.recording.context import place
 from qntx.recording.integrations.records import put_record
+from qntx.recording.patches import Patches
 
-_original = BoundLoggerBase._proxy_to_logger
+_patches = Patches()
+_original: Any
 _PRINTS = (PrintLogger, WriteLogger, BytesLogger)
 _LEVELS = {
     "debug": DEBUG,
@@ -32,12 +34,13 @@ _LEVELS = {
 
 def install() -> None:
     """Capture events inside of runs."""
-    BoundLoggerBase._proxy_to_logger = _proxy_to_logger  # type: ignore[method-assign]
+    global _original
+    _original = _patches.replace(BoundLoggerBase, "_proxy_to_logger", _proxy_to_logger)
 
 
 def uninstall() -> None:
     """Put the method of structlog's loggers back."""
-    BoundLoggerBase._proxy_to_logger = _original  # type: ignore[method-assign]
+    _patches.put_back()
 
 
 def _proxy_to_logger(

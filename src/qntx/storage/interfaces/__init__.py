@@ -13,6 +13,21 @@ A backend gives a `Store`; its parts are listed there. What goes for all of them
 from qntx.storage.interfaces.jobs import Jobs, Queue
 from qntx.storage.interfaces.logs import Logs, Tail
 from qntx.storage.interfaces.schedules import Executions, Schedules
-from qntx.storage.interfaces.store import KeyValue, Store
+from qntx.storage.interfaces.store import KeyValue, LockOwner, Store
+from qntx.storage.interfaces.waits import Held, JobWaits, ModelUsage, Supervisors
 
-__all__ = ["Executions", "Jobs", "KeyValue", "Logs", "Queue", "Schedules", "Store", "Tail"]
+__all__ = [
+    "Executions",
+    "Held",
+    "JobWaits",
+    "Jobs",
+    "KeyValue",
+    "LockOwner",
+    "Logs",
+    "ModelUsage",
+    "Queue",
+    "Schedules",
+    "Store",
+    "Supervisors",
+    "Tail",
+]

@@ -16,11 +16,16 @@ from qntx.storage.sqlite.connection import is_moved, transaction
 from qntx.storage.sqlite.executions import ExecutionStore
 from qntx.storage.sqlite.jobs import JobStore
 from qntx.storage.sqlite.key_value import KeyValueStore
+from qntx.storage.sqlite.lock_owner import LockOwner, lock_owner_of
 from qntx.storage.sqlite.logs import LogStore
 from qntx.storage.sqlite.migrate import open_database
+from qntx.storage.sqlite.model_usage import SqliteModelUsage
 from qntx.storage.sqlite.queue import JobQueue
 from qntx.storage.sqlite.schedules import ScheduleStore
+from qntx.storage.sqlite.stop_requests import stop_request_of
+from qntx.storage.sqlite.supervisors import SupervisorFiles
 from qntx.storage.sqlite.translation import translating
+from qntx.storage.sqlite.wait_reasons import SqliteJobWaits
 
 #: What a statement may raise when the database takes nothing right now.
 UNAVAILABLE: tuple[type[Exception], ...] = (apsw.Error, StoreUnavailable)
@@ -54,6 +59,14 @@ class _Tables:
         return ExecutionStore(self.connection)
 
     @cached_property
+    def waits(self) -> SqliteJobWaits:
+        return SqliteJobWaits(self.connection)
+
+    @cached_property
+    def model_usage(self) -> SqliteModelUsage:
+        return SqliteModelUsage(self.connection)
+
+    @cached_property
     def facts(self) -> KeyValueStore:
         return KeyValueStore(self.connection)
 
@@ -67,6 +80,8 @@ class SqliteStore:  # budget: the tables by name, and what goes for all of them
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        #: Who is at work on it.
+        self.supervisors = SupervisorFiles(path.parent)
         self._wakeup = Wakeup(path.parent, "jobs")
         self._local = threading.local()
         self._was_open = False
@@ -94,6 +109,15 @@ class SqliteStore:  # budget: the tables by name, and what goes for all of them
         connection = self.connection
         with translating(self.path), connection:
             yield
+
+    def stop_request_of(self, job_id: str) -> str | None:
+        """What the running job is asked for; nothing is left open, so that no fork inherits it."""
+        with translating(self.path):
+            return stop_request_of(self.path, job_id)
+
+    def lock_owner(self) -> LockOwner | None:
+        """The process that is writing now; None: nobody, or it cannot be told."""
+        return lock_owner_of(self.path)
 
     def notify_jobs(self) -> None:
         """Tell who hands out jobs that there may be one."""
@@ -142,6 +166,16 @@ class SqliteStore:  # budget: the tables by name, and what goes for all of them
     def executions(self) -> ExecutionStore:
         """What became of each firing of a schedule."""
         return self._tables.executions
+
+    @property
+    def waits(self) -> SqliteJobWaits:
+        """Why jobs wait."""
+        return self._tables.waits
+
+    @property
+    def model_usage(self) -> SqliteModelUsage:
+        """What was spent on metered services."""
+        return self._tables.model_usage
 
     @property
     def facts(self) -> KeyValueStore:

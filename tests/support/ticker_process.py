@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from qntx.scheduler.ticker import Ticker
-from tests.scheduler.kit import FastClock, make_app
+from tests.support.schedule_bench import FastClock, make_app
 
 
 def main() -> None:

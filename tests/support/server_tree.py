@@ -15,9 +15,10 @@ from qntx.builtin import built_in_app
 from qntx.runtime.supervisor import Supervisor
 from qntx.scheduler.ticker import Ticker
 from qntx.server import wait_for_shutdown_signal
-
-ROOT = Path(__file__).resolve().parents[2]
-MODULE = "tests.runtime.jobs_for_tests:app"
+from tests.support.paths import ROOT
+from tests.support.processes import command_of, send, tree_of
+from tests.support.waiting import wait_until
+from tests.support.workers import MODULE
 
 
 class Tree:
@@ -30,27 +31,17 @@ class Tree:
     def _start(self) -> subprocess.Popen[bytes]:
         path = os.pathsep.join([str(ROOT), *sys.path])
         return subprocess.Popen(
-            [sys.executable, "-m", "tests.runtime.tree", *self._arguments],
+            [sys.executable, "-m", "tests.support.server_tree", *self._arguments],
             env={**os.environ, "PYTHONPATH": path, "QNTX_APP": f'["{MODULE}"]'},
         )
 
     def members(self) -> list[int]:
         """The process ids of the tree, the root first."""
-        parents: dict[int, int] = {}
-        for path in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                fields = path.read_text().rsplit(")", 1)[1].split()
-            except OSError:
-                continue
-            parents[int(path.parent.name)] = int(fields[1])
-        found = [self.process.pid]
-        for pid in found:
-            found += [child for child, parent in parents.items() if parent == pid]
-        return found
+        return tree_of(self.process.pid)
 
     def workers(self) -> list[int]:
         """The process ids of the workers."""
-        return [pid for pid in self.members() if b"worker_process" in _command(pid)]
+        return [pid for pid in self.members() if b"worker_process" in command_of(pid)]
 
     def signal_all(self, number: int) -> list[int]:
         """Send a signal to every member of the tree; returns their process ids."""
@@ -74,8 +65,7 @@ class Tree:
 
     def end(self) -> int:
         """Have it end in good order; returns its exit code."""
-        while self.process.poll() is None and not _catches_sigterm(self.process.pid):
-            time.sleep(0.01)  # it is only just starting
+        wait_until(lambda: self.process.poll() is not None or _catches_sigterm(self.process.pid))
         self.process.send_signal(signal.SIGTERM)
         try:
             return self.process.wait(40)
@@ -95,17 +85,8 @@ class Tree:
             for pid in members:
                 send(pid, signal.SIGSTOP)
             # One in a system call ends it first: it may be just about to take the lock.
-            while not all(_stands_still(pid) for pid in members):
-                time.sleep(0.001)
+            wait_until(lambda: all(_stands_still(pid) for pid in members))
         return members
-
-
-def send(pid: int, number: int) -> None:
-    """Send a signal to a process that may be gone."""
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        pass
 
 
 def _stands_still(pid: int) -> bool:
@@ -126,13 +107,6 @@ def _catches_sigterm(pid: int) -> bool:
     except OSError:
         return False
     return bool(int(words[words.index("SigCgt:") + 1], 16) >> (signal.SIGTERM - 1) & 1)
-
-
-def _command(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
 
 
 def main() -> None:

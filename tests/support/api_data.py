@@ -1,24 +1,19 @@
-"""A real data directory with real runs in it, and a server on a free port."""
+"""A data directory with jobs of many kinds in it, for what reads them."""
 
 from __future__ import annotations
 
 import logging
-import os
 import queue
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import msgspec
 
-from qntx.api.security.stack import Guards
-from qntx.api.server import Server
 from qntx.app import App
 from qntx.config import CaptureSettings, ServerSettings
 from qntx.model.job import Claimed
@@ -36,8 +31,8 @@ from qntx_recruiting.model.recruiting import (
     Role,
 )
 from qntx_recruiting.storage.sqlite.recruiting import SqliteRecruiting
+from tests.support.waiting import wait_until
 
-TOKEN = "t" * 43
 LEVELS = ("debug", "info", "warn", "error", "critical")
 BODY = "".join(f"{n:07d}é\x00" for n in range(20_000))  # beyond what fits into a row
 LONG = "x" * 5_000
@@ -170,9 +165,7 @@ def _retried(app: App) -> str:
         ports=app.ports,
         begin={"worker": "test"},
     )
-    deadline = time.monotonic() + 20
-    while app.store.jobs.status(job_id) == "running" and time.monotonic() < deadline:
-        os.sched_yield()
+    wait_until(lambda: app.store.jobs.status(job_id) != "running")
     return job_id
 
 
@@ -219,34 +212,6 @@ def _recruiting(app: App) -> None:
 
 
 @contextmanager
-def serving(
-    app: App,
-    host: str = "127.0.0.1",
-    *,
-    guards: Guards | None = None,
-    workers: Any = None,
-    token: str | None = TOKEN,
-) -> Iterator[tuple[Server, httpx2.Client]]:
-    """A running server for *app*, and a client for it; both end with the block."""
-    server = Server(app, host, 0, guards=guards, workers=workers, token=token)
-    thread = threading.Thread(target=server.run, name="server")
-    thread.start()
-    try:
-        with httpx2.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=30) as client:
-            _answers(client)
-            yield server, client
-    finally:
-        server.stop()
-        thread.join(15)
-        assert not thread.is_alive(), "the server did not stop"
-
-
-def _answers(client: httpx2.Client) -> None:
-    """The socket listens from the start; the first answer comes when the server is ready."""
-    client.get("/healthz")
-
-
-@contextmanager
 def running(app: App, talker: Talker) -> Iterator[str]:
     """A job that runs in this process and says what *talker* is told; gives its id."""
     app.registry.handler("talk")(talker.handler)
@@ -258,25 +223,9 @@ def running(app: App, talker: Talker) -> Iterator[str]:
     try:
         job_id = started.get(timeout=20)
         talker.say(1)
-        while app.store.jobs.status(job_id) is None:
-            os.sched_yield()
+        wait_until(lambda: app.store.jobs.status(job_id))
         yield job_id
     finally:
         talker.finish()
         thread.join(30)
         assert not thread.is_alive(), "the job did not end"
-
-
-def walk(client: httpx2.Client, path: str, *, backward: bool = False, **query: Any) -> list[Any]:
-    """All lines of *path*, page by page."""
-    lines: list[Any] = []
-    place: dict[str, Any] = {"before": str((1 << 32) - 1)} if backward else {}
-    while True:
-        answer = client.get(path, params={**query, **place})
-        assert answer.status_code == 200, answer.text
-        page = answer.json()
-        lines = page["logs"] + lines if backward else lines + page["logs"]
-        cursor = page["prev_cursor" if backward else "next_cursor"]
-        if cursor is None:
-            return lines
-        place = {"before" if backward else "after": cursor}

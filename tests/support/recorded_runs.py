@@ -18,6 +18,7 @@ from qntx.runtime.execute import Outcome, execute
 from qntx.runtime.registry import Handler
 from qntx.storage.sqlite.logs import LogStore
 from qntx.storage.sqlite.migrate import open_database
+from tests.support.data_directory import files_with
 
 
 class Recorded:
@@ -58,12 +59,7 @@ class Recorded:
 
     def files_with(self, needle: str | bytes) -> list[str]:
         """The files of the data directory in which *needle* stands."""
-        data = needle if isinstance(needle, bytes) else needle.encode()
-        return [
-            str(path.relative_to(self.home))
-            for path in self.home.rglob("*")
-            if path.is_file() and data in path.read_bytes()
-        ]
+        return files_with(self.home, needle if isinstance(needle, bytes) else needle.encode())
 
 
 def record(

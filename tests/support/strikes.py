@@ -17,7 +17,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 import qntx
-from tests.faults.kit import stored
+from tests.support.data_directory import stored
 
 #: What it uses of contextlib is a part of it.
 OURS = (str(Path(qntx.__file__).parent), contextlib.__file__)

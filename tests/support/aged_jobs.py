@@ -1,9 +1,8 @@
-"""A data directory with jobs of some age, and what its store holds of them."""
+"""Jobs that are as old as a test says, and retention for them."""
 
 from __future__ import annotations
 
 import logging
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from qntx.clock import now_us
 from qntx.config import RetentionSettings
 from qntx.maintenance.retention import Retention
 from qntx.model.retention import DAY_US
-from qntx.storage.sqlite.migrate import open_database
 
 BODY = "b" * 200_000
 
@@ -40,15 +38,3 @@ def later(app: App, age_days: float, /, **rules: Any) -> Retention:
     """Retention of *app* with these rules, as if it were so many days later."""
     app.settings.retention = RetentionSettings.model_validate(rules)
     return Retention(app.settings, lambda: now_us() + round(age_days * DAY_US))
-
-
-def tables(home: Path, *names: str) -> dict[str, list[Any]]:
-    """The rows of tables."""
-    with closing(open_database(home / "qntx.db")) as db:
-        return {name: db.execute(f"SELECT * FROM {name}").fetchall() for name in names}
-
-
-def value(home: Path, sql: str) -> Any:
-    """The first value that a statement gives."""
-    with closing(open_database(home / "qntx.db")) as db:
-        return db.execute(sql).fetchall()[0][0]

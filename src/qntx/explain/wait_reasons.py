@@ -10,8 +10,7 @@ from qntx.clock import iso, now_us
 from qntx.journal.writer import Journal
 from qntx.model.log import INFO, WARN
 from qntx.recording.lines import put_in
-from qntx.storage.sqlite.store import Store
-from qntx.storage.sqlite.wait_reasons import Held, active_handlers, hold, hold_waiting
+from qntx.storage.interfaces import Held, Store
 
 #: How often to look for jobs that wait, and after how long a job of a schedule is one, seconds.
 WAIT_REASONS_POLL_S = 1.0
@@ -31,7 +30,7 @@ class WaitReasons:
 
     def hold(self, store: Store, handlers: Iterable[str], state: dict[str, Any] | None) -> None:
         """Queued jobs of *handlers* wait for the reason *state* (None: they wait no more)."""
-        held = hold(store.connection, handlers, state)
+        held = store.waits.hold(handlers, state)
         if state is not None:
             why = str(state["message"]).removeprefix("waits: ")
             self._tell(held, _KINDS.get(state["pause_reason"], "gate"), why)
@@ -48,7 +47,7 @@ class WaitReasons:
         if now < self._look_at or not workers:
             return
         self._look_at = now + WAIT_REASONS_POLL_S
-        for name in set(active_handlers(store.connection)) - known():
+        for name in set(store.waits.active_handlers()) - known():
             message = (
                 f"waits: no worker has the handler {name!r} - it runs as soon as a server "
                 "or worker starts that registers it"
@@ -58,7 +57,7 @@ class WaitReasons:
             since = iso(now_us() - int(WAIT_REASONS_POLL_S * 1e6))
             why = "all workers are busy with other jobs"
             state = {"pause_reason": "concurrency", "message": f"waits: {why}"}
-            held = hold_waiting(store.connection, since, MOST_TOLD, state)
+            held = store.waits.hold_waiting(since, MOST_TOLD, state)
             self._tell(held, "concurrency", why)
 
     def _tell(self, held: Sequence[Held], kind: str, why: str) -> None:

@@ -1,4 +1,4 @@
-"""Handlers that the runtime's tests run in real workers."""
+"""Handlers that tests run in real workers; how they tell tests of it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from qntx.clock import iso, now_us
 from qntx.model.retry import Backoff
 from qntx.runtime.dispatch import LOOK_AT_MEMORY_S
 from qntx.storage.sqlite.connection import connect, transaction
+from tests.support.waiting import wait_until
 
 app = qntx.App()
 HOARD: list[bytes] = []
@@ -109,7 +110,7 @@ def killed(ctx: qntx.JobContext, payload: Note) -> None:
 def leaves_a_child(ctx: qntx.JobContext, payload: Note) -> None:
     """Is killed, and what it has forked lives until there is a file called *text*."""
     if os.fork() == 0:
-        wait_for(lambda: os.path.exists(payload.text))
+        wait_until(lambda: os.path.exists(payload.text))
         os._exit(0)
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -304,18 +305,7 @@ def effect(ctx: qntx.JobContext, payload: Note) -> None:
 def until(ctx: qntx.JobContext, payload: Note) -> None:
     """Works until there is a file called *text*."""
     note(payload.path, f"{ctx.job_id} {ctx.attempt}")
-    wait_for(lambda: os.path.exists(payload.text))
-
-
-def wait_for(condition: Any, seconds: float = 20.0) -> Any:
-    """Poll *condition* until it gives something true; its last value is in the error."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.01)
-    raise AssertionError(f"did not come true in {seconds} s: {condition()!r}")
+    wait_until(lambda: os.path.exists(payload.text))
 
 
 def lines(path: Path) -> list[str]:

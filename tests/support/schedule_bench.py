@@ -151,11 +151,3 @@ def service_for(app: App) -> ScheduleService:
 
 def executions_of(app: App) -> ExecutionStore:
     return app.store.executions
-
-
-def wait_for(condition: Any, timeout_s: float = 20.0) -> None:
-    """Until *condition* holds: something in another process is about to make it so."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        select.select([], [], [], 0.005)
