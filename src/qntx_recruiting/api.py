@@ -172,7 +172,7 @@ def get_jd(
 @contextmanager
 def _records(server: ServerContext) -> Iterator[RecruitingStore]:
     """The recruiting store of the application, closed again afterwards."""
-    server.app.store.prepare()
+    server.app.store.prepare()  # a database that was removed is not made anew
     settings = server.app.settings
     factory = server.app.ports.get(RecruitingStore)
     records: RecruitingStore = (

@@ -19,7 +19,7 @@ from qntx.scheduler import declared
 from qntx.scheduler.edits import EditSchedule
 from qntx.scheduler.history import csv_rows, json_rows, percentile, statistics
 from qntx.storage.sqlite.connection import transaction
-from qntx_recruiting.ingest_jd import HANDLERS as ROLE
+from qntx_recruiting.application import APPLICATION
 from tests.support.schedule_bench import HOUR, MINUTE, Bench
 
 
@@ -31,7 +31,7 @@ def test_a_new_interval_fires_at_once_and_then_from_its_start(bench: Bench) -> N
 
 
 def test_ats_code_brings_handler_payload_and_time(bench: Bench) -> None:
-    bench.app.registry.include(ROLE)
+    bench.app.include(APPLICATION)
     made, _ = bench.service.create(
         NewSchedule(ats_code="ix jd https://example.com/x --every 6h"), by="me"
     )
@@ -73,7 +73,7 @@ def test_a_command(bench: Bench) -> None:
 def test_what_cannot_be_created(
     bench: Bench, fields: dict[str, Any], error: type[Exception], named: str
 ) -> None:
-    bench.app.include(ROLE)
+    bench.app.include(APPLICATION)
     with pytest.raises(error, match=named):
         bench.service.create(NewSchedule(**fields), by="me")
     assert bench.service.kept.page()[0] == []

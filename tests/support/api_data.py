@@ -20,6 +20,7 @@ from qntx.model.job import Claimed
 from qntx.recording.session import journal_of
 from qntx.runtime.execute import execute
 from qntx.storage.sqlite.connection import transaction
+from qntx_recruiting.application import APPLICATION
 from qntx_recruiting.model.attestation import Attestation
 from qntx_recruiting.model.recruiting import (
     Candidate,
@@ -94,6 +95,7 @@ def make_app(home: Path, **server: Any) -> App:
             ctx.emit.emit_info(f"said {number}")
         return {"lines": payload.lines}
 
+    app.include(APPLICATION)
     app.handler("rich")(rich)
     app.handler("many")(many)
     return app

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from qntx.config import FetchSettings
+from qntx_recruiting.settings import FetchSettings
 
 Reply = Callable[[socket.socket], None]
 

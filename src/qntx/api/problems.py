@@ -16,7 +16,6 @@ from litestar.types import ExceptionHandlersMap, Scope, Send
 from qntx.errors import (
     BadInput,
     Conflict,
-    ExtractionError,
     NotFound,
     QntxError,
     StoreUnavailable,
@@ -51,7 +50,6 @@ _STATUS: tuple[tuple[type[QntxError], int], ...] = (
     (BadInput, 400),
     (NotFound, 404),
     (Conflict, 409),
-    (ExtractionError, 422),
     (StoreUnavailable, 503),
     (TooSlow, 408),
     (Unauthorized, 401),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from qntx.application import Application
 from qntx.config import Settings
 from qntx.model.job import JobRequest
 from qntx.runtime.registry import Registry
@@ -30,6 +31,10 @@ class Served(Protocol):
     @property
     def ports(self) -> dict[type, Callable[[Settings], Any]]:
         """What its handlers are given."""
+
+    @property
+    def applications(self) -> list[Application]:
+        """What installed packages contribute."""
 
     @property
     def request(self) -> MakesRequests:

@@ -15,8 +15,8 @@ def command(
     ctx: click.Context, host: str | None, port: int | None, workers: int | None, allow_remote: bool
 ) -> None:
     """Run the server until Ctrl-C or SIGTERM; running jobs may finish."""
-    from qntx.builtin import built_in_app
+    from qntx.app import App
     from qntx.cli import settings_of
 
-    app = built_in_app(settings_of(ctx))
+    app = App(settings_of(ctx))
     app.serve(host=host, port=port, workers=workers, allow_remote=allow_remote)

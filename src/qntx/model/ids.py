@@ -6,9 +6,6 @@ import os
 import re
 import threading
 import time
-from typing import Literal
-
-Prefix = Literal["JB", "PX", "SP", "JD", "RL", "CN", "AS"]
 
 #: What any id may look like from outside; ids are opaque and never become part of a path.
 ID_PATTERN = re.compile(r"[A-Za-z0-9_\-]{1,64}")
@@ -23,7 +20,7 @@ _last = 0
 _forgets_in_children = False
 
 
-def new_id(prefix: Prefix) -> str:
+def new_id(prefix: str) -> str:
     """A new id such as ``JB_01JD3ZP0V4…``; later ids of one process sort after earlier ones."""
     global _last, _forgets_in_children
     with _lock:

@@ -10,7 +10,7 @@ from importlib.resources import files
 import ahocorasick_rs
 import msgspec
 
-from qntx.errors import ExtractionError
+from qntx_recruiting.errors import ExtractionError
 
 # "C", "R" and "Go" are letters and words before they are languages: what follows tells.
 _NOT_AFTER_LETTER = re.compile(r"[-/]?(?:level|suite|&|Level)|[-'’.][A-Za-z]|\d|\s?&\s?D")

@@ -14,6 +14,7 @@ from qntx.clock import iso, now_us
 from qntx.errors import NotFound
 from qntx.storage.sqlite.connection import transaction, unavailable
 from qntx.storage.sqlite.migrate import open_database
+from qntx_recruiting.application import APPLICATION
 from qntx_recruiting.model.attestation import Attestation
 from qntx_recruiting.model.recruiting import (
     Candidate,
@@ -166,7 +167,7 @@ class SqliteRecruiting:
     @contextmanager
     def _reading(self) -> Iterator[apsw.Connection]:
         if self._connection is None:
-            self._connection = open_database(self._path)
+            self._connection = open_database(self._path, applications=[APPLICATION])
         try:
             yield self._connection
         except apsw.Error as error:

@@ -6,11 +6,11 @@ from collections import Counter
 
 import pytest
 
-from qntx.config import FetchSettings
 from qntx.errors import FetchError
 from qntx_recruiting.extraction.builtin import extract
 from qntx_recruiting.fetch import fetch
 from qntx_recruiting.reading import read_job
+from qntx_recruiting.settings import FetchSettings
 from tests.support.paths import example_module
 
 SITE = example_module("site")

@@ -14,11 +14,11 @@ from pathlib import Path
 import httpcore2
 import pytest
 
-from qntx.config import FetchSettings
 from qntx.errors import FetchError, JobCancelled
 from qntx.net.guard import Deadline, Guard, PinnedBackend
 from qntx.net.urls import parse
 from qntx_recruiting.fetch import fetch
+from qntx_recruiting.settings import FetchSettings
 from tests.support.scripted_http import ScriptedServer, redirect, response, scripted
 
 PAGE = b"<html><body><h1>Data Engineer</h1></body></html>"

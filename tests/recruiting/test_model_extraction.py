@@ -9,16 +9,18 @@ from typing import Any
 
 import pytest
 
-from qntx.config import LlmSettings, Settings
-from qntx.errors import ExtractionError, JobCancelled
+from qntx.config import Settings
+from qntx.errors import JobCancelled
 from qntx.storage.sqlite.connection import connect
 from qntx_recruiting.chat import ChatClient
+from qntx_recruiting.errors import ExtractionError
 from qntx_recruiting.extraction import model
 from qntx_recruiting.extraction.asked import whole
 from qntx_recruiting.extraction.builtin import extract
 from qntx_recruiting.model.recruiting import Extraction
 from qntx_recruiting.ports import RecruitingStore
 from qntx_recruiting.requirements import Extractor, how_extracted
+from qntx_recruiting.settings import LlmSettings
 from tests.support.job_context import Recorder
 from tests.support.scripted_http import ScriptedServer, response
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from qntx.config import Settings
-from qntx.storage.sqlite.connection import connect
-from qntx.storage.sqlite.migrate import migrate
+from qntx.storage.sqlite.migrate import open_database
+from qntx_recruiting.application import APPLICATION
 from qntx_recruiting.ports import RecruitingStore
 from qntx_recruiting.storage.sqlite.recruiting import SqliteRecruiting
 from tests.support.job_context import FakeContext
@@ -25,9 +25,7 @@ def server() -> Iterator[ScriptedServer]:
 def settings(tmp_path: Path) -> Settings:
     """Settings of an empty, migrated data directory; no language model."""
     settings = Settings(home=tmp_path / "home", llm={"enabled": False})
-    connection = connect(settings.database)
-    migrate(connection)
-    connection.close()
+    open_database(settings.database, applications=[APPLICATION]).close()
     return settings
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from qntx.config import FetchSettings
 from qntx.errors import FetchError
 from qntx_recruiting.candidates import load_candidates
 from qntx_recruiting.extraction.asked import whole
@@ -15,6 +14,7 @@ from qntx_recruiting.extraction.builtin import extract
 from qntx_recruiting.fetch import fetch
 from qntx_recruiting.model.recruiting import Extraction
 from qntx_recruiting.reading import read_job
+from qntx_recruiting.settings import FetchSettings
 from qntx_recruiting.text import JobText
 from tests.support.paths import EXAMPLES, example_module
 

@@ -9,11 +9,12 @@ from typing import Any, cast
 
 import pytest
 
-from qntx.config import FetchSettings, Settings
+from qntx.config import Settings
 from qntx.errors import JobCancelled
 from qntx.runtime.context import JobContext
 from qntx_recruiting.fetch import BadStatus, user_agent
 from qntx_recruiting.politeness import Pace, host_file, polite_fetch, retry_after_s
+from qntx_recruiting.settings import FetchSettings
 from tests.support.job_context import FakeContext
 from tests.support.scripted_http import ScriptedServer, response
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qntx.errors import ExtractionError
+from qntx_recruiting.errors import ExtractionError
 from qntx_recruiting.extraction.asked import whole
 from qntx_recruiting.extraction.builtin import extract
 from qntx_recruiting.extraction.languages import find_languages
