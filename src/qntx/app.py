@@ -191,7 +191,7 @@ class App:  # budget: the one object that users hold; each method is a line or a
         """
         for shown, found in declared():
             if not isinstance(found, App | Registry | Application):
-                raise BadInput(f"{shown} is no qntx App, Registry or Application")
+                raise BadInput(f"{shown} is not a qntx App, Registry or Application")
             if not isinstance(found, Application) or not found.missing:
                 self.include(found)
 

@@ -206,7 +206,7 @@ class Registry:
         found = self._handlers.get(name)
         if found is None:
             known = ", ".join(self.names()) or "none"
-            raise UnknownHandler(f"there is no handler {name!r} - registered are: {known}")
+            raise UnknownHandler(f"unknown handler {name!r} - registered are: {known}")
         return found
 
     def request(

@@ -187,7 +187,7 @@ class ScheduleService:
             Wakeup(self._settings.home, "jobs").notify()
 
     def _say(self, schedule_id: str, message: str) -> None:
-        self._schedule_log.say(schedule_id, INFO, message)
+        self._schedule_log.write(schedule_id, INFO, message)
         Wakeup(self._settings.home, WAKER).notify()
 
     @property
