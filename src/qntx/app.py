@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
+from qntx.application import Application, declared
 from qntx.config import Section, Settings, load
 from qntx.errors import BadInput, StoreUnavailable
+from qntx.handlers.shell_command import HANDLERS as SHELL_HANDLERS
 from qntx.indexer.launch import IndexerProcess
 from qntx.model.firing_policy import MissedPolicy, OverlapPolicy
 from qntx.model.ids import new_id
@@ -21,6 +21,7 @@ from qntx.model.job import UNSUPERVISED, Claimed, JobRequest
 from qntx.model.retry import Backoff
 from qntx.recording.emitters import ProgressEmitter
 from qntx.recording.session import close_journals, journal_of
+from qntx.runtime.app_modules import import_app_module, modules_with, refuse_in_worker
 from qntx.runtime.cancellation_watcher import watching_for_cancellation
 from qntx.runtime.context import Control
 from qntx.runtime.execute import execute
@@ -45,7 +46,8 @@ class App:  # budget: the one object that users hold; each method is a line or a
         def daily(ctx, payload): ...
 
         app.run("reports.daily", {"day": "2026-01-31"})     # here and now, captured
-        app.enqueue("reports.daily", {"day": "2026-01-31"}) # for a worker of `qntx serve`
+        app.enqueue("reports.daily", {"day": "2026-01-31"}) # for a worker of a server
+        app.serve()                                         # that server, until Ctrl-C
     """
 
     def __init__(
@@ -65,7 +67,9 @@ class App:  # budget: the one object that users hold; each method is a line or a
         self.settings = settings or load(home=home, app=app, **sections)
         self.registry = Registry()
         self.ports: dict[type, Callable[[Settings], Any]] = {}
-        self.store = Store(self.settings.database)
+        #: What installed packages contribute.
+        self.applications: list[Application] = []
+        self.store = Store(self.settings.database, self.applications)
         self._indexer: IndexerProcess | None = None
 
     # -- composition -----------------------------------------------------------------------------
@@ -136,52 +140,66 @@ class App:  # budget: the one object that users hold; each method is a line or a
         """
         Import *modules* and take over the handlers that they declare.
 
-        ``package.module`` may hold an ``App`` or ``Registry`` under any name;
-        ``package.module:name`` names it. Raises BadInput when there is none.
+        ``package.module`` (or ``folder/module.py``) may hold an ``App`` or ``Registry`` under any
+        name; ``package.module:name`` names it. Raises BadInput when there is none.
         """
         for spec in modules:
             module_name, _, attribute = spec.partition(":")
-            try:
-                module = importlib.import_module(module_name)
-            except ImportError as error:
-                raise BadInput(
-                    f"module {module_name!r} cannot be imported: {error} - "
-                    "check the setting app (QNTX_APP) and the Python path"
-                ) from error
+            module = import_app_module(module_name)
             found = [getattr(module, attribute, None)] if attribute else vars(module).values()
-            taken = [value for value in found if isinstance(value, App | Registry)]
+            taken = [value for value in found if isinstance(value, App | Registry | Application)]
             if not taken:
                 raise BadInput(
-                    f"{spec!r} holds no qntx App or Registry - name it as package.module:variable"
+                    f"{spec!r} holds no qntx App, Registry or Application - "
+                    "name it as package.module:variable"
                 )
             for value in taken:
                 self.include(value)
 
-    def include(self, other: App | Registry) -> None:
-        """Take over the handlers, schedules and ports of *other*."""
+    def include(self, other: App | Registry | Application) -> None:
+        """Take over the handlers, schedules, ports and whatever else *other* has."""
+        if isinstance(other, Application):
+            self._include_application(other)
+            return
         self.registry.include(other.registry if isinstance(other, App) else other)
         if isinstance(other, App):
             self.ports.update(other.ports)
+
+    def _include_application(self, other: Application) -> None:
+        if other in self.applications:
+            return
+        for code in other.registries:
+            found = other.load(code)
+            if not isinstance(found, App | Registry):
+                raise BadInput(
+                    f"the application {other.name!r} names {code!r} as handlers, which is no qntx "
+                    "App or Registry"
+                )
+            self.include(found)
+        if other.ports is not None:
+            self.ports.update(other.load(other.ports))
+        self.registry.codes.include(other.codes)
+        self.applications.append(other)
+        self.store.close()  # what is opened next has the application's tables
 
     def load_installed(self) -> None:
         """
         Take over what installed packages declare in the entry point group ``qntx.apps``.
 
-        Each names an `App` or `Registry`. Raises BadInput with the entry point that names none.
+        Each names an `Application`, `App` or `Registry`. An application that lacks a distribution
+        which it requires is left out. Raises BadInput with the entry point that names none.
         """
-        for point in entry_points(group="qntx.apps"):
-            try:
-                found = point.load()
-            except Exception as error:  # importing runs code of others
-                raise BadInput(
-                    f"the entry point {point.name!r} = {point.value!r} cannot be loaded: {error} - "
-                    "repair or uninstall the package that declares it"
-                ) from error
-            if not isinstance(found, App | Registry):
-                raise BadInput(
-                    f"the entry point {point.name!r} = {point.value!r} is no qntx App or Registry"
-                )
-            self.include(found)
+        for shown, found in declared():
+            if not isinstance(found, App | Registry | Application):
+                raise BadInput(f"{shown} is not a qntx App, Registry or Application")
+            if not isinstance(found, Application) or not found.missing:
+                self.include(found)
+
+    def load_configured(self) -> None:
+        """Take over what is built in, what installed packages declare, and the setting ``app``."""
+        self.include(SHELL_HANDLERS)
+        self.load_installed()
+        self.load(self.settings.app)
 
     # -- the queue -------------------------------------------------------------------------------
 
@@ -255,6 +273,47 @@ class App:  # budget: the one object that users hold; each method is a line or a
             parent_job_id=parent_job_id,
             execution_id=execution_id,
             max_attempts=max_attempts,
+        )
+
+    # -- as a server ------------------------------------------------------------------------------
+
+    def serve(
+        self,
+        *,
+        host: str | None = None,
+        port: int | None = None,
+        workers: int | None = None,
+        allow_remote: bool = False,
+        ready: Callable[[str], None] | None = None,
+    ) -> None:
+        """
+        Run a server (workers, schedules, API, web UI) until Ctrl-C or SIGTERM, as ``qntx serve``.
+
+        The keywords stand for those of the settings' section ``server``; *ready* is called with the
+        address (default: it is printed on stderr). To be called in the main thread. Workers import
+        the modules that have this `App` as a variable, so call it below ``if __name__ ==
+        "__main__":``. Raises BadInput when they would not find it, or the address cannot be used.
+        """
+        # The server stands below this class, and is loaded when needed: it takes half a second.
+        from qntx.server import serve
+
+        refuse_in_worker()
+        modules = modules_with(self)
+        found = modules or self.settings.app or workers == 0
+        if self.registry.names() and not found:
+            raise BadInput(
+                "no module has this App as a variable, so workers cannot import its handlers - "
+                "assign it at the top of a module"
+            )
+        self.load_configured()
+        serve(
+            self,
+            host=host,
+            port=port,
+            workers=workers,
+            allow_remote=allow_remote,
+            modules=modules,
+            ready=ready,
         )
 
     # -- in the foreground -------------------------------------------------------------------------

@@ -11,16 +11,21 @@ from typing import Any
 
 import pytest
 
+from qntx.builtin import built_in_app
 from qntx.clock import iso, now_us
+from qntx.config import load
 from qntx.errors import IllegalTransition
 from qntx.explain.wait_reasons import WaitReasons
 from qntx.model.job import JobRequest
 from qntx.model.retry import Backoff
 from qntx.runtime.rate_limits import RateLimits
 from qntx.storage.sqlite.store import Store
-from tests.runtime.bench import Bench
-from tests.runtime.conftest import Running
-from tests.runtime.jobs_for_tests import lines, wait_for
+from tests.support.processes import command_of, send
+from tests.support.queue_bench import Bench
+from tests.support.server_tree import Tree
+from tests.support.waiting import wait_until
+from tests.support.worker_jobs import lines
+from tests.support.workers import MODULE, Running
 
 
 def test_defect_13_the_oldest_comes_first_within_a_priority(bench: Bench) -> None:
@@ -74,13 +79,13 @@ def test_defect_17_a_running_job_hears_and_no_stale_row_overwrites_it(
 ) -> None:
     out = tmp_path / "out"
     job_id = running.app.enqueue("test.polite", {"path": str(out)})
-    wait_for(lambda: lines(out))
+    wait_until(lambda: lines(out))
     running.app.queue.pause(job_id)
-    wait_for(lambda: running.app.store.jobs.get(job_id).status == "paused")
+    wait_until(lambda: running.app.store.jobs.get(job_id).status == "paused")
     time.sleep(0.1)
     assert running.app.store.jobs.get(job_id).status == "paused"
     assert running.app.queue.resume(job_id) == "queued"
-    wait_for(lambda: len(lines(out)) == 2)
+    wait_until(lambda: len(lines(out)) == 2)
     running.app.queue.cancel(job_id)
     job: Any = running.final(job_id)
     assert job.status == "cancelled"
@@ -129,14 +134,14 @@ def test_defect_18_a_job_held_by_a_limit_goes_on_by_itself(bench: Bench) -> None
     assert state["pause_reason"] == "budget_exceeded"
     assert bench.status(job_id) == "queued"
     bench.store.connection.execute("DELETE FROM ai_model_usage")
-    assert wait_for(lambda: gates.room(["a"], 0)) > 0
+    assert wait_until(lambda: gates.room(["a"], 0)) > 0
     assert bench.store.jobs.get(job_id).pulse_state is None
     assert [attempt.job.id for attempt in bench.claim()] == [job_id]
 
 
 def test_defect_19_the_gates_are_wired(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither is: every job runs. Here no more jobs start than there are calls left."""
-    monkeypatch.setenv("QNTX_APP", '["tests.runtime.jobs_for_tests:app"]')
+    monkeypatch.setenv("QNTX_APP", f'["{MODULE}"]')
     monkeypatch.setenv("QNTX_PULSE__MAX_CALLS_PER_MINUTE", "3")
     running = Running(tmp_path / "home", 2)
     with running.app.indexing():
@@ -144,8 +149,8 @@ def test_defect_19_the_gates_are_wired(tmp_path: Path, monkeypatch: pytest.Monke
         payload = {"path": str(running.app.settings.home)}
         requests = [running.app.request("test.calls", payload, source=str(n)) for n in range(20)]
         ids = running.app.enqueue_all(requests)
-        wait_for(lambda: running.app.store.jobs.counts()["completed"] >= 3)
-        reason = wait_for(lambda: running.app.store.jobs.get(ids[-1]).pulse_state)
+        wait_until(lambda: running.app.store.jobs.counts()["completed"] >= 3)
+        reason = wait_until(lambda: running.app.store.jobs.get(ids[-1]).pulse_state)
         assert reason["pause_reason"] == "rate_limited"
         time.sleep(0.5)
         assert running.app.store.jobs.counts()["completed"] == 3
@@ -154,20 +159,17 @@ def test_defect_19_the_gates_are_wired(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_defect_20_jobs_of_a_dead_server_go_on(tmp_path: Path) -> None:
     """They are failed, their executions run for ever, their children are cancelled."""
-    from tests.runtime.tree import MODULE, Tree
 
     home, out = tmp_path / "home", tmp_path / "out"
-    from qntx.builtin import built_in_app
-    from qntx.config import load
 
     app = built_in_app(load(home=home, app=[MODULE]))
     job_id = app.enqueue("test.polite", {"path": str(out)})
     child = app.enqueue("test.noop", parent_job_id=job_id, delay_s=3_600)
     tree = Tree(home, 1)
     try:
-        wait_for(lambda: lines(out))
+        wait_until(lambda: lines(out))
         tree.restart()
-        wait_for(lambda: len(lines(out)) == 2)
+        wait_until(lambda: len(lines(out)) == 2)
         assert lines(out)[1] != "from 0"
         first = app.store.jobs.attempts(job_id)[0]
         assert (first.status, first.reason) == ("failed", "server_restarted")
@@ -224,13 +226,13 @@ def test_defect_23_checkpoints_are_read_and_written(bench: Bench) -> None:
     job_id = bench.enqueue()
     first = bench.claim()[0]
     first.event("checkpoint", state={"last": "CN_7"})
-    bench.judge(first, "server_restarted")
+    bench.rescue(first, "server_restarted")
     bench.store_all()
     second = bench.claim()[0]
     assert second.job.checkpoint == {"last": "CN_7"}
     first.event("checkpoint", state={"last": "CN_1"})
     bench.store_all()
-    bench.judge(second, "server_restarted")
+    bench.rescue(second, "server_restarted")
     bench.store_all()
     assert bench.claim()[0].job.checkpoint == {"last": "CN_7"}
     assert bench.status(job_id) == "running"
@@ -282,7 +284,7 @@ def test_defect_27_the_end_of_a_job_reaches_its_execution_whoever_listens(bench:
     )
     attempt = bench.claim()[0]
     attempt.begin()
-    bench.judge(attempt, "worker_killed: SIGKILL")
+    bench.rescue(attempt, "worker_killed: SIGKILL")
     bench.store_all()
     assert db.execute("SELECT status, error_message FROM pulse_executions").fetchall() == [
         ("failed", "worker_killed: SIGKILL")
@@ -295,14 +297,14 @@ def test_defect_27_the_end_of_a_job_reaches_its_execution_whoever_listens(bench:
 def test_the_end_that_a_worker_told_before_it_died_counts(bench: Bench) -> None:
     """Even when the judge's journal is read first, and the worker's was not known yet."""
     other = bench.enqueue()
-    bench.judge(bench.claim()[0], "server_restarted")
+    bench.rescue(bench.claim()[0], "server_restarted")
     bench.store_all()
     bench.queue.cancel(other)
     job_id = bench.enqueue()
     attempt = bench.claim()[0]
     attempt.begin()
     attempt.end("completed")
-    bench.judge(attempt, "worker_killed: SIGKILL")
+    bench.rescue(attempt, "worker_killed: SIGKILL")
     bench.store_all()
     assert bench.status(job_id) == "completed"
     assert bench.lines(job_id) == []
@@ -313,7 +315,7 @@ def test_of_a_dead_workers_jobs_only_the_one_that_had_begun_is_blamed(bench: Ben
     attempts = bench.claim(3)
     attempts[1].begin()
     for number, attempt in enumerate(attempts):
-        bench.judge(attempt, "worker_killed: SIGSEGV", next_in_line=number == 0)
+        bench.rescue(attempt, "worker_killed: SIGSEGV", next_in_line=number == 0)
     bench.store_all()
     assert [bench.status(job_id) for job_id in ids] == ["queued", "failed", "queued"]
     reasons = [bench.store.jobs.attempts(job_id)[0].reason for job_id in ids]
@@ -325,7 +327,7 @@ def test_children_of_an_attempt_that_is_over_or_of_a_cancelled_parent_do_not_run
 ) -> None:
     bench.enqueue()
     stale = bench.claim()[0]
-    bench.judge(stale, "lease_expired")
+    bench.rescue(stale, "lease_expired")
     bench.store_all()
     stale.event("spawn", id="JB_stale", request={"handler_name": "a", "source": "x"})
     current = bench.claim()[0]
@@ -342,12 +344,12 @@ def test_an_innocent_neighbour_of_a_job_that_will_not_stop_is_not_failed(
 ) -> None:
     out, other = tmp_path / "out", tmp_path / "other"
     stubborn = running.app.enqueue("test.stubborn-async", {"path": str(out)})
-    wait_for(lambda: lines(out))
+    wait_until(lambda: lines(out))
     neighbours = [
         running.app.enqueue("test.asynchronous", {"path": str(other), "text": "4"}, source=str(n))
         for n in range(4)
     ]
-    wait_for(lambda: len(lines(other)) == 4)
+    wait_until(lambda: len(lines(other)) == 4)
     running.app.queue.cancel(stubborn)
     job: Any = running.final(stubborn)
     assert job.status == "cancelled"
@@ -361,7 +363,7 @@ def test_sigterm_to_a_worker_cancels_nothing(running: Running, tmp_path: Path) -
     """A service manager may send it to the whole group."""
     out = tmp_path / "out"
     job_id = running.app.enqueue("test.asleep", {"path": str(out), "text": "1.0"})
-    wait_for(lambda: lines(out))
+    wait_until(lambda: lines(out))
     os.kill(int(lines(out)[0]), signal.SIGTERM)
     job: Any = running.final(job_id)
     assert (job.status, job.attempt) == ("completed", 1)
@@ -370,7 +372,7 @@ def test_sigterm_to_a_worker_cancels_nothing(running: Running, tmp_path: Path) -
 def test_a_waiting_job_that_is_cancelled_behind_a_long_one_harms_neither(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("QNTX_APP", '["tests.runtime.jobs_for_tests:app"]')
+    monkeypatch.setenv("QNTX_APP", f'["{MODULE}"]')
     running = Running(tmp_path / "home", 1, stop_grace_s=0.2)
     app, out = running.app, tmp_path / "out"
     with running.app.indexing():
@@ -379,7 +381,7 @@ def test_a_waiting_job_that_is_cancelled_behind_a_long_one_harms_neither(
         app.enqueue_all(quick)
         long = app.enqueue("test.asleep", {"path": str(out), "text": "4.0"})
         behind = app.enqueue_all(quick[:5])
-        wait_for(lambda: lines(out))
+        wait_until(lambda: lines(out))
         for job_id in behind:
             app.queue.cancel(job_id)
         job: Any = running.final(long)
@@ -391,26 +393,19 @@ def test_a_waiting_job_that_is_cancelled_behind_a_long_one_harms_neither(
 
 
 def test_a_dead_indexer_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from qntx.builtin import built_in_app
-    from qntx.config import load
-    from tests.runtime.tree import Tree, send
 
-    app = built_in_app(load(home=tmp_path / "home", app=["tests.runtime.jobs_for_tests:app"]))
+    app = built_in_app(load(home=tmp_path / "home", app=[MODULE]))
     tree = Tree(app.settings.home, 1)
     try:
         first = app.enqueue("test.noop")
-        wait_for(lambda: app.store.jobs.get(first).status == "completed")
-        indexers = [p for p in tree.members() if b"indexer.process" in _command(p)]
+        wait_until(lambda: app.store.jobs.get(first).status == "completed")
+        indexers = [p for p in tree.members() if b"indexer.process" in command_of(p)]
         assert len(indexers) == 1
         send(indexers[0], signal.SIGKILL)
         second = app.enqueue("test.noop")
-        wait_for(lambda: app.store.jobs.get(second).status == "completed")
+        wait_until(lambda: app.store.jobs.get(second).status == "completed")
     finally:
         tree.kill()
-
-
-def _command(pid: int) -> bytes:
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def test_control_of_a_job_that_is_over_is_a_conflict(bench: Bench) -> None:

@@ -11,15 +11,17 @@ from pathlib import Path
 import pytest
 
 from qntx.indexer.launch import IndexerProcess
-from tests.faults.kit import FULL, index_rest, stored, times, wait_until
 from tests.faults.oracle.harness import (
     ENDLESS,
     Trial,
-    indexer_of,
     pause,
     plan,
     settled,
 )
+from tests.support.data_directory import index_rest, stored
+from tests.support.effort import FULL, times
+from tests.support.processes import indexer_of
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(3600 if FULL else 240)
 
@@ -72,7 +74,7 @@ def kill_jobs(
             # the next one goes on.
             index_rest(home)
         settled(home, trial.job_id)
-        history = trial.judge(killed=True, may_be=("failed",))
+        history = trial.rescue(killed=True, may_be=("failed",))
         flowing += bool(history.acknowledged)
         lines += len(history.acknowledged)
         print(f"trial {number}: seed {seed}, {len(history.acknowledged)} acknowledged")
@@ -122,9 +124,9 @@ def test_a_killed_indexer_stores_everything_exactly_once_when_it_is_back(
             pause(chance, 0.1)
         trial.enough()
         trial.wait()
-        wait_until(lambda: not list((home / "journal").glob("*.seg")), 30, "all is stored")
+        wait_until(lambda: not list((home / "journal").glob("*.seg")), "all is stored")
         indexer.stop()
-        history = trial.judge()
+        history = trial.rescue()
         print(f"trial {number}: seed {seed}, {len(history.acknowledged)} acknowledged")
 
 
@@ -140,12 +142,12 @@ def test_a_killed_indexer_of_a_foreground_run_costs_the_run_nothing(
         trial.wait_for_flow(chance.randrange(200, 9_000))
         assert trial.process is not None
         pid = trial.process.pid
-        victim = wait_until(lambda pid=pid: indexer_of(pid), 10, "it has an indexer")
+        victim = wait_until(lambda pid=pid: indexer_of(pid), "it has an indexer")
         os.kill(victim, signal.SIGKILL)
         trial.wait_for_flow(1)
         trial.enough()
         trial.wait()
-        trial.judge()
+        trial.rescue()
 
 
 def test_job_and_indexer_killed_together_lose_nothing(
@@ -166,7 +168,7 @@ def test_job_and_indexer_killed_together_lose_nothing(
         indexer.stop()
         index_rest(home)
         settled(home, trial.job_id)
-        trial.judge(killed=True, may_be=("failed",))
+        trial.rescue(killed=True, may_be=("failed",))
 
 
 def test_a_kill_at_the_very_beginning_leaves_a_directory_that_works(
@@ -183,7 +185,6 @@ def test_a_kill_at_the_very_beginning_leaves_a_directory_that_works(
                 lambda trial=trial, early=number % 2 == 0: (
                     early or trial.ledger.with_suffix(".job").exists()
                 ),
-                10,
                 "it starts",
             )
             pause(chance, 0.3 if number % 2 == 0 else 0.01)
@@ -191,10 +192,9 @@ def test_a_kill_at_the_very_beginning_leaves_a_directory_that_works(
         last = Trial(home, tmp_path / "last", plan(2, [("main", "print")], 200))
         last.start()
         last.wait()
-        last.judge()
+        last.rescue()
         wait_until(
             lambda: not list((home / "journal").glob("*")) or only_spools(home),
-            10,
             "nothing is left behind",
         )
         with stored(home) as store:

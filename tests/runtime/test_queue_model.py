@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -22,9 +21,9 @@ from hypothesis.stateful import (
 
 from qntx.errors import IllegalTransition, NotFound
 from qntx.model.job import FINAL, MOVES, JobRequest, JobStatus
-from tests.runtime.bench import HANDLERS, Attempt, Bench
+from tests.support.effort import FULL
+from tests.support.queue_bench import HANDLERS, Attempt, Bench
 
-FULL = os.environ.get("QNTX_FAULTS") == "full"
 ACTIVE = ("queued", "running", "paused")
 BLAMELESS = ("server_restarted", "lease_expired", "neighbour_stopped")
 #: Every change of a job's status, as the database itself saw it.
@@ -259,7 +258,7 @@ class QueueMachine(RuleBasedStateMachine):
     def worker_dies(self, number: int, reason: str, first: bool) -> None:
         attempt = self.pick(number)
         counts, job = self.counts(attempt), self.jobs[attempt.job.id]
-        self.bench.judge(attempt, reason, next_in_line=first)
+        self.bench.rescue(attempt, reason, next_in_line=first)
         self.bench.store_all()
         if not counts:
             return
@@ -275,7 +274,7 @@ class QueueMachine(RuleBasedStateMachine):
         attempt = self.pick(number)
         counts, job = self.counts(attempt), self.jobs[attempt.job.id]
         attempt.end("completed")
-        self.bench.judge(attempt, "worker_killed: SIGKILL")
+        self.bench.rescue(attempt, "worker_killed: SIGKILL")
         self.bench.store_all()
         if counts:
             self.ended(attempt.job.id, "completed")

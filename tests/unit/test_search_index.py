@@ -30,7 +30,7 @@ from qntx.storage.sqlite.logs import LogStore
 from qntx.storage.sqlite.migrate import open_database
 from qntx.storage.sqlite.search_blocks import Candidates, forget_run
 from qntx.storage.sqlite.search_index_writer import SqliteSearchIndexWriter
-from tests.storing import Said, store
+from tests.support.log_rows import Said, store
 from tests.unit.test_filtering import clear, filters, fits, holds, lines, needles
 
 

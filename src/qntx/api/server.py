@@ -7,9 +7,8 @@ import contextlib
 import functools
 import signal
 import socket
-import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import uvicorn
@@ -19,6 +18,7 @@ from litestar.di import Provide
 
 from qntx.api import (
     actions,
+    contributed,
     events,
     executions,
     jobs,
@@ -48,9 +48,8 @@ from qntx.api.security.hosts import AllowedHosts, is_loopback
 from qntx.api.security.sessions import Sessions
 from qntx.api.security.stack import Guards, Policy, guarded
 from qntx.api.security.tokens import Token
-from qntx.app import App
+from qntx.api.served import Served
 from qntx.maintenance.loop import MaintenanceLoop
-from qntx_recruiting import api as recruiting
 
 #: Threads that read the store, each with a connection of its own.
 READERS = 8
@@ -67,8 +66,8 @@ _ROUTES = (
     *search.ROUTES,
     *stream.ROUTES,
     *events.ROUTES,
-    *recruiting.ROUTES,
     *system.ROUTES,
+    *contributed.ROUTES,
     *schedules.ROUTES,
     *executions.ROUTES,
     *retention.ROUTES,
@@ -79,7 +78,7 @@ _ROUTES = (
 
 
 def create_api(
-    app: App,
+    app: Served,
     *,
     token: str | None = None,
     host: str | None = None,
@@ -103,14 +102,16 @@ def create_api(
     sessions = Sessions(app.settings.home, Token(app.settings.home, token), port)
     context = ServerContext.of(app, mode, sessions, workers, maintenance)
     parameters = Parameters()
-    ui = pages.Pages(pages.WebFiles(), allowed, sessions.token if mode == "local" else None)
+    shown = sessions.token if mode == "local" else None
+    ui = pages.Pages(pages.WebFiles(), allowed, shown, contributed.paths(app.applications))
+    routes = [*_ROUTES, *contributed.routes(app.applications)]
     dependencies = {
         "server": Provide(lambda: context, sync_to_thread=False),
         "wanted": Provide(log_filter, sync_to_thread=False),
     }
-    described = functools.cache(functools.partial(openapi.describe, _ROUTES, dependencies))
+    described = functools.cache(functools.partial(openapi.describe, routes, dependencies))
     api = Litestar(
-        route_handlers=[*_ROUTES, openapi.document, *ui.routes()],
+        route_handlers=[*routes, openapi.document, *ui.routes()],
         dependencies=dependencies,
         before_request=parameters.check,
         exception_handlers=problems.handlers(ui.fallback),
@@ -152,7 +153,7 @@ class Server:
 
     def __init__(
         self,
-        app: App,
+        app: Served,
         host: str | None = None,
         port: int | None = None,
         *,
@@ -194,31 +195,6 @@ class Server:
     def stop(self) -> None:
         """Have :meth:`run` return soon; may be called from any thread."""
         self._server.should_exit = True
-
-
-def serve(
-    app: App,
-    host: str | None = None,
-    port: int | None = None,
-    *,
-    workers: WorkersInfo | None = None,
-    maintenance: MaintenanceLoop | None = None,
-    ready: Callable[[str], None] | None = None,
-) -> None:
-    """
-    Serve *app* until SIGTERM or SIGINT; then finish what is being answered and return.
-
-    *workers* gives what is shown of them, *maintenance* when retention runs next; *ready* is
-    called with the address (default: it is printed on stderr). Raises BadInput when the
-    address cannot be used.
-    """
-    server = Server(app, host, port, workers=workers, maintenance=maintenance)
-    (ready or _say)(server.url)
-    server.run()
-
-
-def _say(url: str) -> None:
-    print(f"QNTX Pulse: {url} (Ctrl-C stops it)", file=sys.stderr, flush=True)
 
 
 def _config(api: Litestar) -> uvicorn.Config:

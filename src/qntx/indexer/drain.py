@@ -24,7 +24,7 @@ from qntx.journal.format import (
     SegmentName,
 )
 from qntx.journal.reader import Record, remove_uncommitted
-from qntx.journal.spool import spool_folder, sweep
+from qntx.journal.spool import remove_leftovers, spool_folder
 from qntx.storage.interfaces.log_rows import ContextState, Offset, OffsetMove
 from qntx.storage.interfaces.log_writer import LogWriter
 
@@ -104,7 +104,7 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
         """Remove spools and secrets that killed processes have left, and nobody will read."""
         news = any(producer.has_news() for producer in self._producers.values())
         if self._loaded and not news:
-            sweep(self._folder.parent, self._producers, self._spools)
+            remove_leftovers(self._folder.parent, self._producers, self._spools)
 
     def close(self) -> None:
         """Let go of all files."""

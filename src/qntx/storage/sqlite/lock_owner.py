@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from qntx.procfs import command_of, is_stopped
+from qntx.linux import command_of, is_stopped
 
 #: Where SQLite locks the write-ahead log's index while somebody writes (WAL_WRITE_LOCK).
 _WRITE_BYTE = "120"
