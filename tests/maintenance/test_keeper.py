@@ -117,7 +117,8 @@ def test_a_size_at_the_edge_is_not_told_every_minute(app: App) -> None:
     app.run("levels", {})
     told: list[Any] = []
     watch = SizeWatch(app.settings, app.store, told.append)
-    taken = measure(app.settings, app.store).database_bytes + measure(app.settings, app.store).journal_bytes
+    now = measure(app.settings, app.store)
+    taken = now.database_bytes + now.journal_bytes
     for limit in (taken - 1, taken + 1, taken - 1, int(taken * 1.02), taken - 1):
         app.settings.storage.limit = type(app.settings.storage.limit)(limit)
         watch.look()
