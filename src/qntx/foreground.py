@@ -27,6 +27,7 @@ from qntx.recording.session import capturing, ending_forked_children, journal_of
 from qntx.runtime.cancellation_watcher import watching_for_cancellation
 from qntx.runtime.execute import begin_attempt, end_attempt
 from qntx.runtime.outcome import Outcome, failure
+from qntx.storage.interfaces import Store
 
 #: Seconds that a cancelled command gets to end by itself.
 CANCELLED_COMMAND_GRACE_S = 10.0
@@ -95,7 +96,7 @@ def run_command(
             source, payload = " ".join(shown), {"command": shown}
             job = msgspec.structs.replace(job, source=source, payload=payload)
             _begin(active, job, "command")
-            code, outcome = _child(active, command, app.settings.database)
+            code, outcome = _child(active, command, app.store)
         end_attempt(active, outcome)
         app.settle(job.id)
     if outcome.error_type == NOT_FOUND:
@@ -121,7 +122,7 @@ def _masked(command: Sequence[str]) -> list[str]:
     return shown
 
 
-def _child(active: ActiveRun, command: Sequence[str], database: Path) -> tuple[int, Outcome]:
+def _child(active: ActiveRun, command: Sequence[str], store: Store) -> tuple[int, Outcome]:
     spools = [
         subprocesses.open_spool(active, active.root, stream, "subprocess", directives=True)
         for stream in ("stdout", "stderr")
@@ -129,18 +130,18 @@ def _child(active: ActiveRun, command: Sequence[str], database: Path) -> tuple[i
     try:
         child = subprocess.Popen(command, stdout=spools[0].fd, stderr=spools[1].fd)
     except OSError as error:
-        subprocesses.settle(active, active.root, spools)
+        subprocesses.finish_spools(active, active.root, spools)
         text = f"cannot run {command[0]!r}: {error.strerror} - check the name and the PATH"
-        lines.put(active, active.root, ERROR, active.journal.origin("system"), text)
+        lines.append_line(active, active.root, ERROR, active.journal.origin("system"), text)
         return 127, Outcome("failed", error=text, error_type=NOT_FOUND)
-    wishes: list[str] = []
+    requests: list[str] = []
     with (
         _forwarding(child),
-        watching_for_cancellation(database, active.run.job_id, _ending(child, wishes)),
+        watching_for_cancellation(store, active.run.job_id, _ending(child, requests)),
     ):
         code = child.wait()
-    subprocesses.settle(active, active.root, spools)
-    return (code if code >= 0 else 128 - code), _outcome(active, code, cancelled=bool(wishes))
+    subprocesses.finish_spools(active, active.root, spools)
+    return (code if code >= 0 else 128 - code), _outcome(active, code, cancelled=bool(requests))
 
 
 def _outcome(active: ActiveRun, code: int, *, cancelled: bool) -> Outcome:
@@ -151,17 +152,17 @@ def _outcome(active: ActiveRun, code: int, *, cancelled: bool) -> Outcome:
     names = {int(known): known.name for known in signal.Signals}  # real-time ones have none
     shown = f"exit {code}" if code > 0 else f"killed: {names.get(-code, f'signal {-code}')}"
     text = f"command cancelled: {shown}" if cancelled else f"command failed: {shown}"
-    lines.put(active, active.root, ERROR, active.journal.origin("system"), text)
+    lines.append_line(active, active.root, ERROR, active.journal.origin("system"), text)
     if cancelled:
         return Outcome("cancelled", result, text, reason="cancelled")
     return Outcome("failed", result, text, "exit_code")
 
 
-def _ending(child: subprocess.Popen[bytes], wishes: list[str]) -> Callable[[str], None]:
+def _ending(child: subprocess.Popen[bytes], requests: list[str]) -> Callable[[str], None]:
     """What ends the command when somebody cancels its job: SIGTERM, and SIGKILL if it stays."""
 
-    def end(wish: str) -> None:
-        wishes.append(wish)
+    def end(request: str) -> None:
+        requests.append(request)
         child.terminate()
         killer = threading.Timer(CANCELLED_COMMAND_GRACE_S, child.kill)
         killer.daemon = True

@@ -23,8 +23,8 @@ from qntx.explain.sentences import Explanation, explain_job, explain_schedule
 )
 def explain_schedule_route(server: Server, schedule_id: ScheduleId) -> Explanation:
     """Sentences: why the schedule is as it is, and what happens next."""
-    with server.reading():
-        return explain_schedule(server.app.store, schedule_id_of(schedule_id))
+    with server.reading() as store:
+        return explain_schedule(store, schedule_id_of(schedule_id))
 
 
 @get(
@@ -40,9 +40,9 @@ def explain_job_route(
     job_id: Annotated[str, PathParameter(description="The job's id (JB_…).", max_length=200)],
 ) -> Explanation:
     """Sentences: why the job is as it is, and what happens next."""
-    with server.reading():
+    with server.reading() as store:
         known = checked(job_id, "job", "GET /api/pulse/jobs")
-        return explain_job(server.app.store, server.app.registry, known)
+        return explain_job(store, server.app.registry, known)
 
 
 ROUTES = [explain_schedule_route, explain_job_route]

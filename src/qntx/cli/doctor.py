@@ -16,7 +16,6 @@ def command(ctx: click.Context) -> None:
     from qntx.app import App
     from qntx.cli import settings_of
     from qntx.errors import SEE_DOCTOR, StoreUnavailable
-    from qntx.runtime.leases import live_handlers
 
     app = App(settings_of(ctx))
     home, store = app.settings.home, app.store
@@ -29,11 +28,11 @@ def command(ctx: click.Context) -> None:
         ctx.exit(1)
     click.echo(f"database    {store.location}, {store.engine} {version}")
     click.echo(f"integrity   {check}")
-    owner = store.local_file.writer() if store.local_file is not None else None
+    owner = store.lock_owner()
     if owner is not None:
         click.echo(f"writer      {owner.text}")
     click.echo(f"indexer     {_indexer(home)}")
-    known = live_handlers(home)
+    known = app.store.supervisors.live_handlers()
     workers = "none at work" if known is None else f"at work, with {len(known)} handlers"
     click.echo(f"workers     {workers}")
     waiting = list((home / "journal").glob("*.seg")) if (home / "journal").exists() else []

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from qntx.application import HandlerNames
 from qntx.clock import from_iso, now_us
 from qntx.errors import QntxError
 from qntx.model.firing_policy import SILENCE_US
@@ -14,12 +15,7 @@ from qntx.model.job import ACTIVE
 from qntx.model.schedule import Execution, Schedule
 from qntx.model.views import Job, Line, LogFilter
 from qntx.model.zones import zone_of
-from qntx.runtime.leases import live_handlers
-from qntx.storage.interfaces import Executions, Schedules
-from qntx.storage.sqlite.lock_owner import lock_owner_of
-from qntx.storage.sqlite.store import Store
-from qntx.storage.sqlite.wait_reasons import place_of, runner_of
-from qntx_recruiting.ats.ix import Names
+from qntx.storage.interfaces import Executions, Schedules, Store
 
 _NEWEST = "9999999999"
 MAX_QUOTED = 300
@@ -34,7 +30,7 @@ class Explanation(msgspec.Struct, frozen=True):
     next: list[str]
 
 
-def explain_job(store: Store, registered: Names, job_id: str) -> Explanation:
+def explain_job(store: Store, registered: HandlerNames, job_id: str) -> Explanation:
     """Why the job *job_id* is in its status. Raises NotFound."""
     job = store.jobs.get(job_id)
     why, after = _JOB[job.status](store, registered, job)
@@ -51,9 +47,9 @@ def explain_job(store: Store, registered: Names, job_id: str) -> Explanation:
     return Explanation(job.id, job.status, why, after)
 
 
-def _queued(store: Store, registered: Names, job: Job) -> tuple[list[str], list[str]]:
+def _queued(store: Store, registered: HandlerNames, job: Job) -> tuple[list[str], list[str]]:
     held = _held(job.pulse_state)
-    known = live_handlers(store.path.parent)
+    known = store.supervisors.live_handlers()
     if job.handler_name not in (registered if known is None else known):
         return (
             [f"No worker has the handler {job.handler_name!r}."],
@@ -68,7 +64,7 @@ def _queued(store: Store, registered: Names, job: Job) -> tuple[list[str], list[
             [f"It waits until {job.next_attempt_at} {cause}.", *held],
             [f"Attempt {job.attempt + 1} starts when a worker is free then."],
         )
-    place = place_of(store.connection, job.id)
+    place = store.waits.place(job.id)
     before = "It is the next one in the queue."
     if place.ahead:
         before = f"It is queued behind {place.ahead:,} job{_s(place.ahead)}."
@@ -86,10 +82,10 @@ def _queued(store: Store, registered: Names, job: Job) -> tuple[list[str], list[
     )
 
 
-def _running(store: Store, registered: Names, job: Job) -> tuple[list[str], list[str]]:
+def _running(store: Store, registered: HandlerNames, job: Job) -> tuple[list[str], list[str]]:
     del registered
     why = [f"It runs since {job.started_at}, {_which(job)}."]
-    runner = runner_of(store.connection, job.id, job.attempt)
+    runner = store.waits.runner(job.id, job.attempt)
     if runner is not None:
         pid = f" (process {runner.pid})" if runner.pid else ""
         why = [
@@ -115,7 +111,7 @@ def _which(job: Job) -> str:
     return f"attempt {job.attempt}{retries}"
 
 
-def _paused(store: Store, registered: Names, job: Job) -> tuple[list[str], list[str]]:
+def _paused(store: Store, registered: HandlerNames, job: Job) -> tuple[list[str], list[str]]:
     del store, registered
     state = job.pulse_state if isinstance(job.pulse_state, dict) else {}
     waits_for = state.get("waits_for")
@@ -134,7 +130,7 @@ def _paused(store: Store, registered: Names, job: Job) -> tuple[list[str], list[
     return held or ["It was paused by hand."], ["It goes on when it is resumed (qntx resume)."]
 
 
-def _completed(store: Store, registered: Names, job: Job) -> tuple[list[str], list[str]]:
+def _completed(store: Store, registered: HandlerNames, job: Job) -> tuple[list[str], list[str]]:
     del store, registered
     took = "" if job.duration_ms is None else f" after {job.duration_ms / 1000:,.1f} s"
     why = [f"It completed at {job.completed_at}{took}, in attempt {job.attempt}."]
@@ -145,7 +141,7 @@ def _completed(store: Store, registered: Names, job: Job) -> tuple[list[str], li
     return why, ["Nothing: it is over."]
 
 
-def _failed(store: Store, registered: Names, job: Job) -> tuple[list[str], list[str]]:
+def _failed(store: Store, registered: HandlerNames, job: Job) -> tuple[list[str], list[str]]:
     del store, registered
     stage = f" in stage {job.error_stage}" if job.error_stage else ""
     why = [f"It failed{stage} at {job.completed_at} because: {_short(job.error)}"]
@@ -154,7 +150,7 @@ def _failed(store: Store, registered: Names, job: Job) -> tuple[list[str], list[
     return why, ["Nothing by itself; retry it by hand when the cause is gone."]
 
 
-def _cancelled(store: Store, registered: Names, job: Job) -> tuple[list[str], list[str]]:
+def _cancelled(store: Store, registered: HandlerNames, job: Job) -> tuple[list[str], list[str]]:
     del store, registered
     because = f": {_short(job.error)}" if job.error else "."
     return [f"It was cancelled at {job.completed_at}{because}"], [
@@ -172,7 +168,7 @@ _JOB = {
 }
 
 
-def explain_execution(store: Store, registered: Names, execution_id: str) -> Explanation:
+def explain_execution(store: Store, registered: HandlerNames, execution_id: str) -> Explanation:
     """Why the execution *execution_id* is as it is: by its job, where it has one. NotFound."""
     execution = store.executions.get(execution_id)
     if execution.async_job_id is not None:
@@ -202,7 +198,7 @@ def explain_schedule(store: Store, schedule_id: str) -> Explanation:
 
 def _obstacle(store: Store) -> list[str]:
     """Who keeps everything from being written, if somebody does and will not stop by itself."""
-    owner = lock_owner_of(store.path)
+    owner = store.lock_owner()
     if owner is None or not owner.stopped:
         return []
     return [f"Nothing can be written: the database is locked by {owner.text}."]

@@ -9,6 +9,9 @@ import msgspec
 
 from qntx.errors import IllegalTransition
 
+#: The worker of a run that no supervisor watches is called this, and its journal.
+UNSUPERVISED = "foreground:"
+
 
 class JobStatus(StrEnum):
     """Where a job is in its life."""

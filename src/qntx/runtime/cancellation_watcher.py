@@ -6,10 +6,9 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
-from qntx.storage.sqlite.stop_requests import stop_request_of
-from qntx.storage.sqlite.store import UNAVAILABLE
+from qntx.errors import StoreUnavailable
+from qntx.storage.interfaces import Store
 
 #: How often to look, seconds.
 CANCELLATION_POLL_S = 0.5
@@ -17,7 +16,7 @@ CANCELLATION_POLL_S = 0.5
 
 @contextlib.contextmanager
 def watching_for_cancellation(
-    database: Path, job_id: str, ask: Callable[[str], None], limit_s: float | None = None
+    store: Store, job_id: str, ask: Callable[[str], None], limit_s: float | None = None
 ) -> Iterator[None]:
     """
     Call *ask* (in another thread) with ``cancel`` or ``pause`` when somebody asks *job_id* for it.
@@ -35,13 +34,13 @@ def watching_for_cancellation(
             if ends is not None and time.monotonic() >= ends:
                 ends = None
                 ask("timeout")
-            with contextlib.suppress(*UNAVAILABLE):
-                wish = stop_request_of(database, job_id)
-                if wish != told and wish is not None:
-                    ask(wish)
-                told = wish
+            with contextlib.suppress(StoreUnavailable):
+                request = store.stop_request_of(job_id)
+                if request != told and request is not None:
+                    ask(request)
+                told = request
 
-    thread = threading.Thread(target=look, name="qntx-watching_for_cancellation", daemon=True)
+    thread = threading.Thread(target=look, name="qntx-cancellation", daemon=True)
     thread.start()
     try:
         yield

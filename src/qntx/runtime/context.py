@@ -15,6 +15,7 @@ from qntx.errors import (
     JobPaused,
     JobStopped,
     JobTimedOut,
+    StoreUnavailable,
 )
 from qntx.model.ids import new_id
 from qntx.model.job import Claimed
@@ -23,7 +24,6 @@ from qntx.recording.emitter import LogCapturingEmitter
 from qntx.recording.lines import record_event
 from qntx.runtime.children import enqueue_child
 from qntx.runtime.requests import MakesRequests, request_of
-from qntx.storage.sqlite.store import UNAVAILABLE
 
 Port = TypeVar("Port")
 Ports = Mapping[type, Callable[[Settings], Any]]
@@ -168,7 +168,7 @@ class JobContext:
             idempotency_key=idempotency_key,
         )
         if request.unique or request.idempotency_key is not None:
-            with suppress(*UNAVAILABLE):
+            with suppress(StoreUnavailable):
                 return enqueue_child(self.settings, self.job, request, child)
             # Nobody can tell now whether there is a twin: the child becomes it, if there is one.
         fields = {"id": child, "request": request}

@@ -6,13 +6,13 @@ import time
 
 from qntx.clock import now_us
 from qntx.config import Settings
+from qntx.explain.wait_reasons import WaitReasons
 from qntx.model.job import Claimed
 from qntx.runtime.leases import Leases
 from qntx.runtime.rate_limits import RateLimits
-from qntx.runtime.wait_reasons import WaitReasons
 from qntx.runtime.wire import Assign, Recall, Shutdown
 from qntx.runtime.worker_process import WorkerProcess
-from qntx.storage.sqlite.store import Store
+from qntx.storage.interfaces import Store
 
 #: Async handlers that one worker runs at once.
 ASYNC_JOBS = 100

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
-import socket
 import time
 from collections.abc import Sequence
-from pathlib import Path
-
-import msgspec
 
 from qntx.journal.writer import Journal
 from qntx.model.job import Claimed
 from qntx.runtime.rescue import judge
-from qntx.storage.sqlite.store import Store
+from qntx.storage.interfaces import Store, Supervisors
 
 RENEW_S = 5.0
 RESCUE_S = 5.0
@@ -25,10 +18,13 @@ LEASE_S = 30.0
 class Leases:
     """The leases of one supervisor, and its eye on those of the others."""
 
-    def __init__(self, home: Path, lease_s: float, journal: Journal) -> None:
+    def __init__(self, supervisors: Supervisors, lease_s: float, journal: Journal) -> None:
         self.lease_s = lease_s
-        self.name, self.lock = _identity(home)
-        self._home = home
+        self._supervisors = supervisors
+        self._registration = supervisors.register()
+        self.name = self._registration.name
+        #: Inherited by the workers: while one of them lives, this supervisor counts as alive.
+        self.descriptor = self._registration.descriptor
         self._journal = journal
         self._renew_at = self._rescue_at = 0.0
         #: Leases of others as they were seen last, and since when.
@@ -73,59 +69,19 @@ class Leases:
             key = (job.id, job.attempt)
             last, since = seen.get(key, (until, now))
             self._seen[key] = (until, since if last == until else now)
-            if owner != self.name and _is_gone(self._home, owner):
+            if owner != self.name and self._supervisors.is_gone(owner):
                 judge(job, "server_restarted", self._journal)
             elif last == until and now - since > self.lease_s:
                 judge(job, "lease_expired", self._journal)
 
     def announce(self, handlers: Sequence[str]) -> None:
-        """Tell the other processes of this directory which handlers our workers have."""
-        text = msgspec.json.encode(sorted(handlers))
-        os.pwrite(self.lock, text, 0)
-        os.ftruncate(self.lock, len(text))
+        """Tell the other processes of this store which handlers our workers have."""
+        self._registration.announce(handlers)
 
     def live_handlers(self) -> set[str]:
-        """The handlers that any worker of this directory has."""
-        return live_handlers(self._home) or set()
+        """The handlers that any worker of this store has."""
+        return self._supervisors.live_handlers() or set()
 
     def close(self) -> None:
         """This supervisor is at its end, and so are its workers."""
-        with contextlib.suppress(OSError):
-            (self._home / "supervisors" / self.name).unlink()
-        os.close(self.lock)
-
-
-def live_handlers(home: Path) -> set[str] | None:
-    """The handlers that workers of the data directory *home* have; None: no worker is at work."""
-    found: set[str] | None = None
-    for path in (home / "supervisors").glob("*"):
-        with contextlib.suppress(OSError, msgspec.DecodeError), open(path, "rb") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:  # it is alive
-                found = (found or set()) | set(msgspec.json.decode(lock.read() or b"[]"))
-    return found
-
-
-def _identity(home: Path) -> tuple[str, int]:
-    """A name for this supervisor, and the lock that is held for as long as any part of it lives."""
-    folder = home / "supervisors"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    name = f"{socket.gethostname()}-{os.getpid()}-{time.time_ns():x}"
-    lock = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    return name, lock
-
-
-def _is_gone(home: Path, owner: str) -> bool:
-    """Whether a supervisor of this machine, and every worker of it, has ended."""
-    path = home / "supervisors" / owner
-    try:
-        with open(path, "rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink(missing_ok=True)
-            return True
-    except BlockingIOError:
-        return False
-    except OSError:
-        return owner.startswith(f"{socket.gethostname()}-")
+        self._registration.close()

@@ -6,10 +6,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from qntx.clock import iso, now_us
+from qntx.clock import now_us
 from qntx.config import Settings
-from qntx.runtime.wait_reasons import WaitReasons
-from qntx.storage.sqlite.store import Store
+from qntx.explain.wait_reasons import WaitReasons
+from qntx.storage.interfaces import Store
 
 _DAY_US = 86_400_000_000
 #: How often a closed gate is looked at again, and an open one, seconds.
@@ -62,7 +62,7 @@ class RateLimits:
         limits = self._settings
         now = now_us()
         if limits.max_calls_per_minute is not None:
-            calls = int(self._since(now - 60_000_000, "count(*)"))
+            calls = self._store.model_usage.calls_since(now - 60_000_000)
             self._left = limits.max_calls_per_minute - calls
             if calls >= limits.max_calls_per_minute:
                 return {
@@ -79,7 +79,7 @@ class RateLimits:
         for name, budget, days in windows:
             if budget is None:
                 continue
-            spent = self._since(now - days * _DAY_US, "total(cost)")
+            spent = self._store.model_usage.cost_since(now - days * _DAY_US)
             if spent >= budget:
                 return {
                     "is_paused": True,
@@ -89,9 +89,3 @@ class RateLimits:
                     "or it goes on by itself",
                 }
         return None
-
-    def _since(self, start_us: int, what: str) -> float:
-        sql = f"SELECT {what} FROM ai_model_usage WHERE success = 1 AND request_timestamp >= ?"
-        for (value,) in self._store.connection.execute(sql, (iso(start_us),)):
-            return float(value)
-        return 0.0

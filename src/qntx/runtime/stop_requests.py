@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from qntx.runtime.wire import Stop
 from qntx.runtime.worker_process import WorkerProcess
-from qntx.storage.sqlite.store import Store
+from qntx.storage.interfaces import Store
 
 #: From the wish to stop to SIGTERM, and from there to SIGKILL.
 STOP_GRACE_S = 5.0

@@ -13,17 +13,18 @@ import traceback
 from collections.abc import Callable
 
 from qntx.config import Settings
+from qntx.errors import StoreUnavailable
+from qntx.explain.wait_reasons import WaitReasons
 from qntx.journal.wakeup import Wakeup
 from qntx.recording.session import journal_of
 from qntx.runtime.dispatch import Dispatcher
 from qntx.runtime.leases import LEASE_S, Leases
 from qntx.runtime.rescue import give_back, judge
 from qntx.runtime.stop_requests import STOP_GRACE_S, TERM_GRACE_S, StopRequests
-from qntx.runtime.wait_reasons import WaitReasons
 from qntx.runtime.wire import Beat, Done, Leased, Ready, Returned, Shutdown, Stop
 from qntx.runtime.worker_process import WorkerProcess, death_reason, oom_kills, spawn
-from qntx.storage.sqlite.lock_owner import lock_owner_of
-from qntx.storage.sqlite.store import UNAVAILABLE, Store
+from qntx.storage import open_store
+from qntx.storage.interfaces import Store
 
 LOG = logging.getLogger("qntx.runtime")
 #: How often to look without being woken, seconds: delayed jobs, lost wake-ups.
@@ -60,7 +61,8 @@ class Supervisor:
         self._failed_starts = 0
         self._culprit = 0
         self._stop_requests = StopRequests(self._workers, stop_grace_s)
-        self._leases = Leases(settings.home, lease_s, self._journal)
+        self._store = open_store(settings)
+        self._leases = Leases(self._store.supervisors, lease_s, self._journal)
 
     def start(self) -> None:
         """Start the workers, and supervise them in the background."""
@@ -93,8 +95,8 @@ class Supervisor:
     # -- the loop ------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        store = Store(self._settings.database)
-        with contextlib.suppress(*UNAVAILABLE):
+        store = self._store
+        with contextlib.suppress(StoreUnavailable):
             store.expect_losses()
         waiting = WaitReasons(self._journal)
         self._dispatcher = Dispatcher(store, self._settings, self._leases, waiting)
@@ -115,7 +117,7 @@ class Supervisor:
             self._stop_requests.deliver(store)  # reads only: also while nothing can be written
             pause = self._dispatcher.dispatch(self._workers)
             self._keep_leases(store)
-        except UNAVAILABLE:
+        except StoreUnavailable:
             self._name_culprit()
         except Exception:  # noqa: BLE001 - a supervisor that dies leaves everything unsupervised
             traceback.print_exc()
@@ -124,7 +126,7 @@ class Supervisor:
 
     def _name_culprit(self) -> None:
         """Say once who keeps everybody from writing, where that will not pass by itself."""
-        owner = lock_owner_of(self._settings.database)
+        owner = self._store.lock_owner()
         if owner is not None and owner.stopped and owner.pid != self._culprit:
             self._culprit = owner.pid
             LOG.warning("the database is locked by %s", owner.text)
@@ -221,7 +223,7 @@ class Supervisor:
 
     def _spawn(self) -> None:
         self._number += 1
-        worker = spawn(self._settings, f"worker-{self._number}", self._leases.lock)
+        worker = spawn(self._settings, f"worker-{self._number}", self._leases.descriptor)
         self._selector.register(worker.channel.fileno(), selectors.EVENT_READ, worker)
         self._selector.register(worker.pidfd, selectors.EVENT_READ, worker)
         self._workers.append(worker)
@@ -279,7 +281,7 @@ class Supervisor:
                     worker.kill_reason = "server_shutdown"
                     worker.kill(signal.SIGKILL)
             self._end_silent_workers(time.monotonic())
-            with contextlib.suppress(*UNAVAILABLE):
+            with contextlib.suppress(StoreUnavailable):
                 if self._keepalive is not None:
                     self._keepalive()
                 self._keep_leases(store)

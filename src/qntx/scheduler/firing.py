@@ -29,9 +29,7 @@ from qntx.model.job import JobRequest
 from qntx.model.schedule import Execution, Schedule, kept_timing
 from qntx.model.views import Counts
 from qntx.runtime.requests import MakesRequests
-from qntx.storage.interfaces import Executions, Schedules
-from qntx.storage.sqlite.enqueue import insert_job, values_of
-from qntx.storage.sqlite.store import Store
+from qntx.storage.interfaces import Executions, Schedules, Store
 
 LAST_RUN = "last_run"
 
@@ -196,7 +194,7 @@ class Firing:
             _changed(execution, async_job_id=job_id, waiting=bool(behind), reason=reason)
         ):
             return False
-        insert_job(self._store.connection, request, values_of(request, now_us, job_id))
+        self._store.queue.add(request, job_id, now_us)
         if behind:
             self.executions.hold_job(job_id, behind)
         return True

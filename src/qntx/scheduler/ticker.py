@@ -8,7 +8,7 @@ import threading
 
 from qntx.clock import iso
 from qntx.config import Settings
-from qntx.errors import QntxError
+from qntx.errors import QntxError, StoreUnavailable
 from qntx.journal.wakeup import Wakeup
 from qntx.model.cron import MICRO
 from qntx.model.log import INFO, WARN
@@ -18,7 +18,7 @@ from qntx.recording.system_log import ScheduleLog
 from qntx.runtime.requests import MakesRequests
 from qntx.scheduler.clock import TickerClock, WallClock
 from qntx.scheduler.firing import Firing
-from qntx.storage.sqlite.store import UNAVAILABLE, Store
+from qntx.storage import open_store
 
 LOG = logging.getLogger("qntx.scheduler")
 WAKER = "ticker"
@@ -44,7 +44,7 @@ class Ticker:
         self, settings: Settings, request: MakesRequests, clock: TickerClock | None = None
     ) -> None:
         self._settings = settings
-        self._store = Store(settings.database)
+        self._store = open_store(settings)
         self._firing = Firing(self._store, request)
         self._clock = clock or WallClock()
         self._wakeup = Wakeup(settings.home, WAKER)
@@ -72,7 +72,7 @@ class Ticker:
         while not self._stopping.is_set():
             try:
                 until_us = self.tick()
-            except UNAVAILABLE as error:
+            except StoreUnavailable as error:
                 # Locked, full or being replaced: nothing is lost, what is due stays due.
                 LOG.warning("schedules cannot be read, trying again in 1 s: %s", error)
                 until_us = self._clock.now_us() + RETRY_US
@@ -81,7 +81,7 @@ class Ticker:
                 until_us = self._clock.now_us() + RETRY_US
             if not self._stopping.is_set():
                 self._clock.wait(self._wakeup, until_us)
-        with contextlib.suppress(*UNAVAILABLE), self._store.transaction():
+        with contextlib.suppress(StoreUnavailable), self._store.transaction():
             self._firing.schedules.beat(self._clock.now_us())  # from here on nobody is at work
         self._store.close()
 
@@ -106,7 +106,7 @@ class Ticker:
         now_us = self._clock.now_us()
         try:
             made = self._firing.fire_due(ids, now_us)
-        except UNAVAILABLE:
+        except StoreUnavailable:
             raise
         except Exception as error:
             if len(ids) > 1:  # one of them is at fault: the others need not suffer
@@ -145,11 +145,11 @@ class Ticker:
         for execution_id in repaired:
             execution = executions.get(execution_id)
             what = f"repaired {execution_id}: {execution.status}, like job {execution.async_job_id}"
-            self._schedule_log.say(
+            self._schedule_log.write(
                 execution.scheduled_job_id, WARN, what, execution_id=execution_id
             )
         for schedule_id in stopped:
-            self._schedule_log.say(schedule_id, INFO, "stopped: its last job is over")
+            self._schedule_log.write(schedule_id, INFO, "stopped: its last job is over")
         while untold := executions.untold(SCHEDULES_PER_ROUND, now_us - UNTOLD_US):
             self._tell(untold)
         if replan:
@@ -164,7 +164,7 @@ class Ticker:
             fields = {"state": "paused", "state_reason": f"paused by the scheduler: {error}"}
             with self._store.transaction():
                 self._firing.schedules.advance(schedule, fields, now_us)
-            self._schedule_log.say(schedule.id, WARN, f"paused: {error}")
+            self._schedule_log.write(schedule.id, WARN, f"paused: {error}")
             return
         if nominal_at is None or nominal_at == schedule.next_nominal_at:
             return
@@ -172,7 +172,7 @@ class Ticker:
         with self._store.transaction():
             if not self._firing.schedules.advance(schedule, planned, now_us):
                 return
-        self._schedule_log.say(
+        self._schedule_log.write(
             schedule.id,
             WARN,
             f"planned anew for {nominal_at} instead of {schedule.next_nominal_at}: "

@@ -37,7 +37,7 @@ def list_(ctx: click.Context) -> None:
     from qntx_recruiting.ports import RecruitingStore
 
     app = built_in_app(settings_of(ctx))
-    candidates = app.ports[RecruitingStore](app.settings).candidates()
+    candidates = app.ports[RecruitingStore](app.settings).list_candidates()
     for candidate in candidates:
         click.echo(f"{candidate.id}  {candidate.name}")
     if not candidates:

@@ -56,6 +56,20 @@ class Queue(Protocol):  # budget: one method per question
         give the id of that job.
         """
 
+    def add(self, request: JobRequest, job_id: str, now_us: int) -> str:
+        """
+        Put one job on the queue within the caller's transaction; returns its id, or its twin's.
+
+        Nobody is notified: that is the caller's when the transaction is over.
+        """
+
+    def enqueue_child(self, request: JobRequest, parent: Claimed, job_id: str) -> str | None:
+        """
+        Put a child of *parent* on the queue as *job_id*; returns its id, or that of its twin.
+
+        None: the attempt that *parent* stands for is over, and nothing was enqueued.
+        """
+
     def claim(
         self, limit: int, worker: str, handlers: Iterable[str], lease_s: float
     ) -> list[Claimed]:

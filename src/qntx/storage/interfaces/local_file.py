@@ -4,33 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import msgspec
-
-
-class LockOwner(msgspec.Struct, frozen=True):
-    """The process inside a write transaction; *stopped*: it does nothing until it is told to."""
-
-    pid: int
-    command: str
-    stopped: bool
-
-    @property
-    def text(self) -> str:
-        """The process as part of a sentence, with what to do if it is stopped."""
-        named = f"process {self.pid} ({self.command})"
-        if not self.stopped:
-            return named
-        return (
-            f"{named}, which is stopped in the middle of it - kill -CONT {self.pid} lets it go "
-            f"on, kill -KILL {self.pid} undoes what it had not finished"
-        )
-
 
 class LocalFile(Protocol):
     """The file of a database."""
-
-    def writer(self) -> LockOwner | None:
-        """The process that is in a write transaction; None: nobody, or it cannot be told."""
 
     def needs_compacting(self) -> bool:
         """Whether most of it is free space that only :meth:`compact` gives back."""

@@ -13,6 +13,23 @@ from qntx.storage.interfaces.logs import Logs
 from qntx.storage.interfaces.retention import Expiry
 from qntx.storage.interfaces.schedules import Executions, Schedules
 from qntx.storage.interfaces.search import Search
+from qntx.storage.interfaces.waits import JobWaits, ModelUsage, Supervisors
+
+
+class LockOwner(Protocol):
+    """The process inside a write transaction; *stopped*: it does nothing until it is told to."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a signal has stopped it."""
+
+    @property
+    def text(self) -> str:
+        """The process as part of a sentence, with what to do if it is stopped."""
 
 
 class KeyValue(Protocol):
@@ -47,6 +64,18 @@ class Store(Protocol):  # budget: the parts by name, and what goes for all of th
     @property
     def executions(self) -> Executions:
         """What became of each firing of a schedule."""
+
+    @property
+    def waits(self) -> JobWaits:
+        """Why jobs wait."""
+
+    @property
+    def model_usage(self) -> ModelUsage:
+        """What was spent on metered services."""
+
+    @property
+    def supervisors(self) -> Supervisors:
+        """Who is at work on it."""
 
     @property
     def facts(self) -> KeyValue:
@@ -103,6 +132,16 @@ class Store(Protocol):  # budget: the parts by name, and what goes for all of th
 
     def reading(self) -> AbstractContextManager[None]:
         """Everything that this thread reads inside is of one moment."""
+
+    def stop_request_of(self, job_id: str) -> str | None:
+        """
+        What somebody asks the running job *job_id* for: ``cancel``, ``pause`` or nothing (None).
+
+        Nothing is left open, so that a process that the job forks inherits nothing.
+        """
+
+    def lock_owner(self) -> LockOwner | None:
+        """The process that keeps others from writing now; None: nobody, or it cannot be told."""
 
     def notify_jobs(self) -> None:
         """Tell who hands out jobs that there may be one."""

@@ -15,11 +15,8 @@ import msgspec
 
 from qntx.clock import iso
 from qntx.indexer.state import RunState
-from qntx.model.job import JobRequest
+from qntx.model.job import UNSUPERVISED, JobRequest
 from qntx.storage.sqlite.enqueue import insert_child, wake_parent
-
-#: What the worker column holds for a run that no supervisor watches: this and its journal.
-UNSUPERVISED = "foreground:"
 
 _INSERT_JOB = (
     "INSERT OR IGNORE INTO async_ix_jobs(id, source, status, handler_name, payload, attempt,"

@@ -1,4 +1,4 @@
-"""The database as a file: who writes to it, and writing it anew."""
+"""The database as a file, and writing it anew."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from pathlib import Path
 
 import apsw
 
-from qntx.storage.interfaces.local_file import LocalFile, LockOwner
-from qntx.storage.sqlite.lock_owner import lock_owner_of
+from qntx.storage.interfaces.local_file import LocalFile
 from qntx.storage.sqlite.migrate import open_database
 from qntx.storage.sqlite.space import compact, gives_back, space
 from qntx.storage.sqlite.translation import translating
@@ -21,9 +20,6 @@ class DatabaseFile(LocalFile):
     def __init__(self, path: Path, connection: Callable[[], apsw.Connection]) -> None:
         self._path = path
         self._connection = connection
-
-    def writer(self) -> LockOwner | None:
-        return lock_owner_of(self._path)
 
     def needs_compacting(self) -> bool:
         connection = self._connection()

@@ -5,12 +5,31 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from qntx.storage.interfaces.local_file import LockOwner
+import msgspec
 
 #: Where SQLite locks the write-ahead log's index while somebody writes (WAL_WRITE_LOCK).
 _WRITE_BYTE = "120"
 _LOCKS = Path("/proc/locks")
 MAX_COMMAND = 120
+
+
+class LockOwner(msgspec.Struct, frozen=True):
+    """The process inside a write transaction; *stopped*: it does nothing until it is told to."""
+
+    pid: int
+    command: str
+    stopped: bool
+
+    @property
+    def text(self) -> str:
+        """The process as part of a sentence, with what to do if it is stopped."""
+        named = f"process {self.pid} ({self.command})"
+        if not self.stopped:
+            return named
+        return (
+            f"{named}, which is stopped in the middle of it - kill -CONT {self.pid} lets it go "
+            f"on, kill -KILL {self.pid} undoes what it had not finished"
+        )
 
 
 def lock_owner_of(database: Path) -> LockOwner | None:

@@ -13,7 +13,7 @@ from qntx.errors import IllegalTransition, NotFound
 from qntx.model.job import Claimed, JobRequest, JobStatus, check_move
 from qntx.storage.interfaces.jobs import Queue
 from qntx.storage.sqlite.connection import transaction
-from qntx.storage.sqlite.enqueue import insert_job, parent_of, values_of, wake_parent
+from qntx.storage.sqlite.enqueue import insert_child, insert_job, parent_of, values_of, wake_parent
 from qntx.storage.sqlite.jobs import load_json
 from qntx.storage.sqlite.run_kinds import check_run_kind
 from qntx.storage.sqlite.translation import translated
@@ -75,6 +75,24 @@ class JobQueue(Queue):
             ids = [insert_job(self._db, request, values) for request, values in rows]
         self._changed()
         return ids
+
+    def add(self, request: JobRequest, job_id: str, now_us: int) -> str:
+        return insert_job(self._db, request, values_of(request, now_us, job_id))
+
+    def enqueue_child(self, request: JobRequest, parent: Claimed, job_id: str) -> str | None:
+        with transaction(self._db):
+            at_work = self._value(
+                "SELECT 1 FROM async_ix_jobs WHERE id = ? AND status = 'running' AND attempt = ?",
+                parent.id,
+                parent.attempt,
+            )
+            if at_work is None and self._value(
+                "SELECT 1 FROM async_ix_jobs WHERE id = ?", parent.id
+            ):
+                return None
+            found = insert_child(self._db, request, parent.id, now_us(), job_id)
+        self._changed()
+        return found
 
     # -- out of it -------------------------------------------------------------------------------
 
@@ -236,7 +254,7 @@ class JobQueue(Queue):
     def _status(self, job_id: str) -> JobStatus:
         found = self._value("SELECT status FROM async_ix_jobs WHERE id = ?", job_id)
         if found is None:
-            raise NotFound(f"there is no job {job_id!r} - qntx jobs lists those that there are")
+            raise NotFound(f"unknown job {job_id!r} - qntx jobs lists those that exist")
         return JobStatus(str(found))
 
     def _value(self, sql: str, *values: Any) -> Any:

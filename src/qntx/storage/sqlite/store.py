@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
 
 import apsw
 
+from qntx.application import Application
 from qntx.errors import StoreUnavailable
 from qntx.journal.wakeup import Wakeup
 from qntx.storage.sqlite.change_signal import DatabaseVersion
@@ -20,14 +21,19 @@ from qntx.storage.sqlite.exports import ExportStore
 from qntx.storage.sqlite.jobs import JobStore
 from qntx.storage.sqlite.key_value import KeyValueStore
 from qntx.storage.sqlite.local_file import DatabaseFile
+from qntx.storage.sqlite.lock_owner import LockOwner, lock_owner_of
 from qntx.storage.sqlite.logs import LogStore
 from qntx.storage.sqlite.migrate import open_database
+from qntx.storage.sqlite.model_usage import SqliteModelUsage
 from qntx.storage.sqlite.queue import JobQueue
 from qntx.storage.sqlite.retention import ExpiryStore
 from qntx.storage.sqlite.schedules import ScheduleStore
 from qntx.storage.sqlite.search import SearchStore
 from qntx.storage.sqlite.space import database_bytes
+from qntx.storage.sqlite.stop_requests import stop_request_of
+from qntx.storage.sqlite.supervisors import SupervisorFiles
 from qntx.storage.sqlite.translation import translating
+from qntx.storage.sqlite.wait_reasons import SqliteJobWaits
 
 #: What a statement may raise when the database takes nothing right now.
 UNAVAILABLE: tuple[type[Exception], ...] = (apsw.Error, StoreUnavailable)
@@ -61,6 +67,14 @@ class _Tables:
         return ExecutionStore(self.connection)
 
     @cached_property
+    def waits(self) -> SqliteJobWaits:
+        return SqliteJobWaits(self.connection)
+
+    @cached_property
+    def model_usage(self) -> SqliteModelUsage:
+        return SqliteModelUsage(self.connection)
+
+    @cached_property
     def facts(self) -> KeyValueStore:
         return KeyValueStore(self.connection)
 
@@ -77,11 +91,16 @@ class SqliteStore:  # budget: the tables by name, and what goes for all of them
     """
     Opens the database at *path* on first use, once per thread, up to date.
 
+    It has the tables of *applications*, too; one that is added later, when it is opened next.
+
     One that was replaced meanwhile is opened anew; one that was removed is StoreUnavailable.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, applications: Sequence[Application] = ()) -> None:
         self.path = path
+        self._applications = applications
+        #: Who is at work on it.
+        self.supervisors = SupervisorFiles(path.parent)
         self._wakeup = Wakeup(path.parent, "jobs")
         self._local = threading.local()
         self._was_open = False
@@ -109,6 +128,15 @@ class SqliteStore:  # budget: the tables by name, and what goes for all of them
         connection = self.connection
         with translating(self.path), connection:
             yield
+
+    def stop_request_of(self, job_id: str) -> str | None:
+        """What the running job is asked for; nothing is left open, so that no fork inherits it."""
+        with translating(self.path):
+            return stop_request_of(self.path, job_id)
+
+    def lock_owner(self) -> LockOwner | None:
+        """The process that is writing now; None: nobody, or it cannot be told."""
+        return lock_owner_of(self.path)
 
     def notify_jobs(self) -> None:
         """Tell who hands out jobs that there may be one."""
@@ -157,6 +185,16 @@ class SqliteStore:  # budget: the tables by name, and what goes for all of them
     def executions(self) -> ExecutionStore:
         """What became of each firing of a schedule."""
         return self._tables.executions
+
+    @property
+    def waits(self) -> SqliteJobWaits:
+        """Why jobs wait."""
+        return self._tables.waits
+
+    @property
+    def model_usage(self) -> SqliteModelUsage:
+        """What was spent on metered services."""
+        return self._tables.model_usage
 
     @property
     def facts(self) -> KeyValueStore:
@@ -235,7 +273,9 @@ class SqliteStore:  # budget: the tables by name, and what goes for all of them
             if connection.in_transaction or not is_moved(connection):
                 return found
             self.close()
-        tables = _Tables(open_database(self.path, make=not self._was_open), self._wakeup)
+        make, brought = not self._was_open, self._applications
+        opened = open_database(self.path, make=make, applications=brought)
+        tables = _Tables(opened, self._wakeup)
         self._was_open = True
         self._local.tables = tables
         if getattr(self._local, "may_lose", False):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import apsw
 import msgspec
 
+from qntx.storage.interfaces.waits import Held, JobWaits, Place, Runner
 from qntx.storage.sqlite.connection import transaction
+from qntx.storage.sqlite.translation import translated
 
 #: The columns of `Held`.
 _HELD = (
@@ -34,96 +36,61 @@ _WAITING = (
 )
 
 
-class Place(NamedTuple):
-    """A queued job's place: how many ready jobs are before it, and how many run now."""
+@translated
+class SqliteJobWaits(JobWaits):
+    """Read from, and written to, the jobs' rows."""
 
-    ahead: int
-    running: int
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._db = connection
 
+    def hold(self, handlers: Iterable[str], state: dict[str, Any] | None) -> list[Held]:
+        names = msgspec.json.encode(list(handlers)).decode()
+        text = None if state is None else msgspec.json.encode(state).decode()
+        with transaction(self._db):
+            rows: list[Any] = self._db.execute(
+                "UPDATE async_ix_jobs SET pulse_state = ?1 WHERE status = 'queued'"
+                " AND handler_name IN (SELECT value FROM json_each(?2)) AND pulse_state IS NOT ?1"
+                f" RETURNING {_HELD}",
+                (text, names),
+            ).fetchall()
+        return [Held(*row) for row in rows]
 
-class Runner(NamedTuple):
-    """Who runs an attempt: the worker, its process, and until when it has the lease."""
+    def active_handlers(self) -> list[str]:
+        return [str(name) for (name,) in self._db.execute(_ACTIVE_HANDLERS) if name is not None]
 
-    worker: str | None
-    pid: int | None
-    started_at: str
-    lease_until: str | None
+    def hold_waiting(self, since: str, limit: int, state: dict[str, Any]) -> list[Held]:
+        if not self._db.execute(f"SELECT EXISTS(SELECT 1 {_WAITING})", (since,)).fetchone()[0]:  # type: ignore[index]
+            return []
+        text = msgspec.json.encode(state).decode()
+        with transaction(self._db):
+            rows: list[Any] = self._db.execute(
+                "UPDATE async_ix_jobs SET pulse_state = ?2 WHERE id IN"
+                f" (SELECT j.id {_WAITING} LIMIT ?3) RETURNING {_HELD}",
+                (since, text, limit),
+            ).fetchall()
+        return [Held(*row) for row in rows]
 
+    def place(self, job_id: str) -> Place:
+        ahead = self._value(
+            "SELECT count(*) FROM async_ix_jobs o, (SELECT rowid AS number, priority FROM"
+            " async_ix_jobs WHERE id = ?) me WHERE o.status = 'queued'"
+            " AND o.next_attempt_at IS NULL"
+            " AND (o.priority > me.priority OR (o.priority = me.priority AND o.rowid < me.number))",
+            job_id,
+        )
+        running = self._value("SELECT count(*) FROM async_ix_jobs WHERE status = 'running'")
+        return Place(int(ahead or 0), int(running or 0))
 
-class Held(NamedTuple):
-    """A job that waits: its last attempt, and the schedule that it comes from, if any."""
+    def runner(self, job_id: str, attempt: int) -> Runner | None:
+        for worker, pid, started_at, lease_until in self._db.execute(
+            "SELECT worker, pid, started_at, lease_until FROM job_attempts"
+            " WHERE job_id = ? AND attempt = ?",
+            (job_id, attempt),
+        ):
+            return Runner(worker, pid, started_at, lease_until)
+        return None
 
-    job_id: str
-    attempt: int
-    schedule_id: str | None
-
-
-def hold(db: apsw.Connection, handlers: Iterable[str], state: dict[str, Any] | None) -> list[Held]:
-    """
-    State the reason why queued jobs of *handlers* wait (None: they wait no more).
-
-    Returns those for which that is new.
-    """
-    names = msgspec.json.encode(list(handlers)).decode()
-    text = None if state is None else msgspec.json.encode(state).decode()
-    with transaction(db):
-        rows: list[Any] = db.execute(
-            "UPDATE async_ix_jobs SET pulse_state = ?1 WHERE status = 'queued'"
-            " AND handler_name IN (SELECT value FROM json_each(?2)) AND pulse_state IS NOT ?1"
-            f" RETURNING {_HELD}",
-            (text, names),
-        ).fetchall()
-    return [Held(*row) for row in rows]
-
-
-def active_handlers(db: apsw.Connection) -> list[str]:
-    """The handlers of jobs that are not over, each once; a few µs per handler."""
-    return [str(name) for (name,) in db.execute(_ACTIVE_HANDLERS) if name is not None]
-
-
-def hold_waiting(db: apsw.Connection, since: str, limit: int, state: dict[str, Any]) -> list[Held]:
-    """
-    State the reason why jobs of schedules wait that have been ready to run since *since*.
-
-    Returns those that had none: each is told by one process only, however many look.
-    """
-    if not db.execute(f"SELECT EXISTS(SELECT 1 {_WAITING})", (since,)).fetchone()[0]:  # type: ignore[index]
-        return []
-    text = msgspec.json.encode(state).decode()
-    with transaction(db):
-        rows: list[Any] = db.execute(
-            "UPDATE async_ix_jobs SET pulse_state = ?2 WHERE id IN"
-            f" (SELECT j.id {_WAITING} LIMIT ?3) RETURNING {_HELD}",
-            (since, text, limit),
-        ).fetchall()
-    return [Held(*row) for row in rows]
-
-
-def place_of(db: apsw.Connection, job_id: str) -> Place:
-    """The place of a queued job among those that are ready to run."""
-    ahead = _value(
-        db,
-        "SELECT count(*) FROM async_ix_jobs o, (SELECT rowid AS number, priority FROM"
-        " async_ix_jobs WHERE id = ?) me WHERE o.status = 'queued' AND o.next_attempt_at IS NULL"
-        " AND (o.priority > me.priority OR (o.priority = me.priority AND o.rowid < me.number))",
-        job_id,
-    )
-    running = _value(db, "SELECT count(*) FROM async_ix_jobs WHERE status = 'running'")
-    return Place(int(ahead or 0), int(running or 0))
-
-
-def runner_of(db: apsw.Connection, job_id: str, attempt: int) -> Runner | None:
-    """Who runs (or ran) an attempt of a job."""
-    for worker, pid, started_at, lease_until in db.execute(
-        "SELECT worker, pid, started_at, lease_until FROM job_attempts"
-        " WHERE job_id = ? AND attempt = ?",
-        (job_id, attempt),
-    ):
-        return Runner(worker, pid, started_at, lease_until)
-    return None
-
-
-def _value(db: apsw.Connection, sql: str, *values: Any) -> Any:
-    for row in db.execute(sql, values):
-        return row[0]
-    return None
+    def _value(self, sql: str, *values: Any) -> Any:
+        for row in self._db.execute(sql, values):
+            return row[0]
+        return None
