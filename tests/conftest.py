@@ -13,8 +13,7 @@ import pytest
 
 from qntx.recording import lines
 from qntx.recording.session import close_journals
-
-from .recording import Recorded, record
+from tests.support.recorded_runs import Recorded, record
 
 #: One seed for the whole session; set QNTX_SEED to replay one.
 SEED = int(os.environ.get("QNTX_SEED") or random.SystemRandom().randrange(1 << 32))

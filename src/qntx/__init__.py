@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from qntx.linux import require_linux
+
 if TYPE_CHECKING:
     from qntx.app import App
     from qntx.config import Settings
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from qntx.runtime.registry import Handler, HandlerClass, Registry
     from qntx.runtime.requests import JobOptions
     from qntx.storage.sqlite.queue import JobQueue
+
+require_linux()
 
 _HOMES = {
     "App": "qntx.app",

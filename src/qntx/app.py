@@ -6,12 +6,12 @@ import contextlib
 import importlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
+from qntx.application import Application, declared
 from qntx.config import Section, Settings, load
 from qntx.errors import BadInput, StoreUnavailable
 from qntx.indexer.launch import IndexerProcess
@@ -65,7 +65,9 @@ class App:  # budget: the one object that users hold; each method is a line or a
         self.settings = settings or load(home=home, app=app, **sections)
         self.registry = Registry()
         self.ports: dict[type, Callable[[Settings], Any]] = {}
-        self.store = Store(self.settings.database)
+        #: What installed packages contribute.
+        self.applications: list[Application] = []
+        self.store = Store(self.settings.database, self.applications)
         self._indexer: IndexerProcess | None = None
 
     # -- composition -----------------------------------------------------------------------------
@@ -149,39 +151,53 @@ class App:  # budget: the one object that users hold; each method is a line or a
                     "check the setting app (QNTX_APP) and the Python path"
                 ) from error
             found = [getattr(module, attribute, None)] if attribute else vars(module).values()
-            taken = [value for value in found if isinstance(value, App | Registry)]
+            taken = [value for value in found if isinstance(value, App | Registry | Application)]
             if not taken:
                 raise BadInput(
-                    f"{spec!r} holds no qntx App or Registry - name it as package.module:variable"
+                    f"{spec!r} holds no qntx App, Registry or Application - "
+                    "name it as package.module:variable"
                 )
             for value in taken:
                 self.include(value)
 
-    def include(self, other: App | Registry) -> None:
-        """Take over the handlers, schedules and ports of *other*."""
+    def include(self, other: App | Registry | Application) -> None:
+        """Take over the handlers, schedules, ports and whatever else *other* has."""
+        if isinstance(other, Application):
+            self._include_application(other)
+            return
         self.registry.include(other.registry if isinstance(other, App) else other)
         if isinstance(other, App):
             self.ports.update(other.ports)
+
+    def _include_application(self, other: Application) -> None:
+        if other in self.applications:
+            return
+        for code in other.registries:
+            found = other.load(code)
+            if not isinstance(found, App | Registry):
+                raise BadInput(
+                    f"the application {other.name!r} names {code!r} as handlers, which is no qntx "
+                    "App or Registry"
+                )
+            self.include(found)
+        if other.ports is not None:
+            self.ports.update(other.load(other.ports))
+        self.registry.codes.include(other.codes)
+        self.applications.append(other)
+        self.store.close()  # what is opened next has the application's tables
 
     def load_installed(self) -> None:
         """
         Take over what installed packages declare in the entry point group ``qntx.apps``.
 
-        Each names an `App` or `Registry`. Raises BadInput with the entry point that names none.
+        Each names an `Application`, `App` or `Registry`. An application that lacks a distribution
+        which it requires is left out. Raises BadInput with the entry point that names none.
         """
-        for point in entry_points(group="qntx.apps"):
-            try:
-                found = point.load()
-            except Exception as error:  # importing runs code of others
-                raise BadInput(
-                    f"the entry point {point.name!r} = {point.value!r} cannot be loaded: {error} - "
-                    "repair or uninstall the package that declares it"
-                ) from error
-            if not isinstance(found, App | Registry):
-                raise BadInput(
-                    f"the entry point {point.name!r} = {point.value!r} is no qntx App or Registry"
-                )
-            self.include(found)
+        for shown, found in declared():
+            if not isinstance(found, App | Registry | Application):
+                raise BadInput(f"{shown} is not a qntx App, Registry or Application")
+            if not isinstance(found, Application) or not found.missing:
+                self.include(found)
 
     # -- the queue -------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -17,6 +17,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainValidator,
+    PrivateAttr,
     ValidationError,
     field_validator,
 )
@@ -29,23 +30,16 @@ from pydantic_settings import (
 )
 from pydantic_settings.exceptions import SettingsError
 
+from qntx.contributed_settings import FILE, PREFIX, whose_section, with_contributed
 from qntx.errors import BadInput, did_you_mean
+
+Kind = TypeVar("Kind", bound="Section")
 
 
 class Section(BaseModel):
     """Settings that belong together; a name that there is not is refused."""
 
     model_config = ConfigDict(extra="forbid")
-
-
-class LlmSettings(Section):
-    """Where the language model answers (OpenAI-compatible wire)."""
-
-    enabled: bool = True
-    base_url: str = "http://localhost:11434/v1"
-    model: str = "llama3.2:3b"
-    timeout_s: float = 120.0
-    api_key: str | None = None
 
 
 class FetchSettings(Section):
@@ -57,27 +51,6 @@ class FetchSettings(Section):
     timeout_s: float = 30.0
     connect_timeout_s: float = 5.0
     max_redirects: int = 5
-    #: Politeness, for each host and over all workers together: requests within any 60 seconds, and
-    #: seconds between two of them. A longer Crawl-delay of its robots.txt is kept up to the bound.
-    max_requests_per_minute: int = Field(default=60, ge=1, le=100_000)
-    delay_s: float = Field(default=0.5, ge=0, le=3600)
-    max_crawl_delay_s: float = Field(default=30.0, ge=0, le=3600)
-    #: A site that asks to come back later (429, 503 with Retry-After) is waited for so long.
-    max_retry_after_s: float = Field(default=120.0, ge=0, le=3600)
-    #: An address under which the people of a site can reach you; part of the User-Agent.
-    contact: str = ""
-
-
-class FileSettings(Section):
-    """Folders below which remote callers may have files read."""
-
-    roots: list[Path] = Field(default_factory=list)
-
-
-class ScoringSettings(Section):
-    """When a candidate counts as qualified."""
-
-    threshold: float = 0.6
 
 
 class ServerSettings(Section):
@@ -141,7 +114,9 @@ def _days(value: object) -> float | str:
     except ValueError:
         days = -1.0
     if not 0 < days <= 36_500:
-        raise ValueError(f'{value!r} is no number of days - give one above 0, or "forever"')
+        raise ValueError(
+            f'{value!r} is not a valid number of days - give one above 0, or "forever"'
+        )
     return days
 
 
@@ -182,25 +157,51 @@ class StorageSettings(Section):
 
 
 class Settings(BaseSettings):
-    """All settings of one data directory."""
+    """
+    All settings of one data directory.
+
+    Sections of installed applications are fields, too, where one of their settings is given;
+    :meth:`section` gives them in any case.
+    """
 
     model_config = SettingsConfigDict(
-        env_prefix="QNTX_", env_nested_delimiter="__", extra="forbid", toml_file="qntx.toml"
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", toml_file=FILE
     )
 
     home: Path = Field(default_factory=lambda: Path(".qntx"))
     #: Modules to import for the handlers they declare ("package.module" or "package.module:app");
     #: in the environment several are separated by commas.
     app: Annotated[list[str], NoDecode] = Field(default_factory=list)
-    llm: LlmSettings = Field(default_factory=LlmSettings)
     fetch: FetchSettings = Field(default_factory=FetchSettings)
-    files: FileSettings = Field(default_factory=FileSettings)
-    scoring: ScoringSettings = Field(default_factory=ScoringSettings)
     server: ServerSettings = Field(default_factory=ServerSettings)
     pulse: PulseSettings = Field(default_factory=PulseSettings)
     capture: CaptureSettings = Field(default_factory=CaptureSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     storage: StorageSettings = Field(default_factory=StorageSettings)
+
+    _sections: dict[str, Section] = PrivateAttr(default_factory=dict)
+
+    def __new__(cls, *_: Any, **given: Any) -> Self:
+        """Of a class that knows the sections of applications, if they are needed."""
+        kind: type[Any] = with_contributed(Settings, given) if cls is Settings else cls
+        made: Self = super().__new__(kind)
+        return made
+
+    def section(self, name: str, kind: type[Kind]) -> Kind:
+        """
+        The section *name* that an application contributes, as *kind*; defaults if nothing is set.
+
+        Where the runtime has a section of this name, *kind* adds to it.
+        """
+        found = getattr(self, name, None) or self._sections.get(name)
+        if isinstance(found, kind):
+            return found
+        made = kind(**dict(found)) if isinstance(found, Section) else kind()
+        if found is not None and name in type(self).model_fields:
+            setattr(self, name, made)  # so that a change is seen by all
+        else:
+            self._sections[name] = made
+        return made
 
     @field_validator("app", mode="before")
     @classmethod
@@ -251,7 +252,7 @@ def load(
         given: dict[str, Any] = {"home": home, "app": app, **sections}
         settings = Settings(**{k: v for k, v in given.items() if v is not None})
     except ValidationError as error:
-        raise BadInput(_wrong(error.errors()[0])) from None
+        raise BadInput(_wrong(error.errors()[0], given)) from None
     except SettingsError as error:
         raise BadInput(_no_json(error)) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
@@ -262,23 +263,25 @@ def load(
     return settings
 
 
-def _wrong(fault: Any) -> str:
+def _wrong(fault: Any, given: dict[str, Any]) -> str:
     """What is said of a setting that cannot be used, or that there is not."""
     name = ".".join(str(part) for part in fault["loc"])
     place = "__".join(takewhile(lambda part: isinstance(part, str), fault["loc"])).upper()
     where = f"correct it in qntx.toml or in QNTX_{place}"
     if fault["type"] == "extra_forbidden":
+        owner = whose_section(Settings, [str(part) for part in fault["loc"]])
+        if owner is not None:
+            return f"setting {name!r} {owner}"
         *sections, last = fault["loc"]
         within = "".join(f"{section}." for section in sections)
-        meant = did_you_mean(str(last), _names_in(sections), within)
-        return f"there is no setting {name!r}{meant} - {where}"
+        known = _names_in(with_contributed(Settings, given), sections)
+        return f"unknown setting {name!r}{did_you_mean(str(last), known, within)} - {where}"
     reason = fault["msg"].removeprefix("Value error, ")
     return f"setting {name!r} cannot be used: {reason} - {where}"
 
 
-def _names_in(sections: list[Any]) -> list[str]:
-    """The names of the settings that stand in *sections*, each within the one before."""
-    kind: Any = Settings
+def _names_in(kind: Any, sections: list[Any]) -> list[str]:
+    """The names of the settings of *kind* that stand in *sections*, each within the one before."""
     for section in sections:
         about = getattr(kind, "model_fields", {}).get(section)
         kind = about.annotation if about is not None else None

@@ -6,7 +6,6 @@ Every exception that qntx raises, as one tree.
     │   ├── NeverFires           a schedule has no instant left
     │   ├── FetchError           a URL or file could not be read
     │   └── UnknownHandler       no handler of that name is registered
-    ├── ExtractionError          a text could be read but not understood
     ├── NotFound                 the named object does not exist (HTTP 404)
     ├── Conflict                 the object is not in a state that allows this (HTTP 409)
     │   └── IllegalTransition    a job may not move between these two states
@@ -57,12 +56,6 @@ class UnknownHandler(BadInput):
     """No handler is registered under the name."""
 
     code = "unknown_handler"
-
-
-class ExtractionError(QntxError):
-    """A text was read but nothing useful could be made of it."""
-
-    code = "extraction_failed"
 
 
 class NotFound(QntxError):

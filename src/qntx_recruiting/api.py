@@ -161,7 +161,7 @@ def get_jd(
 ) -> JDView:
     """The text, what was extracted from it, and every candidate's score with its evidence."""
     if not is_id(jd_id):
-        raise NotFound(f"there is no job description {jd_id[:80]!r} - see GET /api/pulse/jds")
+        raise NotFound(f"unknown job description {jd_id[:80]!r} - see GET /api/pulse/jds")
     with _records(server) as records:
         jd = records.get_jd(jd_id)
         names = {candidate.id: candidate.name for candidate in records.list_candidates()}
@@ -172,7 +172,7 @@ def get_jd(
 @contextmanager
 def _records(server: ServerContext) -> Iterator[RecruitingStore]:
     """The recruiting store of the application, closed again afterwards."""
-    server.app.store.prepare()
+    server.app.store.prepare()  # a database that was removed is not made anew
     settings = server.app.settings
     factory = server.app.ports.get(RecruitingStore)
     records: RecruitingStore = (

@@ -11,8 +11,8 @@ import httpx2
 import msgspec
 
 from qntx.clock import monotonic_s
-from qntx.config import LlmSettings
-from qntx.errors import ExtractionError
+from qntx_recruiting.errors import ExtractionError
+from qntx_recruiting.settings import LlmSettings
 
 #: A model that does not even accept a connection within this time is taken for dead.
 PROBE_TIMEOUT_S = 0.8

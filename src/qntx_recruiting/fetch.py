@@ -12,12 +12,12 @@ import httpcore2
 import msgspec
 
 from qntx.clock import monotonic_s
-from qntx.config import FetchSettings
 from qntx.errors import FetchError
 from qntx.net.guard import Deadline, Guard, PinnedBackend, Resolver, system_resolver
 from qntx.net.urls import WebUrl, follow, parse
 from qntx_recruiting.decoding import BodyDecoder, too_large
 from qntx_recruiting.media import check_type
+from qntx_recruiting.settings import FetchSettings
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 #: What a response may take on the wire beside its body: status line, headers, chunk sizes.

@@ -13,6 +13,7 @@ from qntx.model.ids import new_id
 from qntx.runtime.context import JobContext
 from qntx.runtime.registry import Registry
 from qntx_recruiting import scoring
+from qntx_recruiting import settings as sections
 from qntx_recruiting.claims import claims_of
 from qntx_recruiting.extraction.naming import clean_title
 from qntx_recruiting.files import is_web_address, read_file
@@ -78,6 +79,7 @@ class _Ingestion:
         self._ctx = ctx
         self._emit = ctx.emit
         self._payload = payload
+        self._llm = sections.llm_settings(ctx.settings)
         self._store = ctx.get(RecruitingStore)  # type: ignore[type-abstract] # ports are protocols
         self._state = msgspec.convert(ctx.state, _State) if ctx.state else _State()
 
@@ -138,8 +140,8 @@ class _Ingestion:
         with self._emit.stage("read_jd", f"Reading job description from {source}"):
             content = read_file(
                 source,
-                max_bytes=settings.fetch.max_bytes,
-                roots=settings.files.roots if self._payload.remote else None,
+                max_bytes=sections.fetch_settings(settings).max_bytes,
+                roots=sections.file_settings(settings).roots if self._payload.remote else None,
                 private=settings.home,
             )
             self._emit.info(
@@ -162,9 +164,9 @@ class _Ingestion:
     # --- extract_requirements
 
     def _extract(self, job: JobText) -> Extraction:
-        with self._emit.stage("extract_requirements", how_extracted(self._ctx.settings.llm)):
+        with self._emit.stage("extract_requirements", how_extracted(self._llm)):
             extractor = Extractor(
-                self._ctx.settings.llm,
+                self._llm,
                 self._emit,
                 self._store,
                 self._ctx.job_id,
@@ -200,7 +202,7 @@ class _Ingestion:
         if show is None:
             return
         try:
-            show(None, piece, model=self._ctx.settings.llm.model, stage="extract_requirements")
+            show(None, piece, model=self._llm.model, stage="extract_requirements")
         except Exception as error:  # noqa: BLE001 - a lost terminal must not cost the job
             self._emit.debug("The model's answer could not be shown", error=str(error))
 
@@ -277,7 +279,7 @@ class _Ingestion:
         return sorted(scores, key=lambda pair: (-pair[1].score, pair[0].id))
 
     def _score_one(self, candidate: Candidate, jd: JobDescription) -> CandidateScore:
-        threshold = self._ctx.settings.scoring.threshold
+        threshold = sections.scoring_settings(self._ctx.settings).threshold
         with self._emit.task(candidate.id, name=candidate.name):
             result = scoring.score(candidate, jd, threshold=threshold, job_id=self._ctx.job_id)
             for item in result.evidence:

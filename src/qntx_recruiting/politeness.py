@@ -14,10 +14,11 @@ from pathlib import Path
 import msgspec
 
 from qntx.clock import now_us
-from qntx.config import FetchSettings, Settings
+from qntx.config import Settings
 from qntx.net.urls import parse
 from qntx.runtime.context import JobContext
 from qntx_recruiting.fetch import BadStatus, Fetched, fetch
+from qntx_recruiting.settings import FetchSettings, fetch_settings
 
 _MINUTE_US = 60_000_000
 #: A slot that lies further ahead was booked by a clock that was wrong.
@@ -104,7 +105,7 @@ def host_file(home: Path, host: str, suffix: str) -> Path:
 
 def pace_of(settings: Settings, host: str) -> Pace:
     """The pace of *host* in the data directory of *settings*."""
-    return Pace(settings.home, host, settings.fetch)
+    return Pace(settings.home, host, fetch_settings(settings))
 
 
 def polite_fetch(ctx: JobContext, address: str) -> Fetched:
@@ -113,7 +114,7 @@ def polite_fetch(ctx: JobContext, address: str) -> Fetched:
 
     Every wait is a line that says why. Raises FetchError, and JobStopped while it waits.
     """
-    settings = ctx.settings.fetch
+    settings = fetch_settings(ctx.settings)
     pace = pace_of(ctx.settings, parse(address).hostport)
     for returns in range(_MAX_RETURNS + 1):
         _take_turn(ctx, pace)

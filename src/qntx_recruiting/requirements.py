@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from qntx.clock import iso, now_us
-from qntx.config import LlmSettings
-from qntx.errors import ExtractionError
+from qntx_recruiting.errors import ExtractionError
 from qntx_recruiting.extraction import builtin, model
 from qntx_recruiting.model.recruiting import Extraction, ModelUsage
 from qntx_recruiting.ports import RecruitingStore
+from qntx_recruiting.settings import LlmSettings
 
 # The HTTP client costs 0.1 s to import, and a model that is switched off never needs it.
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from qntx.net.urls import WebUrl
 from qntx.runtime.context import JobContext
 from qntx_recruiting.fetch import PRODUCT, BadStatus, EmptyPage, Unreachable
 from qntx_recruiting.politeness import host_file, pace_of, polite_fetch
+from qntx_recruiting.settings import fetch_settings
 
 if TYPE_CHECKING:
     from protego import Protego
@@ -99,7 +100,7 @@ class Robots:
 
     def _keep_pace(self, url: WebUrl, rules: Protego | None) -> None:
         asked_s = _asked_delay_s(rules) if rules is not None else 0.0
-        bound_s = self._ctx.settings.fetch.max_crawl_delay_s
+        bound_s = fetch_settings(self._ctx.settings).max_crawl_delay_s
         pace_of(self._ctx.settings, url.hostport).slow_down(min(asked_s, bound_s))
         if asked_s > bound_s:
             self._ctx.emit.warn(

@@ -10,8 +10,6 @@ go on side by side are the vacancies: they are children that no longer need thei
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
 
 from qntx.clock import from_iso, now_us
@@ -21,12 +19,11 @@ from qntx.runtime.context import JobContext
 from qntx_recruiting.canonical import canonical
 from qntx_recruiting.listing import Listing, Vacancy, read_listing
 from qntx_recruiting.model.recruiting import PastIngestion
+from qntx_recruiting.model.scraping import ScrapeVacancies
 from qntx_recruiting.politeness import pace_of, polite_fetch
 from qntx_recruiting.ports import IngestionHistory
 from qntx_recruiting.robots import Robots
-
-if TYPE_CHECKING:
-    from qntx_recruiting.scrape_vacancies import ScrapeVacancies
+from qntx_recruiting.settings import fetch_settings
 
 _CHILD = "role.jd-ingestion"
 _ACTIVE = frozenset({"queued", "running", "paused"})
@@ -205,7 +202,7 @@ class VacancyWalk:
         """
         state, now = self._state, now_us()
         state.first_child_us = state.first_child_us or now
-        limit = self._ctx.settings.fetch.max_requests_per_minute
+        limit = fetch_settings(self._ctx.settings).max_requests_per_minute
         gap_s = pace_of(self._ctx.settings, parse(vacancy.url).hostport).gap_s()
         number = state.enqueued
         offset_s = max(number * gap_s, (number - limit) * 60 / limit)

@@ -10,7 +10,8 @@ from typing import Any
 import apsw
 import pytest
 
-from tests.acceptance.conftest import EXAMPLES, ROOT, Served
+from tests.support.paths import EXAMPLES, ROOT
+from tests.support.qntx_server import Served
 
 SEED_STAGES = [
     "extract_requirements",

@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 
 from qntx.model.views import LogFilter
-from tests.runtime.conftest import Running
-from tests.runtime.jobs_for_tests import wait_for
-
-from .conftest import EXAMPLES
+from tests.support.paths import EXAMPLES
+from tests.support.waiting import wait_until
+from tests.support.workers import Running
 
 
 class Model(ThreadingHTTPServer):
@@ -75,7 +74,7 @@ def test_a_killed_ingestion_goes_on_after_its_last_finished_stage(
         assert (failed.status, failed.error) == ("failed", "worker_killed: SIGKILL")
         assert stages(app, job_id, 1) == ["read_jd", "extract_requirements"]
         app.queue.retry(job_id)
-        done: Any = wait_for(
+        done: Any = wait_until(
             lambda: app.store.jobs.get(job_id).status == "completed" and app.store.jobs.get(job_id)
         )
         running.supervisor.stop()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -12,8 +11,9 @@ import pytest
 
 from qntx.builtin import built_in_app
 from qntx.config import load
-from tests.acceptance.conftest import Served, serving_in
-from tests.role.kit import example_module
+from tests.support.paths import example_module
+from tests.support.qntx_server import Served, serving_in
+from tests.support.waiting import wait_until
 
 SITE = example_module("site").CareerSite()
 LISTED = {f"/jobs/{slug}" for slug in SITE.postings}
@@ -139,11 +139,9 @@ def test_by_the_clock_a_listing_is_scraped_and_its_lines_are_there_at_once(
 
 
 def _executions(served: Served, schedule: str, number: int) -> list[dict[str, Any]]:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
+    def fired() -> list[dict[str, Any]]:
         found = served.qntx("executions", schedule, "--json")
         runs = [run for run in json.loads(found.stdout) if run["async_job_id"]]
-        if len(runs) >= number:
-            return runs[-number:]
-        time.sleep(0.1)
-    raise AssertionError(f"{schedule} did not fire {number} times: {found.stdout}{found.stderr}")
+        return runs[-number:] if len(runs) >= number else []
+
+    return wait_until(fired, f"{schedule} fires {number} times")

@@ -10,8 +10,8 @@ import pytest
 
 from qntx.api.server import Server
 from qntx.app import App
-
-from .kit import Data, fill, make_app, serving
+from tests.support.api_data import Data, fill, make_app
+from tests.support.api_server import serving
 
 
 @pytest.fixture(scope="session")

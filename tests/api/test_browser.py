@@ -16,8 +16,8 @@ import pytest
 from qntx.api.security.sessions import new_code
 from qntx.api.security.stack import Guards
 from qntx.app import App
-
-from .kit import TOKEN, make_app, serving
+from tests.support.api_data import make_app
+from tests.support.api_server import TOKEN, serving
 
 SCRIPT = Path(__file__).with_name("attacks.mjs")
 

@@ -11,8 +11,8 @@ import httpx2
 import pytest
 
 from qntx.app import App
-
-from .kit import BODY, LONG, Data, serving, walk
+from tests.support.api_data import BODY, LONG, Data
+from tests.support.api_server import serving, walk
 
 
 def said(client: httpx2.Client, job: str, lines: list[Any]) -> bytes:

@@ -14,8 +14,8 @@ import pytest
 from qntx.app import App
 from qntx.errors import StoreUnavailable
 from qntx.storage.sqlite.jobs import JobStore
-
-from .kit import TOKEN, Data, serving
+from tests.support.api_data import Data
+from tests.support.api_server import TOKEN, serving
 
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
 

@@ -22,8 +22,10 @@ from qntx.app import App
 from qntx.model.schedule import NewSchedule
 from qntx.runtime.token_channel import TokenReceiver, TokenSender
 from qntx.scheduler.service import ScheduleService
+from tests.support.api_data import Talker, make_app, running
+from tests.support.api_server import serving
+from tests.support.waiting import wait_until
 
-from .kit import Talker, make_app, running, serving
 from .test_stream import events
 
 Found = tuple[str, str | None, Any]
@@ -155,14 +157,12 @@ def test_one_who_reads_too_slowly_is_told_and_goes_on(
 ) -> None:
     monkeypatch.setattr(feed, "KEPT_EVENTS", 50)
     monkeypatch.setattr(feed, "FEED_PAUSE_S", 0.001)
-    with serving(fresh) as (server, client), socket.socket() as lazy, listening(server) as heard:
+    with serving(fresh) as (server, _), socket.socket() as lazy, listening(server) as heard:
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         lazy.connect(("127.0.0.1", server.port))
         host = f"localhost:{server.port}"
         lazy.sendall(f"GET /api/pulse/events HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
-        deadline = time.monotonic() + 20
-        while server.api.state.server.feed.listening < 2 and time.monotonic() < deadline:
-            client.get("/healthz")
+        wait_until(lambda: server.api.state.server.feed.listening == 2)
         for _ in range(60):
             jobs = fresh.enqueue_all([fresh.request("said", {"note": "n"})] * 100)
             heard.until("job", id=jobs[-1])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from pathlib import Path
 
 import httpx2
@@ -11,8 +9,10 @@ import pytest
 
 from qntx.api import change_feed as feed
 from qntx.app import App
+from tests.support.api_data import Data, make_app
+from tests.support.api_server import TOKEN, serving
+from tests.support.waiting import wait_until
 
-from .kit import TOKEN, Data, make_app, serving
 from .test_security import AUTH, PAGES, raw, routes
 
 #: What differs from one answer to the next.
@@ -52,10 +52,7 @@ def test_a_stream_that_is_asked_for_by_head_does_not_begin(
             answer = raw(server, f"HEAD {path} HTTP/1.1\r\nHost: localhost:{{port}}\r\n\r\n")
             assert answer.startswith(b"HTTP/1.1 200 ")
         watch = server.api.state.server.poller
-        deadline = time.monotonic() + 20
-        while watch.listeners and time.monotonic() < deadline:
-            os.sched_yield()
-        assert watch.listeners == 0
+        wait_until(lambda: watch.listeners == 0)
 
 
 def test_it_is_guarded_and_counted_like_get(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ from qntx.api.security.tokens import rotate, token_of
 from qntx.api.server import Server
 from qntx.app import App
 from qntx.errors import BadInput
-
-from .kit import TOKEN, make_app, serving
+from tests.support.api_data import make_app
+from tests.support.api_server import TOKEN, serving
 
 OURS = {"Sec-Fetch-Site": "same-origin"}
 JOB = {"handler_name": "rich"}

@@ -13,8 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from qntx.app import App
 from qntx.journal.format import ENDED
 from qntx.recording.system_log import log_system
-
-from .kit import TOKEN, Data, make_app, serving
+from tests.support.api_data import Data, make_app
+from tests.support.api_server import TOKEN, serving
 
 
 def figures(client: httpx2.Client, **headers: str) -> dict[tuple[str, tuple[Any, ...]], float]:

@@ -19,8 +19,8 @@ from schemathesis.checks import (
 )
 
 from qntx.api.server import Server
-
-from .kit import TOKEN, Data
+from tests.support.api_data import Data
+from tests.support.api_server import TOKEN
 
 load_all_checks()
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}

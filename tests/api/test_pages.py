@@ -11,8 +11,7 @@ import pytest
 
 from qntx.api import pages
 from qntx.app import App
-
-from .kit import TOKEN, serving
+from tests.support.api_server import TOKEN, serving
 
 INDEX = '<!doctype html><html><head><script src="/assets/app-1.js"></script></head></html>'
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
-import time
 from typing import Any
 
 import httpx2
@@ -15,9 +13,10 @@ from qntx.api import search as api_search
 from qntx.app import App
 from qntx.model.search import FoundPage, Indexed
 from qntx.storage.sqlite.search import indexed
-from tests.storing import Said, store
-
-from .kit import Data, Talker, running, serving
+from tests.support.api_data import Data, Talker, running
+from tests.support.api_server import serving
+from tests.support.log_rows import Said, store
+from tests.support.waiting import wait_until
 
 PATH = "/api/pulse/search"
 LINE = {
@@ -139,8 +138,8 @@ def test_filters_narrow_it(client: httpx2.Client, data: Data) -> None:
         ({"q": ""}, "q: the text to look for is missing (at character 1)"),
         ({"q": "a(b", "regex": "true"}, "missing ): a(b (at its end, character 3)"),
         ({"q": "x{9999}", "regex": "true"}, "invalid repetition size: {9999} (at character 2)"),
-        ({"q": "x", "level": "loud"}, "'loud' is no level"),
-        ({"q": "x", "cursor": "zzz"}, "'zzz' is no cursor"),
+        ({"q": "x", "level": "loud"}, "'loud' is not a valid level"),
+        ({"q": "x", "cursor": "zzz"}, "'zzz' is not a valid cursor"),
         ({"q": "x" * 1_025}, "1024"),
     ],
 )
@@ -160,9 +159,7 @@ def test_the_indexer_builds_the_index_while_lines_come(fresh: App) -> None:
             talker.say(count)
             said += count
             client.get(PATH, params={"q": "line 777"}).raise_for_status()
-        deadline = time.monotonic() + 30
-        while indexed(fresh.store.connection).lines < 2 * 1024 and time.monotonic() < deadline:
-            os.sched_yield()
+        wait_until(lambda: indexed(fresh.store.connection).lines >= 2 * 1024)
         covered = client.get(PATH, params={"q": "line 777"}).json()["indexed"]
         assert covered["lines"] % 1024 == 0
         assert covered["lines"] >= 2 * 1024
@@ -228,11 +225,12 @@ def test_nobody_looks_on_for_one_who_is_gone(fresh: App, monkeypatch: pytest.Mon
             host = f"Host: 127.0.0.1:{server.port}\r\n\r\n"
             asking.sendall(f"GET /api/pulse/search?q=x HTTP/1.1\r\n{host}".encode())
             assert looked.wait(20)
-        deadline = time.monotonic() + 20
-        seen = -1
-        while seen != len(looks) and time.monotonic() < deadline:
+
+        def stopped() -> bool:
             seen = len(looks)
             for _ in range(300):
                 client.get("/healthz")
-        assert seen == len(looks)
+            return seen == len(looks)
+
+        wait_until(stopped)
         assert looks == [None, *["more"] * (len(looks) - 1)]

@@ -13,8 +13,8 @@ from qntx.api.security.hosts import AllowedHosts, is_loopback
 from qntx.api.security.stack import Guards
 from qntx.api.server import Server
 from qntx.app import App
-
-from .kit import TOKEN, Data, make_app, serving
+from tests.support.api_data import Data, make_app
+from tests.support.api_server import TOKEN, serving
 
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
 OFF = {"headers": False, "limits": False, "hosts": False, "origins": False, "access": False}

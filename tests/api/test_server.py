@@ -17,8 +17,7 @@ from qntx.api.security import header_timeout
 from qntx.api.server import Server
 from qntx.app import App
 from qntx.errors import BadInput
-
-from .kit import TOKEN, serving
+from tests.support.api_server import TOKEN, serving
 
 SCRIPT = """
 import sys, threading

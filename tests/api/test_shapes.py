@@ -13,9 +13,9 @@ import pytest
 
 from qntx.app import App
 from qntx.storage.sqlite.migrate import open_database
-from tests.storing import Said, store
-
-from .kit import BODY, LEVELS, LONG, Data, serving
+from tests.support.api_data import BODY, LEVELS, LONG, Data
+from tests.support.api_server import serving
+from tests.support.log_rows import Said, store
 
 COUNTS = {"total", *LEVELS}
 RECEIPT = {"accepted", "stored", "lost", "complete", "redactions", "text"}
@@ -340,7 +340,8 @@ def test_system(client: httpx2.Client, app: App, data: Data) -> None:
     assert get(client, "/readyz") == {"status": "ready", "warnings": []}
     found = get(client, "/api/pulse/system")
     assert found["jobs"] == app.store.jobs.counts()
-    assert found["handlers"] == ["many", "rich", "said"]
+    own = ["many", "rich", "role.jd-ingestion", "role.vacancies-scraper", "said"]
+    assert found["handlers"] == own
     assert found["workers"] == [{"name": "w1", "pid": 1, "ready": True, "jobs": []}]
     assert found["auth"] == "local"
 

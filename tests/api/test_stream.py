@@ -19,8 +19,9 @@ import pytest
 
 from qntx.api import listening, stream
 from qntx.app import App
-
-from .kit import Data, Talker, running, serving, walk
+from tests.support.api_data import Data, Talker, running
+from tests.support.api_server import serving, walk
+from tests.support.waiting import wait_until
 
 
 def events(answer: httpx2.Response) -> Iterator[tuple[str, str | None, Any]]:
@@ -183,10 +184,7 @@ def test_one_who_left_is_forgotten(fresh: App) -> None:
         for _ in range(3):
             with client.stream("GET", f"/api/pulse/jobs/{job}/events") as answer:
                 next(events(answer))
-        deadline = time.monotonic() + 10
-        while server.api.state.server.poller.listeners and time.monotonic() < deadline:
-            client.get("/healthz")
-        assert server.api.state.server.poller.listeners == 0
+        wait_until(lambda: server.api.state.server.poller.listeners == 0)
 
 
 def test_one_who_does_not_read_delays_nobody(fresh: App) -> None:
@@ -249,8 +247,7 @@ def test_one_who_lags_is_told_and_then_gets_everything(
         lazy = Lazy(server.port, f"/api/pulse/jobs/{job}/events")
         for _ in range(20):
             talker.say(1_000)  # 5 MB of events: more than the sockets hold
-        while fresh.store.jobs.get(job).counts.total < 20_000:
-            time.sleep(0.01)
+        wait_until(lambda: fresh.store.jobs.get(job).counts.total >= 20_000)
         time.sleep(0.4)  # this is how long it reads nothing
         reading: list[Any] = []
         thread = threading.Thread(target=lambda: reading.extend(lazy.read()))
@@ -309,8 +306,7 @@ def test_clients_that_read_nothing_cost_a_bounded_share_of_memory(fresh: App) ->
             job_thread.start()
             job = started.get(timeout=20)
             with httpx2.Client(base_url=url, timeout=30) as client:
-                while client.get(f"/api/pulse/jobs/{job}").status_code != 200:
-                    time.sleep(0.01)
+                wait_until(lambda: client.get(f"/api/pulse/jobs/{job}").status_code == 200)
                 before = rss_bytes(process.pid)
                 path = f"/api/pulse/jobs/{job}/events"
                 lazy = [Lazy(port, path) for _ in range(40)]
@@ -335,16 +331,10 @@ def test_clients_that_read_nothing_cost_a_bounded_share_of_memory(fresh: App) ->
 def test_one_who_never_reads_is_given_up(fresh: App, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listening, "STALLED_S", 1.0)
     job, _ = fresh.run("many", {})
-    with serving(fresh) as (server, client):
+    with serving(fresh) as (server, _):
         watch = server.api.state.server.poller
         lazy = [Lazy(server.port, f"/api/pulse/jobs/{job}/events") for _ in range(3)]
-        deadline = time.monotonic() + 10
-        while watch.listeners < 3 and time.monotonic() < deadline:
-            client.get("/healthz")
-        assert watch.listeners == 3
-        deadline = time.monotonic() + 60
-        while watch.listeners and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert watch.listeners == 0
+        wait_until(lambda: watch.listeners == 3)
+        wait_until(lambda: watch.listeners == 0)
         for one in lazy:
             one.socket.close()

@@ -8,8 +8,9 @@ from typing import Any
 import httpx2
 
 from qntx.app import App
+from tests.support.api_data import Data
+from tests.support.api_server import TOKEN, serving
 
-from .kit import TOKEN, Data, serving
 from .test_security import routes
 from .test_shapes import check_job
 

@@ -15,7 +15,7 @@ from qntx.cli import main
 from qntx.model.filtering import parse_filter
 from qntx.storage.sqlite.logs import LogStore
 from qntx.storage.sqlite.migrate import open_database
-from tests.storing import Said, store
+from tests.support.log_rows import Said, store
 
 BEGIN = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z
 MINUTE = 60_000_000

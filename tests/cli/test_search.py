@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from qntx.cli import main
 from qntx.storage.sqlite.migrate import open_database
-from tests.storing import Said, store
+from tests.support.log_rows import Said, store
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from qntx.storage.sqlite.migrate import open_database
-from tests.storing import Said, store
+from tests.support.log_rows import Said, store
 
 ODD = os.fsdecode(b"a\xff")
 

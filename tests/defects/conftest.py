@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from qntx.app import App
-from tests.runtime.bench import Bench as QueueBench
-from tests.runtime.conftest import MODULE, Running
-from tests.scheduler.kit import Bench as ScheduleBench
+from tests.support.queue_bench import Bench as QueueBench
+from tests.support.schedule_bench import Bench as ScheduleBench
+from tests.support.workers import MODULE, Running
 
 
 @pytest.fixture

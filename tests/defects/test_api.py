@@ -10,8 +10,8 @@ import pytest
 
 from qntx.app import App
 from qntx.model.ids import new_id
-from tests.api.kit import TOKEN, serving
-from tests.runtime.bench import Bench
+from tests.support.api_server import TOKEN, serving
+from tests.support.queue_bench import Bench
 
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
 

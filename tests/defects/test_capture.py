@@ -22,10 +22,11 @@ from qntx.recording.emitter import LogCapturingEmitter
 from qntx.recording.session import close_journals
 from qntx.recording.system_log import SYSTEM_LOG
 from qntx.storage.sqlite.connection import transaction
-from tests.api.kit import serving, walk
-from tests.recording import Recorded, drain_all
-from tests.runtime.conftest import Running
-from tests.scheduler.kit import Bench as ScheduleBench
+from tests.support.api_server import serving, walk
+from tests.support.recorded_runs import Recorded, drain_all
+from tests.support.schedule_bench import Bench as ScheduleBench
+from tests.support.waiting import wait_until
+from tests.support.workers import Running
 
 Record = Callable[..., Recorded]
 
@@ -139,11 +140,7 @@ def test_defect_06_lines_are_there_while_the_job_runs(app: App) -> None:
     job = threading.Thread(target=app.run, args=("test.slow",), kwargs={"on_start": started.append})
     job.start()
     try:
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            if started and app.store.jobs.status(started[0]) and logs(app, started[0]):
-                break
-            time.sleep(0.005)
+        wait_until(lambda: started and app.store.jobs.status(started[0]) and logs(app, started[0]))
         assert [line.message for line in logs(app, started[0])] == ["already here"]
         assert app.store.jobs.get(started[0]).status == "running"
     finally:
@@ -166,9 +163,7 @@ def test_defect_07_old_lines_go_by_themselves_and_growth_is_told(tmp_path: Path)
     maintenance = MaintenanceLoop(app.settings)
     maintenance.start()  # as qntx serve does
     try:
-        deadline = time.monotonic() + 20
-        while logs(app, old) and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_until(lambda: not logs(app, old))
     finally:
         maintenance.stop()
         close_journals()
@@ -258,19 +253,19 @@ def test_defect_12_what_cannot_be_stored_is_counted_and_said(tmp_path: Path) -> 
     """A failed write is a line of text somewhere else, and nobody counts it."""
     from qntx.journal.run_scope import Run
     from qntx.recording.context import ActiveRun
-    from qntx.recording.lines import put
-    from tests.recording import drain_all
+    from qntx.recording.lines import append_line
+    from tests.support.recorded_runs import drain_all
 
     home = tmp_path / "home"
     journal = Journal(home / "journal", memory_limit_bytes=2_000)
     active = ActiveRun(Run("JB_full", 1), journal)
     origin = journal.origin("emitter")
-    put(active, active.root, 20, origin, "before")
+    append_line(active, active.root, 20, origin, "before")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(journal, "_open", lambda need: False)
         journal._end = journal._pos  # the segment is full, and there is no other
         for n in range(100):
-            put(active, active.root, 20, origin, f"line {n} " + "x" * 100)
+            append_line(active, active.root, 20, origin, f"line {n} " + "x" * 100)
     assert journal.close() == 0
     drain_all(home)
     app = App(home=home)

@@ -11,16 +11,21 @@ from typing import Any
 
 import pytest
 
+from qntx.builtin import built_in_app
 from qntx.clock import iso, now_us
+from qntx.config import load
 from qntx.errors import IllegalTransition
 from qntx.explain.wait_reasons import WaitReasons
 from qntx.model.job import JobRequest
 from qntx.model.retry import Backoff
 from qntx.runtime.rate_limits import RateLimits
 from qntx.storage.sqlite.store import Store
-from tests.runtime.bench import Bench
-from tests.runtime.conftest import Running
-from tests.runtime.jobs_for_tests import lines, wait_for
+from tests.support.processes import command_of, send
+from tests.support.queue_bench import Bench
+from tests.support.server_tree import Tree
+from tests.support.waiting import wait_until
+from tests.support.worker_jobs import lines
+from tests.support.workers import MODULE, Running
 
 
 def test_defect_13_the_oldest_comes_first_within_a_priority(bench: Bench) -> None:
@@ -74,13 +79,13 @@ def test_defect_17_a_running_job_hears_and_no_stale_row_overwrites_it(
 ) -> None:
     out = tmp_path / "out"
     job_id = running.app.enqueue("test.polite", {"path": str(out)})
-    wait_for(lambda: lines(out))
+    wait_until(lambda: lines(out))
     running.app.queue.pause(job_id)
-    wait_for(lambda: running.app.store.jobs.get(job_id).status == "paused")
+    wait_until(lambda: running.app.store.jobs.get(job_id).status == "paused")
     time.sleep(0.1)
     assert running.app.store.jobs.get(job_id).status == "paused"
     assert running.app.queue.resume(job_id) == "queued"
-    wait_for(lambda: len(lines(out)) == 2)
+    wait_until(lambda: len(lines(out)) == 2)
     running.app.queue.cancel(job_id)
     job: Any = running.final(job_id)
     assert job.status == "cancelled"
@@ -129,14 +134,14 @@ def test_defect_18_a_job_held_by_a_limit_goes_on_by_itself(bench: Bench) -> None
     assert state["pause_reason"] == "budget_exceeded"
     assert bench.status(job_id) == "queued"
     bench.store.connection.execute("DELETE FROM ai_model_usage")
-    assert wait_for(lambda: gates.room(["a"], 0)) > 0
+    assert wait_until(lambda: gates.room(["a"], 0)) > 0
     assert bench.store.jobs.get(job_id).pulse_state is None
     assert [attempt.job.id for attempt in bench.claim()] == [job_id]
 
 
 def test_defect_19_the_gates_are_wired(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither is: every job runs. Here no more jobs start than there are calls left."""
-    monkeypatch.setenv("QNTX_APP", '["tests.runtime.jobs_for_tests:app"]')
+    monkeypatch.setenv("QNTX_APP", f'["{MODULE}"]')
     monkeypatch.setenv("QNTX_PULSE__MAX_CALLS_PER_MINUTE", "3")
     running = Running(tmp_path / "home", 2)
     with running.app.indexing():
@@ -144,8 +149,8 @@ def test_defect_19_the_gates_are_wired(tmp_path: Path, monkeypatch: pytest.Monke
         payload = {"path": str(running.app.settings.home)}
         requests = [running.app.request("test.calls", payload, source=str(n)) for n in range(20)]
         ids = running.app.enqueue_all(requests)
-        wait_for(lambda: running.app.store.jobs.counts()["completed"] >= 3)
-        reason = wait_for(lambda: running.app.store.jobs.get(ids[-1]).pulse_state)
+        wait_until(lambda: running.app.store.jobs.counts()["completed"] >= 3)
+        reason = wait_until(lambda: running.app.store.jobs.get(ids[-1]).pulse_state)
         assert reason["pause_reason"] == "rate_limited"
         time.sleep(0.5)
         assert running.app.store.jobs.counts()["completed"] == 3
@@ -154,20 +159,17 @@ def test_defect_19_the_gates_are_wired(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_defect_20_jobs_of_a_dead_server_go_on(tmp_path: Path) -> None:
     """They are failed, their executions run for ever, their children are cancelled."""
-    from tests.runtime.tree import MODULE, Tree
 
     home, out = tmp_path / "home", tmp_path / "out"
-    from qntx.builtin import built_in_app
-    from qntx.config import load
 
     app = built_in_app(load(home=home, app=[MODULE]))
     job_id = app.enqueue("test.polite", {"path": str(out)})
     child = app.enqueue("test.noop", parent_job_id=job_id, delay_s=3_600)
     tree = Tree(home, 1)
     try:
-        wait_for(lambda: lines(out))
+        wait_until(lambda: lines(out))
         tree.restart()
-        wait_for(lambda: len(lines(out)) == 2)
+        wait_until(lambda: len(lines(out)) == 2)
         assert lines(out)[1] != "from 0"
         first = app.store.jobs.attempts(job_id)[0]
         assert (first.status, first.reason) == ("failed", "server_restarted")
@@ -342,12 +344,12 @@ def test_an_innocent_neighbour_of_a_job_that_will_not_stop_is_not_failed(
 ) -> None:
     out, other = tmp_path / "out", tmp_path / "other"
     stubborn = running.app.enqueue("test.stubborn-async", {"path": str(out)})
-    wait_for(lambda: lines(out))
+    wait_until(lambda: lines(out))
     neighbours = [
         running.app.enqueue("test.asynchronous", {"path": str(other), "text": "4"}, source=str(n))
         for n in range(4)
     ]
-    wait_for(lambda: len(lines(other)) == 4)
+    wait_until(lambda: len(lines(other)) == 4)
     running.app.queue.cancel(stubborn)
     job: Any = running.final(stubborn)
     assert job.status == "cancelled"
@@ -361,7 +363,7 @@ def test_sigterm_to_a_worker_cancels_nothing(running: Running, tmp_path: Path) -
     """A service manager may send it to the whole group."""
     out = tmp_path / "out"
     job_id = running.app.enqueue("test.asleep", {"path": str(out), "text": "1.0"})
-    wait_for(lambda: lines(out))
+    wait_until(lambda: lines(out))
     os.kill(int(lines(out)[0]), signal.SIGTERM)
     job: Any = running.final(job_id)
     assert (job.status, job.attempt) == ("completed", 1)
@@ -370,7 +372,7 @@ def test_sigterm_to_a_worker_cancels_nothing(running: Running, tmp_path: Path) -
 def test_a_waiting_job_that_is_cancelled_behind_a_long_one_harms_neither(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("QNTX_APP", '["tests.runtime.jobs_for_tests:app"]')
+    monkeypatch.setenv("QNTX_APP", f'["{MODULE}"]')
     running = Running(tmp_path / "home", 1, stop_grace_s=0.2)
     app, out = running.app, tmp_path / "out"
     with running.app.indexing():
@@ -379,7 +381,7 @@ def test_a_waiting_job_that_is_cancelled_behind_a_long_one_harms_neither(
         app.enqueue_all(quick)
         long = app.enqueue("test.asleep", {"path": str(out), "text": "4.0"})
         behind = app.enqueue_all(quick[:5])
-        wait_for(lambda: lines(out))
+        wait_until(lambda: lines(out))
         for job_id in behind:
             app.queue.cancel(job_id)
         job: Any = running.final(long)
@@ -391,26 +393,19 @@ def test_a_waiting_job_that_is_cancelled_behind_a_long_one_harms_neither(
 
 
 def test_a_dead_indexer_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from qntx.builtin import built_in_app
-    from qntx.config import load
-    from tests.runtime.tree import Tree, send
 
-    app = built_in_app(load(home=tmp_path / "home", app=["tests.runtime.jobs_for_tests:app"]))
+    app = built_in_app(load(home=tmp_path / "home", app=[MODULE]))
     tree = Tree(app.settings.home, 1)
     try:
         first = app.enqueue("test.noop")
-        wait_for(lambda: app.store.jobs.get(first).status == "completed")
-        indexers = [p for p in tree.members() if b"indexer.process" in _command(p)]
+        wait_until(lambda: app.store.jobs.get(first).status == "completed")
+        indexers = [p for p in tree.members() if b"indexer.process" in command_of(p)]
         assert len(indexers) == 1
         send(indexers[0], signal.SIGKILL)
         second = app.enqueue("test.noop")
-        wait_for(lambda: app.store.jobs.get(second).status == "completed")
+        wait_until(lambda: app.store.jobs.get(second).status == "completed")
     finally:
         tree.kill()
-
-
-def _command(pid: int) -> bytes:
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def test_control_of_a_job_that_is_over_is_a_conflict(bench: Bench) -> None:

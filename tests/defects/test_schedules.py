@@ -11,8 +11,8 @@ from qntx.clock import from_iso, iso
 from qntx.errors import BadInput, IllegalTransition
 from qntx.model.schedule import NewSchedule
 from qntx.scheduler.edits import EditSchedule
-from qntx_recruiting.ingest_jd import HANDLERS as ROLE
-from tests.scheduler.kit import HOUR, MICRO, MINUTE, Bench
+from qntx_recruiting.application import APPLICATION
+from tests.support.schedule_bench import HOUR, MICRO, MINUTE, Bench
 
 
 def job_of(schedules: Bench, schedule: Any, number: int = -1) -> Any:
@@ -121,7 +121,7 @@ def test_defect_36_handlers_are_checked_and_ix_is_understood(schedules: Bench) -
     for wrong in ({}, {"handler_name": "no.such"}, {"ats_code": "ix"}):
         with pytest.raises(BadInput):
             schedules.service.create(NewSchedule(every="1h", **wrong), by="me")
-    schedules.app.registry.include(ROLE)
+    schedules.app.include(APPLICATION)
     made, _ = schedules.service.create(
         NewSchedule(ats_code="ix https://example.com/jobs/1 --every 1h"), by="me"
     )

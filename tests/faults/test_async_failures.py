@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.kit import run_program, stored
+from tests.support.data_directory import stored
+from tests.support.programs import run_program
 
 pytestmark = pytest.mark.timeout(120)
 

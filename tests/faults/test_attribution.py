@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.kit import FULL, run_program, stored, times
 from tests.faults.oracle.harness import Plan, Trial
 from tests.faults.oracle.history import Producer
 from tests.faults.oracle.producers import IN_PROCESSES
+from tests.support.data_directory import stored
+from tests.support.effort import FULL, times
+from tests.support.programs import run_program
 
 pytestmark = pytest.mark.timeout(1800 if FULL else 120)
 

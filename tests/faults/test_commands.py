@@ -13,17 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.kit import (
-    FULL,
-    ROOT,
-    files_with,
-    index_rest,
-    segments,
-    stored,
-    times,
-    wait_until,
-)
-from tests.faults.oracle.harness import children_of, pause
+from tests.faults.oracle.harness import pause
+from tests.support.data_directory import files_with, index_rest, segments, stored
+from tests.support.effort import FULL, times
+from tests.support.paths import ROOT
+from tests.support.processes import children_of, command_of
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(600 if FULL else 90)
 
@@ -192,10 +187,11 @@ def test_a_kill_in_the_middle_loses_nothing_that_was_written(
     for trial in range(times(2, 20)):
         ledger = tmp_path / f"ledger{victim}{trial}".replace(" ", "")
         process = start(home, PYTHON, "-c", FLOOD, str(ledger), start_new_session=True)
-        wait_until(lambda ledger=ledger: len(acknowledged(ledger)) > 20, 20, "lines flow")
+        wait_until(lambda ledger=ledger: len(acknowledged(ledger)) > 20, "lines flow")
         command = wait_until(
-            lambda process=process: [c for c in children_of(process.pid) if is_python(c)],
-            10,
+            lambda process=process: [
+                c for c in children_of(process.pid) if b"of the flood" in command_of(c)
+            ],
             "the command runs",
         )[0]
         pause(chance, 0.1)
@@ -207,7 +203,6 @@ def test_a_kill_in_the_middle_loses_nothing_that_was_written(
             more = len(acknowledged(ledger))
             wait_until(
                 lambda ledger=ledger, more=more: len(acknowledged(ledger)) > more + 20,
-                10,
                 "the command goes on",
             )
             os.kill(command, signal.SIGKILL)
@@ -230,15 +225,6 @@ def test_a_kill_in_the_middle_loses_nothing_that_was_written(
             assert store.status(job) == ("failed", "failed")
             assert store.receipt(job).complete
     assert segments(home) == []
-
-
-def is_python(pid: int) -> bool:
-    """Whether *pid* is the flooding command (and not the indexer)."""
-    try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
-    return b"of the flood" in command
 
 
 def test_secrets_of_the_command_line_and_of_its_output_are_masked(tmp_path: Path) -> None:

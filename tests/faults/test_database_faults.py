@@ -15,8 +15,11 @@ import pytest
 from qntx.errors import StoreUnavailable
 from qntx.indexer.launch import IndexerProcess
 from qntx.storage.sqlite.migrate import open_database
-from tests.faults.kit import FULL, index_rest, run_program, segments, start_program, stored, times
-from tests.faults.kit import wait_until as until
+from tests.support.data_directory import index_rest, segments, stored
+from tests.support.effort import FULL, times
+from tests.support.processes import is_alive
+from tests.support.programs import run_program, start_program
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(300 if FULL else 120)
 
@@ -96,15 +99,15 @@ def test_a_database_locked_by_another_process_costs_the_job_nothing(tmp_path: Pa
     home = tmp_path / "home"
     open_database(home / "qntx.db").close()
     job = start_program(home, STEADY)
-    until(lambda: said(home) > 100, 20, "lines flow")
+    wait_until(lambda: said(home) > 100, "lines flow")
     locker = lock(home)
     begin, before = time.monotonic(), said(home)
-    until(lambda: time.monotonic() - begin > LOCKED_S, LOCKED_S + 5, "the lock is held")
+    wait_until(lambda: time.monotonic() - begin > LOCKED_S, "the lock is held")
     assert said(home) > before + 50 * LOCKED_S, "the job was held up"
     locker.communicate()
     seen = said(home)
 
-    until(lambda: stored_lines(home) >= seen, 30, "the indexer catches up")
+    wait_until(lambda: stored_lines(home) >= seen, "the indexer catches up")
     (tmp_path / "enough").touch()
     out, err = job.communicate(timeout=60)
     assert b"completed" in out, (out, err)
@@ -121,7 +124,7 @@ def test_a_database_locked_from_before_the_start_is_waited_for(tmp_path: Path) -
     open_database(home / "qntx.db").close()
     locker = lock(home)
     job = start_program(home, STEADY)
-    until(lambda: said(home) > 500, 20, "the job runs although the database is locked")
+    wait_until(lambda: said(home) > 500, "the job runs although the database is locked")
     (tmp_path / "enough").touch()
     locker.communicate()
     out, err = job.communicate(timeout=60)
@@ -162,7 +165,7 @@ def test_a_database_that_goes_away_while_running_takes_no_later_line_with_it(
     open_database(home / "qntx.db").close()
     open_database(other).close()
     job = start_program(home, STEADY.replace("60.0", "5.0"))
-    until(lambda: said(home) > 200 and stored_lines(home) > 100, 20, "lines flow into the store")
+    wait_until(lambda: said(home) > 200 and stored_lines(home) > 100, "lines flow into the store")
     for name in ("qntx.db-wal", "qntx.db-shm", "qntx.db"):
         (home / name).unlink(missing_ok=True)
     if fate == "replaced by an empty file":
@@ -170,7 +173,7 @@ def test_a_database_that_goes_away_while_running_takes_no_later_line_with_it(
     elif fate == "replaced by another":
         shutil.copy(other, home / "qntx.db")
     gone = said(home)
-    until(lambda: said(home) > gone + 500, 20, "lines go on")
+    wait_until(lambda: said(home) > gone + 500, "lines go on")
     (tmp_path / "enough").touch()
     out, err = job.communicate(timeout=90)
     later = set(range(gone + 100, said(home)))
@@ -257,10 +260,10 @@ def test_a_database_damaged_while_running_loses_no_line(tmp_path: Path) -> None:
     home = tmp_path / "home"
     open_database(home / "qntx.db").close()
     job = start_program(home, STEADY.replace("60.0", "3.0"))
-    until(lambda: said(home) > 200, 20, "lines flow")
+    wait_until(lambda: said(home) > 200, "lines flow")
     overwrite(home / "qntx.db", 0, os.urandom(8 * 4096))
     gone = said(home)
-    until(lambda: said(home) > gone + 300, 20, "lines go on")
+    wait_until(lambda: said(home) > gone + 300, "lines go on")
     (tmp_path / "enough").touch()
     out, err = job.communicate(timeout=90)
     kept = all_lines_somewhere(home, [])
@@ -313,11 +316,11 @@ def test_an_indexer_follows_when_the_first_is_gone(tmp_path: Path) -> None:
     first, second = IndexerProcess(home), IndexerProcess(home)
     job = start_program(home, STEADY)
     try:
-        until(lambda: said(home) > 100, 20, "lines flow")
+        wait_until(lambda: said(home) > 100, "lines flow")
         first.stop()
         second_alive = second.alive
         seen = said(home)
-        until(lambda: len(numbers(home)) > seen, 10, "the other one took over")
+        wait_until(lambda: len(numbers(home)) > seen, "the other one took over")
         assert second_alive
     finally:
         (tmp_path / "enough").touch()
@@ -342,7 +345,7 @@ def test_the_indexer_ends_with_its_parent(tmp_path: Path) -> None:
     pid = int(parent.stdout.readline())
     parent.kill()
     parent.communicate()
-    until(lambda: not Path(f"/proc/{pid}").exists() or gone(pid), 10, "the indexer is gone")
+    wait_until(lambda: not is_alive(pid), "the indexer is gone")
 
 
 def test_a_child_that_outlives_the_run_does_not_hold_up_its_end(tmp_path: Path) -> None:
@@ -370,11 +373,3 @@ def test_a_child_that_outlives_the_run_does_not_hold_up_its_end(tmp_path: Path) 
     pid, took = result.read_text().split()
     os.kill(int(pid), 9)
     assert float(took) < 60, f"the end took {took} s"
-
-
-def gone(pid: int) -> bool:
-    """Whether a process is gone, or a zombie that only its new parent has to collect."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True

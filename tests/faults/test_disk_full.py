@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.faults.kit import PRELUDE, ROOT
+from tests.support.paths import ROOT
+from tests.support.programs import PRELUDE
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root"),
@@ -46,7 +47,7 @@ def index_rest():
     wait_until(lambda: not list((home / "journal").glob("*.seg")), 30, "all is stored")
     indexer.stop()
 def report():
-    from tests.faults.kit import Stored
+    from tests.support.data_directory import Stored
     store = Stored(home)
     answer = []
     for job in store.jobs:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.kit import PRELUDE, ROOT, files_with, index_rest, run_program, stored
-from tests.faults.strikes import numbers_heard, with_words
+from tests.support.data_directory import files_with, index_rest, stored
+from tests.support.paths import ROOT
+from tests.support.programs import PRELUDE, run_program
+from tests.support.strikes import numbers_heard, with_words
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -11,15 +11,17 @@ from pathlib import Path
 import pytest
 
 from qntx.indexer.launch import IndexerProcess
-from tests.faults.kit import FULL, index_rest, stored, times, wait_until
 from tests.faults.oracle.harness import (
     ENDLESS,
     Trial,
-    indexer_of,
     pause,
     plan,
     settled,
 )
+from tests.support.data_directory import index_rest, stored
+from tests.support.effort import FULL, times
+from tests.support.processes import indexer_of
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(3600 if FULL else 240)
 
@@ -122,7 +124,7 @@ def test_a_killed_indexer_stores_everything_exactly_once_when_it_is_back(
             pause(chance, 0.1)
         trial.enough()
         trial.wait()
-        wait_until(lambda: not list((home / "journal").glob("*.seg")), 30, "all is stored")
+        wait_until(lambda: not list((home / "journal").glob("*.seg")), "all is stored")
         indexer.stop()
         history = trial.judge()
         print(f"trial {number}: seed {seed}, {len(history.acknowledged)} acknowledged")
@@ -140,7 +142,7 @@ def test_a_killed_indexer_of_a_foreground_run_costs_the_run_nothing(
         trial.wait_for_flow(chance.randrange(200, 9_000))
         assert trial.process is not None
         pid = trial.process.pid
-        victim = wait_until(lambda pid=pid: indexer_of(pid), 10, "it has an indexer")
+        victim = wait_until(lambda pid=pid: indexer_of(pid), "it has an indexer")
         os.kill(victim, signal.SIGKILL)
         trial.wait_for_flow(1)
         trial.enough()
@@ -183,7 +185,6 @@ def test_a_kill_at_the_very_beginning_leaves_a_directory_that_works(
                 lambda trial=trial, early=number % 2 == 0: (
                     early or trial.ledger.with_suffix(".job").exists()
                 ),
-                10,
                 "it starts",
             )
             pause(chance, 0.3 if number % 2 == 0 else 0.01)
@@ -194,7 +195,6 @@ def test_a_kill_at_the_very_beginning_leaves_a_directory_that_works(
         last.judge()
         wait_until(
             lambda: not list((home / "journal").glob("*")) or only_spools(home),
-            10,
             "nothing is left behind",
         )
         with stored(home) as store:

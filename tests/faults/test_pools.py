@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.kit import run_program, stored
+from tests.support.data_directory import stored
+from tests.support.programs import run_program
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -71,6 +72,46 @@ def test_a_pool_that_outlives_its_run_works_for_the_one_that_asks(
         for job, run in zip(store.jobs, ("first", "second", "third"), strict=True):
             found = [(line.stage, line.task_id, whole.decode()) for line, whole in store.lines(job)]
             assert found == [(run, f"of {run}", f"{word} {run}") for word in ("print", "log")]
+            assert store.receipt(job).complete
+
+
+@pytest.mark.parametrize("name", POOLS)
+def test_a_pool_that_worked_before_anything_was_recorded_works_for_the_run_that_asks(
+    tmp_path: Path, name: str
+) -> None:
+    """Its workers began without our patches."""
+    home = tmp_path / "home"
+    make, ask = POOLS[name]
+    done = run_program(
+        home,
+        f"""
+        from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+        from multiprocessing import get_context
+        from multiprocessing.pool import ThreadPool
+        def work(name):
+            print("print", name)
+            log.warning("log %s", name)
+        @app.handler("x")
+        def x(ctx, name):
+            with ctx.emit.stage(name):
+                {ask}
+        if __name__ == "__main__":
+            pool = {make}
+            name = "unrecorded"
+            {ask}
+            for name in ("first", "second"):
+                outcome = app.run("x", name)[1]
+                assert outcome.status == "completed", outcome.error
+            name = "unrecorded"
+            {ask}
+            (pool.shutdown if hasattr(pool, "shutdown") else pool.terminate)()
+        """,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    with stored(home) as store:
+        for job, run in zip(store.jobs, ("first", "second"), strict=True):
+            found = [(line.stage, whole.decode()) for line, whole in store.lines(job)]
+            assert found == [(run, f"{word} {run}") for word in ("print", "log")]
             assert store.receipt(job).complete
 
 

@@ -8,16 +8,10 @@ from pathlib import Path
 import pytest
 
 from qntx.indexer.launch import IndexerProcess
-from tests.faults.kit import (
-    FULL,
-    index_rest,
-    run_program,
-    segments,
-    start_program,
-    stored,
-    times,
-    wait_until,
-)
+from tests.support.data_directory import index_rest, segments, stored
+from tests.support.effort import FULL, times
+from tests.support.programs import run_program, start_program
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(1800 if FULL else 120)
 
@@ -179,7 +173,7 @@ def test_processes_of_a_millisecond_lose_no_line(tmp_path: Path) -> None:
                 app.run("x")
                 """,
             )
-        wait_until(lambda: not segments(home), 20, "all is stored")
+        wait_until(lambda: not segments(home), "all is stored")
     finally:
         indexer.stop()
     with stored(home) as store:
@@ -328,7 +322,7 @@ def test_a_grandchild_that_goes_on_writing_is_heard(tmp_path: Path) -> None:
             with stored(home) as store:
                 return store.texts()
 
-        wait_until(lambda: "late" in texts(), 10, "the late line is stored")
+        wait_until(lambda: "late" in texts(), "the late line is stored")
         assert texts() == ["early", "late"]
     finally:
         indexer.stop()

@@ -12,7 +12,9 @@ import pytest
 
 from qntx.indexer.drain import Drain
 from qntx.storage.sqlite.migrate import open_database
-from tests.faults.kit import ROOT, wait_until
+from tests.support.paths import ROOT
+from tests.support.processes import state_of
+from tests.support.waiting import wait_until
 
 #: A real writer that stops at each system call named on its way to the first record.
 WRITER = """
@@ -53,7 +55,7 @@ def test_a_segment_that_is_being_made_is_left_alone(tmp_path: Path, event: str) 
     try:
         first = writer.stdout.readline()
         if first == b"stopped\n":
-            wait_until(lambda: state_of(writer.pid) == "T", 10, "the writer is stopped")
+            wait_until(lambda: state_of(writer.pid) == "T", "the writer is stopped")
             for _ in range(5):
                 drain.round(check_deaths=True)
             os.kill(writer.pid, signal.SIGCONT)
@@ -97,8 +99,3 @@ def test_what_a_writer_killed_at_birth_leaves_is_removed(tmp_path: Path, event: 
     finally:
         drain.close()
         db.close()
-
-
-def state_of(pid: int) -> str:
-    """The state letter of a process: T is stopped."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]

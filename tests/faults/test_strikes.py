@@ -14,8 +14,9 @@ from qntx.journal.format import CONTINUED, ENDED, FIRST_RECORD, LINE
 from qntx.journal.reader import SegmentReader
 from qntx.journal.run_scope import Run, Scope
 from qntx.journal.writer import Journal
-from tests.faults.kit import FULL, run_program, times
-from tests.faults.strikes import Striker, Struck, numbers_heard, strike, with_words
+from tests.support.effort import FULL, times
+from tests.support.programs import run_program
+from tests.support.strikes import Striker, Struck, numbers_heard, strike, with_words
 
 SEGMENT_BYTES = 4096
 
@@ -130,7 +131,7 @@ def test_a_close_is_struck_anywhere(tmp_path: Path) -> None:
 SWEEP = """
 import json
 import warnings
-from tests.faults.strikes import Striker
+from tests.support.strikes import Striker
 warnings.simplefilter("always")
 class Timeout(BASE): pass
 def on_signal(*ignored): raise Timeout

@@ -22,8 +22,8 @@ from qntx.model.views import LogFilter
 from qntx.storage.sqlite.connection import transaction
 from qntx.storage.sqlite.migrate import open_database
 from qntx.storage.sqlite.space import compact, gives_back, space
-
-from .kit import later, make_app, value
+from tests.support.aged_jobs import later, make_app
+from tests.support.data_directory import value
 
 MESSAGE = "a line of an old job, of about the length that lines have, number {} of it"
 

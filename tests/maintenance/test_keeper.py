@@ -21,9 +21,8 @@ from qntx.maintenance.webhook import post, webhook_of
 from qntx.model.views import LogFilter
 from qntx.recording.session import close_journals
 from qntx.recording.system_log import SYSTEM_LOG
-from tests.recording import drain_all
-
-from .kit import later, make_app
+from tests.support.aged_jobs import later, make_app
+from tests.support.recorded_runs import drain_all
 
 
 @pytest.fixture

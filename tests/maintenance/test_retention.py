@@ -13,8 +13,8 @@ from qntx.config import load
 from qntx.errors import BadInput, Conflict
 from qntx.maintenance.retention import Retention
 from qntx.model.views import LogFilter
-
-from .kit import later, make_app, tables, value
+from tests.support.aged_jobs import later, make_app
+from tests.support.data_directory import tables, value
 
 
 @pytest.fixture
@@ -191,8 +191,8 @@ def test_two_at_once(app: App) -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"days": 0}, "retention.days.*0 is no number of days"),
-        ({"days": "soon"}, "retention.days.*'soon' is no number of days"),
+        ({"days": 0}, "retention.days.*0 is not a valid number of days"),
+        ({"days": "soon"}, "retention.days.*'soon' is not a valid number of days"),
         ({"days": float("nan")}, "retention.days"),
         ({"rules": [{"level": "debug"}]}, "retention.rules.0.days"),
         ({"rules": [{"levle": "debug", "days": 1}]}, "retention.rules.0.levle"),

@@ -23,6 +23,8 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 FROZEN = HERE / "frozen"
 MIGRATIONS = HERE.parents[1] / "src" / "qntx" / "storage" / "sqlite" / "migrations"
+#: Version 2 is a migration that belongs to an application since version 9.
+RECRUITING = HERE.parents[1] / "src" / "qntx_recruiting" / "storage" / "sqlite" / "migrations"
 APPLIED_AT = "2026-01-01T00:00:00.000000Z"
 SHOWN_CHARACTERS = 4096
 LEVELS = ("debug", "info", "warn", "error", "critical")
@@ -112,7 +114,10 @@ def fill(path: Path, version: int) -> None:
             " sha256 TEXT NOT NULL, applied_at TEXT NOT NULL)"
         )
         for number in range(1, version + 1):
-            (migration,) = MIGRATIONS.glob(f"{number:04d}_*.sql")
+            if number == 2:
+                migration = RECRUITING / "0001_recruiting.sql"
+            else:
+                (migration,) = MIGRATIONS.glob(f"{number:04d}_*.sql")
             sql = migration.read_text("utf-8")
             db.executescript(sql)
             db.execute(

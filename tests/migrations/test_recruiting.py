@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
-from .opened import Upgraded, ask
+import pytest
+
+from qntx.storage.sqlite.migrate import numbered
+
+from .opened import RECRUITING, Frozen, Unavailable, Upgraded, ask, open_database, upgrade
 
 
 def kept(old: Upgraded) -> dict[str, Any]:
@@ -79,3 +85,33 @@ def fields(shown: Any, frozen: Any) -> Any:
     if isinstance(frozen, list) and isinstance(shown, list) and len(shown) == len(frozen):
         return [fields(one, of) for one, of in zip(shown, frozen, strict=True)]
     return bool(shown) if isinstance(frozen, int) and isinstance(shown, bool) else shown
+
+
+def test_tables_of_an_old_database_are_taken_over(frozen: Frozen, tmp_path: Path) -> None:
+    path = frozen.thaw(tmp_path / "home")
+    ((version, _, sql),) = numbered(RECRUITING.migrations["sqlite"])
+    upgrade(path)
+    noted = ask(path, "SELECT application, version, name, sha256 FROM application_migrations")
+    digest = hashlib.sha256(sql.encode()).hexdigest()
+    assert noted == [("recruiting", version, "recruiting", digest)]
+    before = ask(path, "SELECT * FROM application_migrations")
+    upgrade(path)
+    assert ask(path, "SELECT * FROM application_migrations") == before
+
+
+def test_without_recruiting_its_tables_are_left_alone_or_not_made(
+    frozen: Frozen, tmp_path: Path
+) -> None:
+    path = frozen.thaw(tmp_path / "home")
+    tables = "SELECT count(*) FROM sqlite_master WHERE name IN ('roles', 'candidates')"
+    before = ask(path, tables)
+    open_database(path).close()
+    assert ask(path, tables) == before == [(0 if frozen.version == 1 else 2,)]
+
+
+def test_a_database_of_a_newer_application_is_refused(frozen: Frozen, tmp_path: Path) -> None:
+    path = frozen.thaw(tmp_path / "home")
+    upgrade(path)
+    ask(path, "INSERT INTO application_migrations VALUES('recruiting', 9, 'tomorrow', '', '')")
+    with pytest.raises(Unavailable, match="schema version 9 of recruiting, this program knows up"):
+        upgrade(path)

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.runtime.conftest import MODULE, Running
-from tests.runtime.jobs_for_tests import lines, wait_for
+from tests.support.waiting import wait_until
+from tests.support.worker_jobs import lines
+from tests.support.workers import MODULE, Running
 
 
 def test_jobs_behind_a_long_one_are_in_the_queue_again(
@@ -25,8 +26,8 @@ def test_jobs_behind_a_long_one_are_in_the_queue_again(
         requests = [app.request("test.note", note, source=str(n)) for n in range(4)]
         ids = app.enqueue_all([*quick, app.request("test.until", until), *requests])
         long, *behind = ids[300:]
-        wait_for(lambda: lines(tmp_path / "begun"))
-        wait_for(lambda: {app.store.jobs.status(i) for i in behind} == {"queued"})
+        wait_until(lambda: lines(tmp_path / "begun"))
+        wait_until(lambda: {app.store.jobs.status(i) for i in behind} == {"queued"})
         assert app.store.jobs.counts()["running"] == 1
         assert app.queue.cancel(behind[0]) == "cancelled"
         urgent = app.enqueue("test.note", {**note, "text": "high"}, priority=1)
@@ -43,14 +44,14 @@ def test_async_jobs_that_end_beside_a_sync_one_do_not_put_off_its_timeout(
 ) -> None:
     app, quick = running.app, {"path": str(tmp_path / "out"), "text": "0.01"}
     long = app.enqueue("test.sleepy")
-    wait_for(lambda: app.store.jobs.status(long) == "running")
+    wait_until(lambda: app.store.jobs.status(long) == "running")
 
     def is_over_while_others_come_and_go() -> bool:
         for number in range(4):
             app.enqueue("test.asynchronous", quick, source=str(number))
-        wait_for(lambda: app.store.jobs.counts()["running"] <= 1)
+        wait_until(lambda: app.store.jobs.counts()["running"] <= 1)
         return app.store.jobs.status(long) == "failed"
 
-    wait_for(is_over_while_others_come_and_go)
+    wait_until(is_over_while_others_come_and_go)
     job: Any = running.final(long)
     assert job.error_type == "timeout"

@@ -9,7 +9,6 @@ other line belongs to an attempt that the store knows, and that ended for a name
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import time
@@ -23,10 +22,13 @@ import pytest
 from qntx.app import App
 from qntx.builtin import built_in_app
 from qntx.config import load
-from tests.runtime.jobs_for_tests import lines
-from tests.runtime.tree import MODULE, Tree, send
+from tests.support.effort import FULL
+from tests.support.processes import send
+from tests.support.server_tree import Tree
+from tests.support.waiting import wait_until
+from tests.support.worker_jobs import lines
+from tests.support.workers import MODULE
 
-FULL = os.environ.get("QNTX_FAULTS") == "full"
 JOBS = 12_000 if FULL else 1_200
 LEASE_S = 4.0
 #: Why an attempt may have ended without having completed its job.
@@ -177,10 +179,12 @@ def test_a_server_that_is_stopped_for_longer_than_its_leases_loses_its_jobs(
         while len(lines(out)) < number / 10:
             time.sleep(0.01)
         stopped = first.stop_outside_of_transactions(app)
-        deadline = time.monotonic() + 60 + number / 50
         try:
-            while app.store.jobs.counts()["completed"] < number and time.monotonic() < deadline:
-                time.sleep(0.05)
+            wait_until(
+                lambda: app.store.jobs.counts()["completed"] >= number,
+                "the other one does all",
+                60 + number / 50,
+            )
         finally:
             for pid in reversed(stopped):
                 send(pid, signal.SIGCONT)

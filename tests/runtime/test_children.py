@@ -12,8 +12,9 @@ from qntx.errors import BadInput
 from qntx.explain.sentences import explain_job
 from qntx.recording.session import journal_of
 from qntx.runtime.execute import execute
-from tests.runtime.conftest import Running
-from tests.runtime.jobs_for_tests import lines, note, wait_for
+from tests.support.waiting import wait_until
+from tests.support.worker_jobs import lines, note
+from tests.support.workers import Running
 
 
 def test_a_unique_child_has_the_id_of_its_twin(running: Running) -> None:
@@ -79,17 +80,17 @@ def test_a_pause_holds_a_parent_also_when_its_children_are_over(
 ) -> None:
     app, out, enough = running.app, tmp_path / "out", tmp_path / "enough"
     parent = app.enqueue("test.deaf-parent", {"path": str(out), "text": str(enough)})
-    wait_for(lambda: lines(out))
+    wait_until(lambda: lines(out))
     app.queue.pause(parent)
     note(str(out), "go on")
-    wait_for(lambda: len(lines(out)) == 3 and app.store.jobs.status(parent) == "paused")
+    wait_until(lambda: len(lines(out)) == 3 and app.store.jobs.status(parent) == "paused")
     assert "stays paused" in " ".join(explain_job(app.store, app.registry, parent).next)
     if taken_back:
         assert app.queue.resume(parent) == "paused"
     enough.touch()
     if not taken_back:
         by_hand = {"pause_reason": "user_requested"}
-        wait_for(lambda: app.store.jobs.get(parent).pulse_state == by_hand)
+        wait_until(lambda: app.store.jobs.get(parent).pulse_state == by_hand)
         assert app.store.jobs.status(parent) == "paused"
         assert app.queue.resume(parent) == "queued"
     over: Any = running.final(parent)

@@ -8,7 +8,8 @@ import httpx2
 import pytest
 
 from qntx.app import App
-from tests.api.kit import TOKEN, make_app, serving
+from tests.support.api_data import make_app
+from tests.support.api_server import TOKEN, serving
 
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
 MOVES = [("pause", "paused"), ("resume", "queued"), ("cancel", "cancelled"), ("retry", "queued")]

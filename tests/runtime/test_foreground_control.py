@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from qntx.app import App
-from tests.runtime.jobs_for_tests import wait_for
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_an_async_handler_is_cancelled(app: App) -> None:
     found: list[Any] = []
     thread = threading.Thread(target=lambda: found.append(app.run("patient")))
     thread.start()
-    job = wait_for(lambda: [j for j in app.store.jobs.page().jobs if j.status == "running"])[0]
+    job = wait_until(lambda: [j for j in app.store.jobs.page().jobs if j.status == "running"])[0]
     app.queue.cancel(job.id)
     thread.join(20)
     assert found[0][1].status == "cancelled"

@@ -11,8 +11,11 @@ from pathlib import Path
 from qntx.app import App
 from qntx.builtin import built_in_app
 from qntx.config import load
-from tests.runtime.jobs_for_tests import lines, wait_for
-from tests.runtime.tree import MODULE, Tree, send
+from tests.support.processes import indexer_of, is_alive, send
+from tests.support.server_tree import Tree
+from tests.support.waiting import wait_until
+from tests.support.worker_jobs import lines
+from tests.support.workers import MODULE
 
 SPEAKER = """
 import os, sys, time
@@ -32,19 +35,6 @@ app.run("speaks")
 """
 
 
-def indexer_of(pid: int) -> int:
-    """The indexer process that *pid* has started."""
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = path.read_text().rsplit(")", 1)[1].split()[1]
-            command = path.with_name("cmdline").read_bytes()
-        except OSError:
-            continue
-        if parent == str(pid) and b"qntx.indexer.process" in command:
-            return int(path.parent.name)
-    raise AssertionError(f"process {pid} has no indexer")
-
-
 def said(home: Path) -> list[str]:
     rows = (
         App(home=home)
@@ -59,14 +49,15 @@ def test_an_indexer_that_is_told_to_end_hears_its_users_out(tmp_path: Path) -> N
     speaker = subprocess.Popen(
         [sys.executable, "-c", SPEAKER, str(home), str(begun), str(tmp_path)]
     )
-    wait_for(lambda: lines(begun) and "begun" in said(home))
+    wait_until(lambda: lines(begun) and "begun" in said(home))
     indexer = indexer_of(speaker.pid)
+    assert indexer is not None
     os.kill(indexer, signal.SIGTERM)
     for word in ("still here", "the last words"):
         (tmp_path / word).touch()
-        wait_for(lambda word=word: word in said(home))
+        wait_until(lambda word=word: word in said(home))
     assert speaker.wait(30) == 0
-    wait_for(lambda: not Path(f"/proc/{indexer}").exists())
+    wait_until(lambda: not is_alive(indexer))
     assert not list((home / "journal").glob("*.seg"))
 
 
@@ -78,20 +69,20 @@ def test_what_workers_say_after_the_death_of_their_server_is_stored_at_once(
     tree = Tree(app.settings.home, workers=1)
     try:
         job_id = app.enqueue("test.late", {"path": str(out)})
-        wait_for(lambda: lines(out))
+        wait_until(lambda: lines(out))
         workers = tree.workers()
         send(tree.process.pid, signal.SIGKILL)
         tree.process.wait(20)
-        wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
+        wait_until(lambda: not any(map(is_alive, workers)))
         # No other process has looked at the journals meanwhile.
-        wait_for(lambda: "after the death of the server" in said(app.settings.home))
+        wait_until(lambda: "after the death of the server" in said(app.settings.home))
         # It heard of it, and came to its end.
         assert app.store.jobs.get(job_id).status == "completed"
         polite = app.enqueue("test.polite", {"path": str(tmp_path / "polite")})
         tree.process = tree._start()
-        wait_for(lambda: lines(tmp_path / "polite"))
+        wait_until(lambda: lines(tmp_path / "polite"))
         send(tree.process.pid, signal.SIGKILL)
-        wait_for(lambda: app.store.jobs.attempts(polite)[0].ended_at)
+        wait_until(lambda: app.store.jobs.attempts(polite)[0].ended_at)
         assert app.store.jobs.attempts(polite)[0].reason == "server_restarted"
         assert "back to the queue: server_restarted" in said(app.settings.home)
     finally:
@@ -108,7 +99,7 @@ def test_a_tree_that_is_told_to_end_all_at_once_leaves_nothing_for_the_next(
     try:
         payload = {"path": str(out), "text": "1.5"}
         ids = app.enqueue_all([app.request("test.says", payload, source=str(n)) for n in range(2)])
-        wait_for(lambda: len(lines(out)) == 2)
+        wait_until(lambda: len(lines(out)) == 2)
         tree.signal_all(signal.SIGTERM)
         assert tree.process.wait(60) == 0
     finally:

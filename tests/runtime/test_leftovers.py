@@ -13,7 +13,8 @@ import pytest
 
 from qntx.app import App
 from qntx.journal.spool import Spool, share_secret, spool_folder
-from tests.runtime.jobs_for_tests import lines, wait_for
+from tests.support.waiting import wait_until
+from tests.support.worker_jobs import lines
 
 OLD_S = 1_000_000_000
 KILLED = """
@@ -53,7 +54,7 @@ def test_what_a_killed_run_left_is_stored_and_removed_by_the_next(app: App) -> N
     assert died.returncode == -signal.SIGKILL
     # Its indexer is in a session of its own: it has stored what there was, and cleaned up.
     folder = spool_folder(home, make=False)
-    wait_for(lambda: not folder.exists())
+    wait_until(lambda: not folder.exists())
     rows = app.store.connection.execute("SELECT message FROM task_logs").fetchall()
     assert ("past Python",) in rows
 
@@ -100,17 +101,17 @@ def test_folders_of_data_directories_that_are_gone_are_removed(app: App, tmp_pat
 
 
 def test_a_server_that_is_killed_whole_leaves_nothing_for_long(app: App, tmp_path: Path) -> None:
-    from tests.runtime.tree import Tree
+    from tests.support.server_tree import Tree
 
     out = tmp_path / "out"
     tree = Tree(app.settings.home, workers=1)
     try:
         app.handler("test.asleep")(lambda ctx, payload: None)
         app.enqueue("test.asleep", {"path": str(out), "text": "60"})
-        wait_for(lambda: lines(out))
+        wait_until(lambda: lines(out))
     finally:
         tree.kill()
     folder = spool_folder(app.settings.home, make=False)
     assert any(path.suffix == ".spool" for path in folder.iterdir())
     app.run("test.noop")
-    wait_for(lambda: not folder.exists())
+    wait_until(lambda: not folder.exists())

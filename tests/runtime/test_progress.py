@@ -8,9 +8,10 @@ from typing import Any
 from click.testing import CliRunner
 
 from qntx.cli import main
-from tests.api.kit import TOKEN, serving
-from tests.runtime.conftest import Running
-from tests.runtime.jobs_for_tests import lines, wait_for
+from tests.support.api_server import TOKEN, serving
+from tests.support.waiting import wait_until
+from tests.support.worker_jobs import lines
+from tests.support.workers import Running
 
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
 
@@ -19,7 +20,7 @@ def test_progress_time_left_cost_and_tasks(running: Running, tmp_path: Path) -> 
     app = running.app
     out = tmp_path / "out"
     job_id = app.enqueue("test.steps", {"path": str(out)})
-    wait_for(lambda: lines(out) and app.store.jobs.get(job_id).progress.current)
+    wait_until(lambda: lines(out) and app.store.jobs.get(job_id).progress.current)
     job = app.store.jobs.get(job_id)
     assert (job.progress.current, job.progress.total, job.cost_actual) == (1, 4, 0.25)
     left_s = job.progress.left_s
@@ -50,7 +51,7 @@ def test_the_tree_of_a_job_by_api_and_on_the_command_line(running: Running) -> N
         found = app.store.jobs.tree(root)
         return found if found.by_status == {"completed": 7} else None
 
-    tree = wait_for(grown)
+    tree = wait_until(grown)
     shape = [(job.depth, job.source) for job in tree.jobs]
     assert shape == [
         (0, "r"),

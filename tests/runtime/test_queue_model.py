@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -22,9 +21,9 @@ from hypothesis.stateful import (
 
 from qntx.errors import IllegalTransition, NotFound
 from qntx.model.job import FINAL, MOVES, JobRequest, JobStatus
-from tests.runtime.bench import HANDLERS, Attempt, Bench
+from tests.support.effort import FULL
+from tests.support.queue_bench import HANDLERS, Attempt, Bench
 
-FULL = os.environ.get("QNTX_FAULTS") == "full"
 ACTIVE = ("queued", "running", "paused")
 BLAMELESS = ("server_restarted", "lease_expired", "neighbour_stopped")
 #: Every change of a job's status, as the database itself saw it.

@@ -10,7 +10,7 @@ import pytest
 
 from qntx.clock import iso, now_us
 from qntx.storage.sqlite import queue
-from tests.runtime.bench import Bench
+from tests.support.queue_bench import Bench
 
 FINISHED = 100_000
 FILL = """

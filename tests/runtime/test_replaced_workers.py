@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.runtime.conftest import MODULE, Running
-from tests.runtime.jobs_for_tests import lines, wait_for
+from tests.support.waiting import wait_until
+from tests.support.worker_jobs import lines
+from tests.support.workers import MODULE, Running
 
 
 def run_with(
@@ -34,7 +35,7 @@ def run_with(
             job: Any = running.final(job_id)
             assert (job.status, job.attempt) == ("completed", 1)
             assert job.receipt.complete
-        wait_for(lambda: len(running.supervisor.status()) == 1)
+        wait_until(lambda: len(running.supervisor.status()) == 1)
         running.supervisor.stop()
     return running, lines(out)
 

@@ -11,8 +11,9 @@ import pytest
 from qntx.app import App
 from qntx.errors import Conflict
 from qntx.runtime.context import JobContext
-from tests.faults.kit import stored, wait_until
 from tests.faults.test_commands import start
+from tests.support.data_directory import stored
+from tests.support.waiting import wait_until
 
 
 def running_job(home: Path) -> str:
@@ -23,7 +24,7 @@ def running_job(home: Path) -> str:
             sql = "SELECT id FROM async_ix_jobs WHERE status = 'running'"
             return [str(row[0]) for row in store.db.execute(sql)]
 
-    wait_until(found, 20, "the job runs")
+    wait_until(found, "the job runs")
     return found()[0]
 
 
@@ -69,7 +70,7 @@ def test_a_block_is_neither_stopped_nor_retried_from_outside(tmp_path: Path) -> 
 
     app = App(home=tmp_path)
     with qntx.capture("block", home=tmp_path) as emit:
-        wait_until(lambda: app.store.jobs.status(emit.job_id) == "running", 20, "it runs")
+        wait_until(lambda: app.store.jobs.status(emit.job_id) == "running", "it runs")
         for wish in (app.queue.cancel, app.queue.pause):
             with pytest.raises(Conflict, match=r"of the program with process id .* - stop that"):
                 wish(emit.job_id)

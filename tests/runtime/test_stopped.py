@@ -19,8 +19,9 @@ from qntx.explain.sentences import explain_job
 from qntx.indexer import launch
 from qntx.storage.sqlite.connection import connect, unavailable
 from qntx.storage.sqlite.lock_owner import is_stopped, lock_owner_of
-from tests.runtime.conftest import MODULE, Running
-from tests.runtime.jobs_for_tests import lines, wait_for
+from tests.support.waiting import wait_until
+from tests.support.worker_jobs import lines
+from tests.support.workers import MODULE, Running
 
 HOLD = """
 import os, signal, sys, apsw
@@ -42,7 +43,7 @@ def culprit(app: App) -> Iterator[int]:
     """A process that is stopped inside a transaction."""
     app.store.prepare()
     process = subprocess.Popen([sys.executable, "-c", HOLD, str(app.settings.database)])
-    wait_for(lambda: is_stopped(process.pid))
+    wait_until(lambda: is_stopped(process.pid))
     yield process.pid
     process.kill()
     process.wait()
@@ -64,7 +65,7 @@ def test_the_culprit_is_named_with_what_to_do(app: App, culprit: int) -> None:
     assert isinstance(said, StoreUnavailable)
     assert f"process {culprit} (python" in said.message
     os.kill(culprit, signal.SIGKILL)
-    wait_for(lambda: lock_owner_of(app.settings.database) is None)
+    wait_until(lambda: lock_owner_of(app.settings.database) is None)
     job_id = app.enqueue("test.noop")
     assert not any("Nothing can be written" in w for w in _why(app, job_id))
 
@@ -73,7 +74,7 @@ def test_explain_names_it(app: App) -> None:
     job_id = app.enqueue("test.noop")
     process = subprocess.Popen([sys.executable, "-c", HOLD, str(app.settings.database)])
     try:
-        wait_for(lambda: is_stopped(process.pid))
+        wait_until(lambda: is_stopped(process.pid))
         assert any(f"kill -CONT {process.pid}" in sentence for sentence in _why(app, job_id))
     finally:
         process.kill()
@@ -89,13 +90,13 @@ def test_an_indexer_that_stands_still_is_replaced(
         assert indexer is not None
         before = indexer.pid
         os.kill(before, signal.SIGSTOP)
-        wait_for(lambda: is_stopped(before))
+        wait_until(lambda: is_stopped(before))
 
         def replaced() -> bool:
             app.ensure_indexer()
             return indexer.pid != before
 
-        wait_for(replaced)
+        wait_until(replaced)
         job_id, outcome = app.run("test.noop")
     assert outcome.status == "completed"
     assert app.store.jobs.get(job_id).status == "completed"
@@ -111,11 +112,11 @@ def test_a_worker_that_is_stopped_in_a_transaction_loses_its_lease_and_the_lock(
         running.supervisor.start()
         payload = {"path": str(out), "text": str(running.app.settings.database)}
         job_id = running.app.enqueue("test.writes", payload)
-        wait_for(lambda: lines(out))
+        wait_until(lambda: lines(out))
         db = connect(running.app.settings.database, busy_timeout_ms=60_000)
         db.execute("BEGIN IMMEDIATE")  # not before the worker is gone
         db.execute("ROLLBACK")
-        attempts = wait_for(
+        attempts = wait_until(
             lambda: [a for a in running.app.store.jobs.attempts(job_id) if a.ended_at]
         )
         assert attempts[0].reason == "lease_expired"
@@ -133,12 +134,12 @@ def test_a_stopped_worker_with_more_on_its_way_than_it_has_room_for_stops_nobody
     running = Running(tmp_path / "home", 2, lease_s=2.0)
     with running.app.indexing():
         running.supervisor.start()
-        wait_for(lambda: [w["ready"] for w in running.supervisor.status()] == [True, True])
+        wait_until(lambda: [w["ready"] for w in running.supervisor.status()] == [True, True])
         os.kill(int(str(running.supervisor.status()[0]["pid"])), signal.SIGSTOP)
         requests = [
             running.app.request("test.noop-async", "x" * 20_000, source=str(number))
             for number in range(100)
         ]
         running.app.enqueue_all(requests)
-        wait_for(lambda: running.app.store.jobs.counts()["completed"] == len(requests))
+        wait_until(lambda: running.app.store.jobs.counts()["completed"] == len(requests))
         running.supervisor.stop()

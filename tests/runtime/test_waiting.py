@@ -18,8 +18,9 @@ from qntx.model.job import JobRequest
 from qntx.model.schedule import NewSchedule
 from qntx.runtime.context import JobContext
 from qntx.scheduler.service import ScheduleService
-from tests.runtime.conftest import MODULE, Running
-from tests.runtime.jobs_for_tests import lines, wait_for
+from tests.support.waiting import wait_until
+from tests.support.worker_jobs import lines
+from tests.support.workers import MODULE, Running
 
 
 def scheduler_lines(app: App, log: str) -> list[str]:
@@ -58,7 +59,7 @@ def test_waiting_for_the_budget_is_a_line_of_the_job_and_of_its_schedule(limited
     by_hand = app.enqueue("test.metered")
     of_schedule, job_id = schedule(app, "test.metered")
     for log in (by_hand, job_id, of_schedule):
-        found = wait_for(lambda log=log: [x for x in scheduler_lines(app, log) if "waiting" in x])
+        found = wait_until(lambda log=log: [x for x in scheduler_lines(app, log) if "waiting" in x])
         assert len(found) == 1
         assert found[0].startswith("waiting (budget): ")
         assert "0.10 of 0.05 USD spent in the last day" in found[0]
@@ -76,10 +77,10 @@ def test_waiting_for_a_worker_is_a_line_of_the_job_and_of_its_schedule(
     app = running.app
     outs = [tmp_path / "a", tmp_path / "b"]
     busy = [app.enqueue("test.polite", {"path": str(out)}) for out in outs]
-    wait_for(lambda: all(lines(out) for out in outs))
+    wait_until(lambda: all(lines(out) for out in outs))
     of_schedule, job_id = schedule(app, "test.noop")
     for log in (job_id, of_schedule):
-        found = wait_for(lambda log=log: [x for x in scheduler_lines(app, log) if "waiting" in x])
+        found = wait_until(lambda log=log: [x for x in scheduler_lines(app, log) if "waiting" in x])
         assert len(found) == 1
         assert found[0].endswith("all workers are busy with other jobs")
         assert found[0].startswith("waiting (concurrency): ")
@@ -94,16 +95,16 @@ def test_waiting_for_a_worker_is_a_line_of_the_job_and_of_its_schedule(
 def test_a_job_without_a_handler_waits_visibly(running: Running) -> None:
     app = running.app
     gone = app.enqueue_all([JobRequest(handler_name="gone.handler", source="x")])[0]
-    state = wait_for(lambda: app.store.jobs.get(gone).pulse_state)
+    state = wait_until(lambda: app.store.jobs.get(gone).pulse_state)
     assert state["pause_reason"] == "no_handler"
     assert "no worker has the handler 'gone.handler'" in state["message"]
-    said = wait_for(lambda: scheduler_lines(app, gone))
+    said = wait_until(lambda: scheduler_lines(app, gone))
     assert said[0].startswith("waiting (handler): no worker has the handler 'gone.handler'")
     assert app.store.jobs.get(gone).status == "queued"
 
 
 def test_explain_asks_the_workers_not_its_own_handlers(running: Running) -> None:
-    wait_for(lambda: "test.noop" in (running.app.store.supervisors.live_handlers() or ()))
+    wait_until(lambda: "test.noop" in (running.app.store.supervisors.live_handlers() or ()))
     stranger = built_in_app(load(home=running.app.settings.home, app=[]))
     stranger.handler("only.here")(lambda ctx, payload: None)
     alien = stranger.enqueue("only.here")
@@ -132,7 +133,7 @@ def test_a_lost_lease_is_a_line(running: Running) -> None:
         "UPDATE job_attempts SET pid = 1, started_at = ? WHERE job_id = ?", (iso(now_us()), job_id)
     )
     judge(job, "lease_expired", journal_of(app.settings.home))
-    said = wait_for(lambda: [x for x in scheduler_lines(app, job_id) if "lease" in x])
+    said = wait_until(lambda: [x for x in scheduler_lines(app, job_id) if "lease" in x])
     assert said[0].startswith("lease lost: ")
 
 

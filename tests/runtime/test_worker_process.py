@@ -21,8 +21,9 @@ from qntx.runtime.leases import Leases
 from qntx.runtime.wire import Assign, Beat, Done, Ready, Recall, Returned, Stop
 from qntx.runtime.worker_process import spawn
 from qntx.storage.sqlite.store import Store
-from tests.runtime.conftest import MODULE
-from tests.runtime.jobs_for_tests import lines, wait_for
+from tests.support.waiting import wait_until
+from tests.support.worker_jobs import lines
+from tests.support.workers import MODULE
 
 Said = TypeVar("Said")
 #: After so many seconds what a worker should say does not come any more.
@@ -96,7 +97,7 @@ def test_it_says_that_a_job_is_over_while_the_next_one_runs(driven: Driven, tmp_
     long = claimed("JB_long", "test.until", path=str(out), text=str(enough))
     driven.assign(*short, long)
     driven.hear_of(*(job.id for job in short))
-    wait_for(lambda: lines(out))
+    wait_until(lambda: lines(out))
     enough.touch()
     driven.hear_of("JB_long")
 
@@ -121,7 +122,7 @@ def test_a_wish_for_a_job_that_was_given_back_does_not_stop_it_when_it_returns(
     before = claimed("JB_before", "test.until", path=str(tmp_path / "begun"), text=str(enough))
     waiting = claimed("JB_waiting", "test.note", path=str(out), text="ran")
     driven.assign(before, waiting)
-    wait_for(lambda: lines(tmp_path / "begun"))
+    wait_until(lambda: lines(tmp_path / "begun"))
     driven.worker.send(Stop("JB_waiting", "timeout"))
     driven.worker.send(Recall())
     assert driven.hear(Returned).job_ids == ["JB_waiting"]
@@ -142,7 +143,7 @@ def test_a_delayed_job_that_is_due_and_cannot_run_is_not_looked_for_again_and_ag
     store.queue.enqueue([request])
     due_us = store.queue.next_due_us(0)
     assert due_us is not None
-    wait_for(lambda: now_us() > due_us)
+    wait_until(lambda: now_us() > due_us)
     assert dispatcher.dispatch([driven.worker]) == LONGEST_PAUSE_S
     leases.close()
     journal.close()

@@ -11,8 +11,9 @@ import pytest
 
 from qntx.errors import BadInput, IllegalTransition, NotFound, UnknownHandler
 from qntx.model.views import LogFilter
-from tests.runtime.conftest import Running
-from tests.runtime.jobs_for_tests import lines, wait_for
+from tests.support.waiting import wait_until
+from tests.support.worker_jobs import lines
+from tests.support.workers import MODULE, Running
 
 
 def messages(running: Running, job_id: str) -> list[str]:
@@ -65,7 +66,7 @@ def test_a_timeout_is_retried_however_the_handler_was_stopped(running: Running) 
 def test_a_running_job_is_cancelled(running: Running, tmp_path: Path) -> None:
     out = tmp_path / "out"
     job_id = running.app.enqueue("test.polite", {"path": str(out)})
-    wait_for(lambda: lines(out))
+    wait_until(lambda: lines(out))
     assert running.app.queue.cancel(job_id) == "running"
     job: Any = running.final(job_id)
     assert job.status == "cancelled"
@@ -78,11 +79,11 @@ def test_a_job_is_paused_resumed_and_goes_on_from_its_checkpoint(
 ) -> None:
     out = tmp_path / "out"
     job_id = running.app.enqueue("test.polite", {"path": str(out)})
-    wait_for(lambda: lines(out))
+    wait_until(lambda: lines(out))
     running.app.queue.pause(job_id)
-    wait_for(lambda: running.app.store.jobs.get(job_id).status == "paused")
+    wait_until(lambda: running.app.store.jobs.get(job_id).status == "paused")
     running.app.queue.resume(job_id)
-    wait_for(lambda: len(lines(out)) == 2)
+    wait_until(lambda: len(lines(out)) == 2)
     assert int(lines(out)[1].split()[1]) > 0
     running.app.queue.cancel(job_id)
     running.final(job_id)
@@ -93,7 +94,7 @@ def test_a_handler_that_will_not_stop_is_killed_and_the_worker_replaced(
 ) -> None:
     out = tmp_path / "out"
     job_id = running.app.enqueue("test.stubborn", {"path": str(out)})
-    wait_for(lambda: lines(out))
+    wait_until(lambda: lines(out))
     running.app.queue.cancel(job_id)
     job: Any = running.final(job_id)
     assert job.status == "cancelled"
@@ -109,7 +110,7 @@ def test_many_async_jobs_run_at_once_in_one_worker(running: Running, tmp_path: P
         for n in range(20)
     ]
     ids = running.app.enqueue_all(requests)
-    wait_for(lambda: len(lines(out)) == 20)
+    wait_until(lambda: len(lines(out)) == 20)
     assert all(running.app.store.jobs.get(i).status == "running" for i in ids[:1])
     for job_id in ids:
         assert running.final(job_id).status == "completed"  # type: ignore[attr-defined]
@@ -125,7 +126,7 @@ def test_an_exit_in_a_task_of_an_async_handler_ends_that_job_only(
         running.app.enqueue("test.asynchronous", {"path": str(out), "text": "1"}, source=str(n))
         for n in range(4)
     ]
-    wait_for(lambda: len(lines(out)) == 4)
+    wait_until(lambda: len(lines(out)) == 4)
     job: Any = running.final(running.app.enqueue("test.exits-within"))
     assert (job.status, job.error_type) == ("failed", "SystemExit")
     for job_id in others:
@@ -136,7 +137,7 @@ def test_an_exit_in_a_task_of_an_async_handler_ends_that_job_only(
 def test_a_waiting_async_job_is_cancelled(running: Running, tmp_path: Path) -> None:
     out = tmp_path / "out"
     job_id = running.app.enqueue("test.asynchronous", {"path": str(out), "text": "60"})
-    wait_for(lambda: lines(out))
+    wait_until(lambda: lines(out))
     running.app.queue.cancel(job_id)
     assert running.final(job_id).status == "cancelled"  # type: ignore[attr-defined]
 
@@ -146,7 +147,7 @@ def test_tasks_of_a_group_that_heed_a_wish_end_their_job_as_it_asks(
 ) -> None:
     out = tmp_path / "out"
     job_id = running.app.enqueue("test.polite-group", {"path": str(out)})
-    wait_for(lambda: lines(out))
+    wait_until(lambda: lines(out))
     running.app.queue.cancel(job_id)
     assert running.final(job_id).status == "cancelled"  # type: ignore[attr-defined]
 
@@ -209,7 +210,7 @@ def test_a_budget_holds_metered_jobs_and_lets_them_go_by_itself(
 ) -> None:
     from qntx.clock import iso, now_us
 
-    monkeypatch.setenv("QNTX_APP", '["tests.runtime.jobs_for_tests:app"]')
+    monkeypatch.setenv("QNTX_APP", f'["{MODULE}"]')
     monkeypatch.setenv("QNTX_PULSE__DAILY_BUDGET_USD", "1.0")
     running = Running(tmp_path / "home", 1)
     db = running.app.store.connection
@@ -224,7 +225,7 @@ def test_a_budget_holds_metered_jobs_and_lets_them_go_by_itself(
         held = running.app.enqueue("test.metered")
         free = running.app.enqueue("test.noop")
         assert running.final(free).status == "completed"  # type: ignore[attr-defined]
-        state = wait_for(lambda: running.app.store.jobs.get(held).pulse_state)
+        state = wait_until(lambda: running.app.store.jobs.get(held).pulse_state)
         assert state["pause_reason"] == "budget_exceeded"
         assert "2.00 of 1.00 USD" in state["message"]
         assert running.app.store.jobs.get(held).status == "queued"
@@ -237,9 +238,9 @@ def test_a_budget_holds_metered_jobs_and_lets_them_go_by_itself(
 def test_a_stopped_server_gives_running_jobs_back(running: Running, tmp_path: Path) -> None:
     out = tmp_path / "out"
     job_id = running.app.enqueue("test.polite", {"path": str(out)})
-    wait_for(lambda: lines(out))
+    wait_until(lambda: lines(out))
     running.supervisor.stop(grace_s=0.2)
-    wait_for(lambda: running.app.store.jobs.get(job_id).status == "queued")
+    wait_until(lambda: running.app.store.jobs.get(job_id).status == "queued")
     attempt = running.app.store.jobs.attempts(job_id)[0]
     assert attempt.reason == "server_shutdown"
 
@@ -247,16 +248,16 @@ def test_a_stopped_server_gives_running_jobs_back(running: Running, tmp_path: Pa
 def test_a_worker_that_hangs_loses_its_lease(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("QNTX_APP", '["tests.runtime.jobs_for_tests:app"]')
+    monkeypatch.setenv("QNTX_APP", f'["{MODULE}"]')
     running = Running(tmp_path / "home", 1, lease_s=3.0)
     out = tmp_path / "out"
     with running.app.indexing():
         running.supervisor.start()
         job_id = running.app.enqueue("test.polite", {"path": str(out)})
-        wait_for(lambda: lines(out))
+        wait_until(lambda: lines(out))
         pid = int(str(running.supervisor.status()[0]["pid"]))
         os.kill(pid, signal.SIGSTOP)
-        wait_for(lambda: len(lines(out)) == 2)
+        wait_until(lambda: len(lines(out)) == 2)
         assert running.app.store.jobs.attempts(job_id)[0].reason == "lease_expired"
         running.app.queue.cancel(job_id)
         running.final(job_id)
@@ -284,7 +285,7 @@ def test_a_job_that_is_over_is_never_taken_for_an_orphan(
     """Its worker says that it is over before its end is in the store; that is no death."""
     from qntx.runtime import leases, supervisor
 
-    monkeypatch.setenv("QNTX_APP", '["tests.runtime.jobs_for_tests:app"]')
+    monkeypatch.setenv("QNTX_APP", f'["{MODULE}"]')
     monkeypatch.setattr(leases, "RESCUE_S", 0.0)
     monkeypatch.setattr(supervisor, "SUPERVISOR_ROUND_S", 0.001)
     running = Running(tmp_path / "home", 1)

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from qntx.recording.session import close_journals
-
-from .kit import Bench
+from tests.support.schedule_bench import Bench
 
 
 @pytest.fixture

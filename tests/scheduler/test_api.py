@@ -11,9 +11,8 @@ import httpx2
 import pytest
 
 from qntx.handlers import shell_command as shell
-from tests.api.kit import TOKEN, serving
-
-from .kit import HOUR, MINUTE, Bench
+from tests.support.api_server import TOKEN, serving
+from tests.support.schedule_bench import HOUR, MINUTE, Bench
 
 BASE = "/api/pulse/schedules"
 
@@ -99,12 +98,12 @@ def test_force(client: httpx2.Client) -> None:
     [
         ({}, "nothing says what to run"),
         ({"handler_name": "said", "payload": {}}, "nothing says"),
-        ({"handler_name": "gone", "every": "1h"}, "there is no handler 'gone'"),
+        ({"handler_name": "gone", "every": "1h"}, "unknown handler 'gone'"),
         ({"handler_name": "said", "payload": {}, "interval_seconds": -1}, "-1 is below 1"),
         ({"ats_code": "ix https://a.example --bad 1", "every": "1h"}, "unknown flag: --bad"),
-        ({"ats_code": "ix http://[::1", "every": "1h"}, "'http://[::1' is no address"),
+        ({"ats_code": "ix http://[::1", "every": "1h"}, "'http://[::1' is not a valid address"),
         ({"ats_code": "ax is engineer", "every": "1h"}, "unknown command: ax (supported: ix)"),
-        ({"handler_name": "said", "payload": {}, "cron": "0 25 * * *"}, "'25' is no hour"),
+        ({"handler_name": "said", "payload": {}, "cron": "0 25 * * *"}, "'25' is not a valid hour"),
         ({"handler_name": "said", "payload": {}, "every": "1h", "frequency": 5}, "frequency"),
         ({"handler_name": "said", "payload": {"text": 1}, "every": "1h"}, "text"),
     ],

@@ -15,9 +15,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.acceptance.conftest import said_url
-
-from .kit import wait_for
+from tests.support.qntx_server import said_url
+from tests.support.waiting import wait_until
 
 
 class Tool:
@@ -109,8 +108,8 @@ def test_errors_name_the_word(tool: Tool) -> None:
     assert "--payload is no JSON" in tool.fails(
         "schedules", "create", "--handler", "shell.command", "--payload", "{", "--every", "1h"
     )
-    assert "there is no schedule 'SP_1'" in tool.fails("schedules", "show", "SP_1")
-    assert "there is no job 'JB_1'" in tool.fails("explain", "JB_1")
+    assert "unknown schedule 'SP_1'" in tool.fails("schedules", "show", "SP_1")
+    assert "unknown job 'JB_1'" in tool.fails("explain", "JB_1")
 
 
 def test_a_scheduled_command_is_captured_and_survives_a_killed_server(tool: Tool) -> None:
@@ -128,7 +127,7 @@ def test_a_scheduled_command_is_captured_and_survives_a_killed_server(tool: Tool
     ).strip()
     where = f"/api/pulse/schedules/{made}/executions?status=completed"
     with tool.serving() as server:
-        wait_for(lambda: tool.get(where)["total"] >= 2)
+        wait_until(lambda: tool.get(where)["total"] >= 2)
         newest = tool.get(where)["executions"][0]
         page = tool.get(f"/executions/{newest['id']}/logs")
         lines = {(line["source"], line["message"]) for line in page["logs"]}
@@ -139,8 +138,8 @@ def test_a_scheduled_command_is_captured_and_survives_a_killed_server(tool: Tool
         server.wait()
     before = _total(tool, made)
     with tool.serving():
-        wait_for(lambda: tool.get(where)["total"] >= 4)
-        wait_for(lambda: _left(tool, made) <= 1)
+        wait_until(lambda: tool.get(where)["total"] >= 4)
+        wait_until(lambda: _left(tool, made) <= 1)
         every = tool.get(f"/api/pulse/schedules/{made}/executions?limit=1000")["executions"]
         instants = [execution["nominal_at"] for execution in every]
         assert len(set(instants)) == len(instants)

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import apsw
 import pytest
 
-from tests.acceptance.conftest import EXAMPLES
+from tests.support.paths import EXAMPLES
+from tests.support.waiting import wait_until
 
-from .kit import wait_for
 from .test_cli import Tool
 
 
@@ -31,7 +31,7 @@ def test_ix_every_few_seconds(tmp_path: Path, site: str) -> None:
         made = tool("schedules", "create", code).strip()
         listing = tool("schedules", "create", f"ix {site}/jobs --every 1h").strip()
         where = f"/api/pulse/schedules/{made}/executions"
-        wait_for(lambda: tool.get(f"{where}?status=completed")["total"] >= 2, 60)
+        wait_until(lambda: tool.get(f"{where}?status=completed")["total"] >= 2)
         done = tool.get(f"{where}?status=completed")["executions"][0]
         page = tool.get(f"/jobs/{done['async_job_id']}/logs")
         assert page["receipt"]["complete"]
@@ -40,9 +40,9 @@ def test_ix_every_few_seconds(tmp_path: Path, site: str) -> None:
         assert tool.get(f"/executions/{done['id']}/logs")["logs"] == page["logs"]
         # The listing's address alone: its lines are there, too, whichever handler took it.
         listed = f"/api/pulse/schedules/{listing}/executions"
-        wait_for(lambda: tool.get(listed)["total"] == 1)
+        wait_until(lambda: tool.get(listed)["total"] == 1)
         first = tool.get(listed)["executions"][0]
-        wait_for(lambda: tool.get(f"/executions/{first['id']}/logs")["total_count"] > 1)
+        wait_until(lambda: tool.get(f"/executions/{first['id']}/logs")["total_count"] > 1)
         rows = _by_sql(tool.home, done["id"])
         assert [seq for seq, _ in rows] == list(range(1, page["total_count"] + 1))
         assert rows[0][1].startswith(f"fired by schedule {made} for {done['nominal_at']}")

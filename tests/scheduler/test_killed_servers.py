@@ -7,7 +7,6 @@ is as its job is; and every decision is said once.
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections import Counter, defaultdict
@@ -22,12 +21,13 @@ from qntx.clock import from_iso
 from qntx.config import load
 from qntx.model.schedule import Execution, NewSchedule
 from qntx.scheduler.service import ScheduleService
-from tests.runtime.jobs_for_tests import lines, wait_for
-from tests.runtime.tree import MODULE, Tree
+from tests.support.effort import FULL
+from tests.support.schedule_bench import MICRO
+from tests.support.server_tree import Tree
+from tests.support.waiting import wait_until
+from tests.support.worker_jobs import lines
+from tests.support.workers import MODULE
 
-from .kit import MICRO
-
-FULL = os.environ.get("QNTX_FAULTS") == "full"
 KILLS = 12 if FULL else 3
 #: Longer than what counts as on time (10 s), so that some instants are missed.
 DOWN_S = 13.0
@@ -78,8 +78,8 @@ class World:
         """No more firing; what was fired comes to its end."""
         for schedule_id in self.schedules:
             self.service.pause(schedule_id, by="a test")
-        wait_for(lambda: self.service.executions.total(None, ["running"]) == 0, 60)
-        wait_for(lambda: not self.service.executions.untold(1, 2**52), 30)
+        wait_until(lambda: self.service.executions.total(None, ["running"]) == 0)
+        wait_until(lambda: not self.service.executions.untold(1, 2**52))
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 def test_policies_hold_whenever_the_server_is_killed(world: World, chance: random.Random) -> None:
     tree = Tree(world.app.settings.home, workers=4)
     try:
-        wait_for(lambda: lines(world.out))
+        wait_until(lambda: lines(world.out))
         for number in range(KILLS):
             _pause(chance.uniform(2.0, 4.0))
             tree.kill()
@@ -100,7 +100,7 @@ def test_policies_hold_whenever_the_server_is_killed(world: World, chance: rando
                 _pause(DOWN_S)
             tree.process = tree._start()
         before = len(lines(world.out))
-        wait_for(lambda: len(lines(world.out)) > before + 5)
+        wait_until(lambda: len(lines(world.out)) > before + 5)
         world.finish()
         assert tree.end() == 0
     finally:

@@ -19,10 +19,11 @@ from pathlib import Path
 from qntx.app import App
 from qntx.clock import iso, now_us
 from qntx.model.schedule import NewSchedule, kept_timing
+from tests.support.effort import FULL
+from tests.support.paths import ROOT
+from tests.support.schedule_bench import MICRO, MINUTE, executions_of, make_app, service_for
+from tests.support.waiting import wait_until
 
-from .kit import MICRO, MINUTE, executions_of, make_app, service_for, wait_for
-
-FULL = os.environ.get("QNTX_FAULTS") == "full"
 TICKERS = 8
 #: Jobs never end here: of these, so many may be on the queue at once, and the rest is on record.
 LIMITS = {"skip": 1, "queue": 1, "parallel(3)": 3}
@@ -30,7 +31,6 @@ SCHEDULES = 500 if FULL else 60
 MINUTES = 10
 FACTOR = 20 if FULL else 60
 WAYS = ({"every": "1m"}, {"cron": "* * * * *"}, {"every": "90s"}, {"cron": "*/30 * * * * *"})
-ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 class Herd:
@@ -49,7 +49,7 @@ class Herd:
         while len(self.processes) < TICKERS:
             self.processes.append(
                 subprocess.Popen(
-                    [sys.executable, "-m", "tests.scheduler.ticker_process", *self.arguments],
+                    [sys.executable, "-m", "tests.support.ticker_process", *self.arguments],
                     cwd=ROOT,
                     stdin=subprocess.DEVNULL,
                     stderr=self.errors,
@@ -96,7 +96,7 @@ def test_eight_tickers_fire_each_instant_exactly_once(tmp_path: Path) -> None:
             _pause(herd.random.uniform(0.02, 0.25))
             herd.hurt()
             herd.fill()
-        wait_for(lambda: _active(app) == 0, timeout_s=60)
+        wait_until(lambda: _active(app) == 0)
     finally:
         herd.end()
     said = (tmp_path / "stderr").read_text()[-2000:]

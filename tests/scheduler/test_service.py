@@ -19,9 +19,8 @@ from qntx.scheduler import declared
 from qntx.scheduler.edits import EditSchedule
 from qntx.scheduler.history import csv_rows, json_rows, percentile, statistics
 from qntx.storage.sqlite.connection import transaction
-from qntx_recruiting.ingest_jd import HANDLERS as ROLE
-
-from .kit import HOUR, MINUTE, Bench
+from qntx_recruiting.application import APPLICATION
+from tests.support.schedule_bench import HOUR, MINUTE, Bench
 
 
 def test_a_new_interval_fires_at_once_and_then_from_its_start(bench: Bench) -> None:
@@ -32,7 +31,7 @@ def test_a_new_interval_fires_at_once_and_then_from_its_start(bench: Bench) -> N
 
 
 def test_ats_code_brings_handler_payload_and_time(bench: Bench) -> None:
-    bench.app.registry.include(ROLE)
+    bench.app.include(APPLICATION)
     made, _ = bench.service.create(
         NewSchedule(ats_code="ix jd https://example.com/x --every 6h"), by="me"
     )
@@ -68,13 +67,13 @@ def test_a_command(bench: Bench) -> None:
             BadInput,
             "unknown field `since`",
         ),
-        ({"ats_code": "ix https://a.example --at 6h"}, BadInput, "--at '6h' is no time"),
+        ({"ats_code": "ix https://a.example --at 6h"}, BadInput, "--at '6h' is not a valid time"),
     ],
 )
 def test_what_cannot_be_created(
     bench: Bench, fields: dict[str, Any], error: type[Exception], named: str
 ) -> None:
-    bench.app.include(ROLE)
+    bench.app.include(APPLICATION)
     with pytest.raises(error, match=named):
         bench.service.create(NewSchedule(**fields), by="me")
     assert bench.service.kept.page()[0] == []
@@ -124,7 +123,7 @@ def test_an_edit_plans_anew_at_once(bench: Bench) -> None:
         ({"interval_seconds": 0}, "below 1"),
         ({"time_zone": "Foo/Bar"}, "Foo/Bar"),
         ({"overlap": "no"}, "'no'"),
-        ({"state": "deleted"}, "no state to set"),
+        ({"state": "deleted"}, "not a state that can be set"),
         ({"run_at": "2020-01-01T00:00:00Z"}, "would never fire again"),
         ({"payload": {"text": []}}, "text"),
         ({"every": "1h", "state": "stopped"}, "'stopped'"),
@@ -262,7 +261,7 @@ def test_pages_of_executions(bench: Bench) -> None:
     assert len(seen) == 7
     assert [e.id for e in store.page(made.id, limit=3, offset=3)[0]] == seen[3:6]
     assert store.total(made.id, ["skipped"]) == 6
-    with pytest.raises(BadInput, match="'nope' is no execution status"):
+    with pytest.raises(BadInput, match="'nope' is not a valid execution status"):
         store.page(made.id, statuses=["nope"])
 
 

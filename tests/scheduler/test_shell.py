@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,8 @@ from qntx.errors import BadInput
 from qntx.handlers.shell_command import HANDLERS
 from qntx.model.views import LogFilter
 from qntx.runtime.context import Control
-
-from .kit import wait_for
+from tests.support.processes import is_alive
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -71,15 +70,8 @@ def test_a_cancelled_command_is_ended_with_what_it_started(app: App, tmp_path: P
 
     thread = threading.Thread(target=run)
     thread.start()
-    wait_for(mark.exists)
+    wait_until(mark.exists)
     control.ask("cancel")
     thread.join(30)
     assert found == ["cancelled"]
-    assert not _alive(int(mark.read_text()))
-
-
-def _alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return os.path.exists(f"/proc/{pid}")
+    assert not is_alive(int(mark.read_text()))

@@ -16,8 +16,8 @@ from qntx.scheduler.edits import EditSchedule
 from qntx.scheduler.firing import since_last_run
 from qntx.scheduler.ticker import Ticker
 from qntx.storage.sqlite.connection import transaction
-
-from .kit import HOUR, MICRO, MINUTE, Bench, wait_for
+from tests.support.schedule_bench import HOUR, MICRO, MINUTE, Bench
+from tests.support.waiting import wait_until
 
 
 def test_it_fires_at_each_nominal_instant_without_drift(bench: Bench) -> None:
@@ -217,7 +217,7 @@ def test_an_enqueue_that_fails_is_recorded_and_does_not_loop(bench: Bench) -> No
     assert bench.tick() == _anchor(bench) + MINUTE
     (failed,) = bench.executions(schedule)
     assert failed.status == "failed"
-    assert "there is no handler 'said'" in str(failed.error_message)
+    assert "unknown handler 'said'" in str(failed.error_message)
     assert "not enqueued" in str(failed.reason)
     bench.tick(MINUTE)
     assert bench.statuses(schedule) == ["failed", "failed"]
@@ -305,11 +305,11 @@ def test_it_wakes_when_something_is_due_and_when_it_is_poked(bench: Bench) -> No
     ticker = Ticker(bench.app.settings, bench.app.request, Counting())
     ticker.start()
     try:
-        wait_for(lambda: ticks)
+        wait_until(lambda: ticks)
         # Nothing is scheduled: it sleeps for the longest it may.
         assert ticks[0] - now_us() > 55 * MICRO
         made = bench.create(every="1s", overlap="parallel(100)")
-        wait_for(lambda: len(bench.executions(made)) >= 3)
+        wait_until(lambda: len(bench.executions(made)) >= 3)
         found = bench.executions(made)[:3]
         for execution in found[1:]:
             late = from_iso(execution.created_at) - from_iso(str(execution.nominal_at))

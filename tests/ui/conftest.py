@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import EXAMPLES, ROOT, Served, served, serving_in
+from tests.acceptance.conftest import served
+from tests.support.browser import SCRIPTS
+from tests.support.paths import EXAMPLES
+from tests.support.qntx_server import Served
 
 __all__ = ["served"]
-
-HERE = Path(__file__).resolve().parent
-
-
-def node(script: str, *arguments: str, timeout_s: float = 110) -> Any:
-    """The JSON that a script of this folder prints, whatever its exit code."""
-    done = subprocess.run(
-        ["node", str(HERE / script), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-    )
-    assert done.returncode in (0, 1), done.stdout + done.stderr
-    return json.loads(done.stdout)
-
-
-@contextmanager
-def serving_handlers(folder: Path, module: str) -> Iterator[Served]:
-    """A server in *folder* whose workers know the handlers of *module*."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("QNTX_APP", module)
-        patch.setenv("PYTHONPATH", str(ROOT))
-        with serving_in(folder) as found:
-            yield found
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +45,7 @@ def ticking(served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     enough = tmp_path / "enough"
     monkeypatch.setenv("QNTX_TICKS_UNTIL", str(enough))  # for whoever looks at it
     process = subprocess.Popen(
-        [sys.executable, str(HERE / "ticking.py")],
+        [sys.executable, str(SCRIPTS / "ticking.py")],
         env={**served.env, "QNTX_TICKS_UNTIL": str(enough)},
         stdout=subprocess.PIPE,
         text=True,

@@ -14,11 +14,11 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from tests.acceptance.conftest import Served
-from tests.ui.conftest import node, serving_handlers
+from tests.support.browser import node
+from tests.support.effort import FULL
+from tests.support.qntx_server import Served, serving_handlers
 from tests.ui.many_kinds import STAGES, TASKS
 
-FULL = os.environ.get("QNTX_FAULTS") == "full"
 WINDOWS = 1000 if FULL else 40
 SEED = int(os.environ["QNTX_SEED"])
 SHOWN = 4096

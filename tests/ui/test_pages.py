@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.acceptance.conftest import Served
-from tests.ui.conftest import node
+from tests.support.browser import node
+from tests.support.qntx_server import Served
 
 
 def assert_walked(result: dict[str, Any], *names: str) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import Served, serving_in
-from tests.ui.conftest import node
+from tests.support.browser import node
+from tests.support.qntx_server import Served, serving_in
 from tests.ui.test_pages import assert_walked
 
 

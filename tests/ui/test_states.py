@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
 
-from tests.acceptance.conftest import EXAMPLES, Served, serving_in
-from tests.ui.conftest import node
+from tests.support.browser import node
+from tests.support.paths import EXAMPLES
+from tests.support.qntx_server import Served, serving_in
+from tests.support.waiting import wait_until
 from tests.ui.test_pages import assert_walked
 
 
@@ -28,11 +29,13 @@ def expired(uneasy: Served) -> str:
     queued = uneasy.qntx("ix", "--queue", str(EXAMPLES / "jobs" / "senior-backend-engineer.txt"))
     job_id = queued.stdout.strip()
     uneasy.finished(job_id)
-    deadline = time.monotonic() + 30
-    while uneasy.get(f"/api/pulse/jobs/{job_id}/logs")["expired"] is None:
-        assert time.monotonic() < deadline
+
+    def gone() -> bool:
         done = uneasy.qntx("retention", "run")
         assert done.returncode == 0, done.stderr
+        return uneasy.get(f"/api/pulse/jobs/{job_id}/logs")["expired"] is not None
+
+    wait_until(gone, "the lines have expired")
     return job_id
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.acceptance.conftest import Served
-from tests.ui.conftest import node, serving_handlers
+from tests.support.browser import node
+from tests.support.qntx_server import Served, serving_handlers
 from tests.ui.test_pages import assert_walked
 
 

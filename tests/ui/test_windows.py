@@ -8,7 +8,6 @@ import re
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +16,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.acceptance.conftest import Served
-from tests.ui.conftest import HERE, node
+from tests.support.browser import SCRIPTS, node
+from tests.support.qntx_server import Served
+from tests.support.waiting import wait_until
 from tests.ui.varied import STAGES
 
 Row = dict[str, Any]
@@ -31,7 +31,7 @@ def varied(
 ) -> Iterator[tuple[str, Callable[[], None]]]:
     """A varied job that runs meanwhile; gives its id, and what to call when it is long enough."""
     process = subprocess.Popen(
-        [sys.executable, str(HERE / "varied.py"), str(seed), str(lines), str(rest_ms)],
+        [sys.executable, str(SCRIPTS / "varied.py"), str(seed), str(lines), str(rest_ms)],
         env=served.env,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -180,8 +180,7 @@ def test_two_hundred_windows(served: Served, tmp_path: Path, chance: random.Rand
 @pytest.mark.timeout(300)
 def test_windows_while_lines_arrive(served: Served, tmp_path: Path, chance: random.Random) -> None:
     with varied(served, chance.randrange(1 << 30), 30_000, 60) as (job_id, enough):
-        while len(stored(served, job_id)) < 3_000:
-            time.sleep(0.02)
+        wait_until(lambda: len(stored(served, job_id)) >= 3_000)
         looks = looked_at(served, job_id, tmp_path, chance, filters=8, jumps=5, growing=True)
         assert served.get(f"/api/pulse/jobs/{job_id}")["status"] == "running"
         enough()

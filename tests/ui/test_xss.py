@@ -5,11 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,12 +16,14 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.acceptance.conftest import ROOT, Served
-from tests.ui.conftest import node, serving_handlers
+from tests.support.browser import node
+from tests.support.effort import FULL
+from tests.support.paths import ROOT
+from tests.support.qntx_server import Served, serving_handlers
+from tests.support.waiting import wait_until
 from tests.ui.hostile import FOREGROUND, PAYLOADS, marked, name, shown
 
 NUMBERS = range(len(PAYLOADS))
-FULL = os.environ.get("QNTX_FAULTS") == "full"
 #: Where everything of a field is on one page, all payloads are looked at; where each has a page of
 #: its own, every STEP-th, unless there is time for all.
 STEP = 1 if FULL else 20
@@ -134,10 +134,8 @@ def said(served: Served, folder: Path) -> dict[str, Any]:
 
 def settled(served: Served) -> None:
     """Wait until no job is on the queue but those that wait for nobody."""
-    deadline = time.monotonic() + 120
-    while served.get("/api/pulse/jobs?status=queued,running&limit=1")["count"]:
-        assert time.monotonic() < deadline, "the hostile jobs are not over"
-        time.sleep(0.2)
+    left = "/api/pulse/jobs?status=queued,running&limit=1"
+    wait_until(lambda: not served.get(left)["count"], "the hostile jobs are over", 240)
 
 
 def wants(*fields: str) -> list[str]:

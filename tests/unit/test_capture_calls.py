@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.recording import Recorded
+from tests.support.recorded_runs import Recorded
 
 log = logging.getLogger("calls")
 

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.faults.kit import FULL
-from tests.recording import Recorded, record
+from tests.support.effort import FULL
+from tests.support.recorded_runs import Recorded, record
 
 log = logging.getLogger("content")
 

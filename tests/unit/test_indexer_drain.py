@@ -566,7 +566,7 @@ def test_only_one_process_indexes_a_data_directory(tmp_path: Path) -> None:
     first = IndexerProcess(tmp_path)
     try:
         lock = tmp_path / "indexer.lock"
-        from tests.faults.kit import wait_until
+        from tests.support.waiting import wait_until
 
         def locked() -> bool:
             if not lock.exists():
@@ -578,7 +578,7 @@ def test_only_one_process_indexes_a_data_directory(tmp_path: Path) -> None:
                     return True
                 return False
 
-        wait_until(locked, 10, "the indexer takes the lock")
+        wait_until(locked, "the indexer takes the lock")
         second = IndexerProcess(tmp_path)
         second.stop()
         assert first.alive

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from qntx.model.views import Line
-from tests.faults.kit import run_program, stored
+from tests.support.data_directory import stored
+from tests.support.programs import run_program
 
 
 def said(home: Path, body: str) -> tuple[list[Line], subprocess.CompletedProcess[bytes]]:

@@ -26,7 +26,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qntx.recording.metadata import encode_metadata
-from tests.recording import Recorded
+from tests.support.recorded_runs import Recorded
+from tests.support.waiting import wait_until
 
 log = logging.getLogger("metadata")
 
@@ -202,13 +203,8 @@ def test_after_many_reprs_that_blocked_others_are_still_tried() -> None:
         encoded(one)
     for one in blocking:
         one.release.set()
-    deadline = time.monotonic() + 20
-    while (
-        "<class"
-        not in (found := encoded(type("Fine", (), {"__repr__": lambda s: "<class>"})()))["repr"]
-    ):
-        assert time.monotonic() < deadline, found
-        time.sleep(0.01)
+    fine = type("Fine", (), {"__repr__": lambda s: "<class>"})()
+    wait_until(lambda: "<class" in encoded(fine)["repr"])
 
 
 def test_looking_at_an_object_runs_none_of_its_code() -> None:

@@ -18,7 +18,7 @@ from qntx.model.views import LogFilter
 from qntx.storage.sqlite import ndjson
 from qntx.storage.sqlite.logs import LogStore
 from qntx.storage.sqlite.migrate import open_database
-from tests.storing import Said, store
+from tests.support.log_rows import Said, store
 from tests.unit.test_filtering import clear
 
 texts = st.text(max_size=20)

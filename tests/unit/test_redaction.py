@@ -19,8 +19,9 @@ import pytest
 
 from qntx.recording.redaction import Redactor, from_environment, is_secret_name
 from qntx.recording.session import register_secret
-from tests.faults.kit import run_program, stored
-from tests.recording import Recorded
+from tests.support.data_directory import stored
+from tests.support.programs import run_program
+from tests.support.recorded_runs import Recorded
 
 log = logging.getLogger("secrets")
 
@@ -402,7 +403,8 @@ def test_a_secret_written_piece_by_piece_and_never_ended_is_masked_after_a_kill(
 ) -> None:
     """What was published of the unfinished line is put together by the indexer."""
     from qntx.storage.sqlite.migrate import open_database
-    from tests.faults.kit import index_rest, run_program
+    from tests.support.data_directory import index_rest
+    from tests.support.programs import run_program
 
     home = tmp_path / "killed"
     run_program(

@@ -27,7 +27,7 @@ from qntx.storage.sqlite.connection import transaction
 from qntx.storage.sqlite.logs import LogStore
 from qntx.storage.sqlite.migrate import open_database
 from qntx.storage.sqlite.search_blocks import Candidates, forget_run, grams, may_hold
-from tests.storing import Said, store
+from tests.support.log_rows import Said, store
 from tests.unit.test_filtering import clear, filters, fits, holds, lines, needles
 
 

@@ -13,7 +13,7 @@ from qntx.app import App
 from qntx.config import load
 from qntx.errors import BadInput
 from qntx.model.job import FINAL
-from tests.faults.kit import wait_until
+from tests.support.waiting import wait_until
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_workers_have_the_modules_of_the_command_line(tmp_path: Path, command: l
     with subprocess.Popen([*qntx, *command], cwd=tmp_path, env=environment) as server:
         try:
             jobs = App(home=home).store.jobs
-            wait_until(lambda: jobs.status(job_id) in FINAL, 30, "the job ends")
+            wait_until(lambda: jobs.status(job_id) in FINAL, "the job ends")
             assert jobs.status(job_id) == "completed"
         finally:
             server.terminate()
@@ -105,9 +105,15 @@ def test_a_file_that_is_no_toml_is_named(
 @pytest.mark.parametrize(
     ("toml", "said"),
     [
-        ("[servr]\nport = 1", r"no setting 'servr', did you mean 'server'\?"),
-        ("[capture]\nredcat = false", r"no setting 'capture\.redcat', did you mean 'capture\.red"),
-        ("[storage]\nzzzz = 1", r"no setting 'storage\.zzzz' - correct it in .*QNTX_STORAGE__ZZZZ"),
+        ("[servr]\nport = 1", r"unknown setting 'servr', did you mean 'server'\?"),
+        (
+            "[capture]\nredcat = false",
+            r"unknown setting 'capture\.redcat', did you mean 'capture\.red",
+        ),
+        (
+            "[storage]\nzzzz = 1",
+            r"unknown setting 'storage\.zzzz' - correct it in .*QNTX_STORAGE__ZZZZ",
+        ),
     ],
 )
 def test_a_setting_that_there_is_not_is_refused(

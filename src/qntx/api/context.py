@@ -82,7 +82,5 @@ Server: TypeAlias = NamedDependency[SkipValidation[ServerContext]]
 def checked_job_id(job_id: str) -> str:
     """*job_id* if it could be an id at all; raises NotFound."""
     if not is_id(job_id):
-        raise NotFound(
-            f"there is no job {job_id[:80]!r} - GET /api/pulse/jobs lists those that there are"
-        )
+        raise NotFound(f"unknown job {job_id[:80]!r} - GET /api/pulse/jobs lists those that exist")
     return job_id

@@ -50,6 +50,5 @@ def _bound_what_clients_cost(listening: socket.socket) -> None:
     And one whose other end takes nothing, or is gone, ends after a minute (on Linux).
     """
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(STALLED_S * 1000))
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(STALLED_S * 1000))
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

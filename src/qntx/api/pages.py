@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -40,11 +41,6 @@ PAGES = (
     "/schedules/{id:str}",
     "/executions",
     "/executions/{id:str}",
-    "/candidates",
-    "/candidates/{id:str}",
-    "/jds",
-    "/jds/{id:str}",
-    "/attestations",
     "/system",
     "/settings",
 )
@@ -131,9 +127,20 @@ class WebFiles:
 
 
 class Pages:
-    """Serves the UI's page; with the token in it when *token* is given and the Host is ours."""
+    """
+    Serves the UI's page; with the token in it when *token* is given and the Host is ours.
 
-    def __init__(self, files: WebFiles, allowed: AllowedHosts, token: Token | None) -> None:
+    *contributed* are the paths of pages of applications.
+    """
+
+    def __init__(
+        self,
+        files: WebFiles,
+        allowed: AllowedHosts,
+        token: Token | None,
+        contributed: Sequence[str] = (),
+    ) -> None:
+        self._paths = [*PAGES, *contributed]
         self._files = files
         self._allowed = allowed
         self._token = token
@@ -159,7 +166,7 @@ class Pages:
         """The routes of the UI."""
         shell, files = self.shell, self._files
 
-        @get(list(PAGES), sync_to_thread=False, include_in_schema=False, media_type=HTML)
+        @get(self._paths, sync_to_thread=False, include_in_schema=False, media_type=HTML)
         def page(request: Request[Any, Any, Any]) -> Response[bytes]:
             return shell(request)
 

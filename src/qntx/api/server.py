@@ -19,6 +19,7 @@ from litestar.di import Provide
 
 from qntx.api import (
     actions,
+    contributed,
     events,
     executions,
     jobs,
@@ -50,7 +51,6 @@ from qntx.api.security.stack import Guards, Policy, guarded
 from qntx.api.security.tokens import Token
 from qntx.app import App
 from qntx.maintenance.loop import MaintenanceLoop
-from qntx_recruiting import api as recruiting
 
 #: Threads that read the store, each with a connection of its own.
 READERS = 8
@@ -67,8 +67,8 @@ _ROUTES = (
     *search.ROUTES,
     *stream.ROUTES,
     *events.ROUTES,
-    *recruiting.ROUTES,
     *system.ROUTES,
+    *contributed.ROUTES,
     *schedules.ROUTES,
     *executions.ROUTES,
     *retention.ROUTES,
@@ -103,14 +103,16 @@ def create_api(
     sessions = Sessions(app.settings.home, Token(app.settings.home, token), port)
     context = ServerContext.of(app, mode, sessions, workers, maintenance)
     parameters = Parameters()
-    ui = pages.Pages(pages.WebFiles(), allowed, sessions.token if mode == "local" else None)
+    shown = sessions.token if mode == "local" else None
+    ui = pages.Pages(pages.WebFiles(), allowed, shown, contributed.paths(app.applications))
+    routes = [*_ROUTES, *contributed.routes(app.applications)]
     dependencies = {
         "server": Provide(lambda: context, sync_to_thread=False),
         "wanted": Provide(log_filter, sync_to_thread=False),
     }
-    described = functools.cache(functools.partial(openapi.describe, _ROUTES, dependencies))
+    described = functools.cache(functools.partial(openapi.describe, routes, dependencies))
     api = Litestar(
-        route_handlers=[*_ROUTES, openapi.document, *ui.routes()],
+        route_handlers=[*routes, openapi.document, *ui.routes()],
         dependencies=dependencies,
         before_request=parameters.check,
         exception_handlers=problems.handlers(ui.fallback),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from importlib.metadata import version
-from typing import Any
 
 import msgspec
 from litestar import get
@@ -30,6 +29,15 @@ class Ready(msgspec.Struct, frozen=True):
     warnings: list[str]
 
 
+class WorkerView(msgspec.Struct, frozen=True):
+    """A worker process; *ready*: it takes jobs. *jobs*: the ids of those that it holds."""
+
+    name: str
+    pid: int | None
+    ready: bool
+    jobs: list[str]
+
+
 class System(msgspec.Struct, frozen=True, kw_only=True):
     """The state of the server."""
 
@@ -46,7 +54,7 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     #: Live streams that are open.
     streams: int
     #: What the supervisor says of its workers; null when this server has none.
-    workers: Any
+    workers: list[WorkerView] | None
     #: What the data directory takes, and what is free.
     storage: StorageView
     retention: RetentionView
@@ -92,7 +100,7 @@ def system(server: Server) -> System:
         jobs=counts,
         handlers=server.app.registry.names(),
         streams=server.poller.listeners,
-        workers=server.workers() if server.workers is not None else None,
+        workers=msgspec.convert(server.workers and server.workers(), list[WorkerView] | None),
         storage=storage,
         retention=retention_view(server),
         warnings=warnings_of(storage) + [_GROWN] * grown,

@@ -7,26 +7,24 @@ import importlib
 import io
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from qntx.errors import QntxError
 
+if TYPE_CHECKING:
+    from qntx.application import Command
+
 #: Command → the module (and the name in it) that holds it; loaded when it is used, so that none
 #: pays for the others.
 _COMMANDS = {
-    "ix": (
-        "qntx_recruiting.cli.ix",
-        "Ingest a job description from a URL, a file:// address or a path.",
-    ),
     "jobs": ("qntx.cli.jobs", "List jobs, newest first, or show one."),
     "logs": ("qntx.cli.logs", "Show what a job said."),
     "search": ("qntx.cli.search", "Find lines in all runs."),
     "schedules": ("qntx.cli.schedules", "List, create, change and trigger what runs by the clock."),
     "executions": ("qntx.cli.executions", "List what became of each firing of a schedule."),
     "explain": ("qntx.cli.explain", "Say why a job or schedule is in its state, and what is next."),
-    "candidates": ("qntx_recruiting.cli.candidates", "Import and list candidates."),
     "enqueue": ("qntx.cli.control:enqueue", "Put a job on the queue."),
     "cancel": ("qntx.cli.control:cancel", "Cancel jobs; running ones are made to stop."),
     "pause": ("qntx.cli.control:pause", "Pause jobs; they go on from their last checkpoint."),
@@ -45,12 +43,12 @@ class _Lazy(click.Group):
     """A group that imports a command's module only when the command is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return [*_COMMANDS, *_contributed()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         found = _COMMANDS.get(cmd_name)
         if found is None:
-            return None
+            return _of_application(ctx, cmd_name)
         module, _, name = found[0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), name or "command")
         return command
@@ -61,8 +59,8 @@ class _Lazy(click.Group):
         except click.UsageError as error:
             from difflib import get_close_matches
 
-            near = get_close_matches(args[0], _COMMANDS, n=1)
-            if not near:
+            near = get_close_matches(args[0], self.list_commands(ctx), n=1)
+            if not near or not error.message.startswith("No such command"):
                 raise
             meant = f"{error.message} Did you mean {near[0]!r}?"
             raise click.UsageError(meant, ctx) from None
@@ -70,6 +68,14 @@ class _Lazy(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+        try:
+            contributed = _contributed()
+        except QntxError as error:  # no reason to keep the help from anybody
+            formatter.write_text(f"error: {error.message}")
+            return
+        if contributed:
+            with formatter.section("Commands of applications"):
+                formatter.write_dl([(name, one.help) for name, one in contributed.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -84,6 +90,31 @@ class _Lazy(click.Group):
             sentence = f"{error} - look at the path, who may use it, and the space on its disk"
         click.echo(f"error: {sentence}", err=True)
         raise click.exceptions.Exit(1)
+
+
+def _contributed() -> dict[str, Command]:
+    """The commands of installed applications, by name."""
+    from qntx.application import installed
+
+    found: dict[str, Command] = {}
+    for application in installed():
+        if not application.missing:
+            found |= application.commands
+    return found
+
+
+def _of_application(ctx: click.Context, name: str) -> click.Command | None:
+    """The command *name* of an installed application; UsageError if that lacks something."""
+    from qntx.application import installed
+
+    for application in installed():
+        if name not in application.commands:
+            continue
+        if application.missing:
+            raise click.UsageError(f"the command {name!r} {application.not_installed}", ctx)
+        command: click.Command = application.load(application.commands[name].code)
+        return command
+    return None
 
 
 def _no_text(error: UnicodeEncodeError) -> str:
@@ -108,8 +139,6 @@ def _no_text(error: UnicodeEncodeError) -> str:
 @click.pass_context
 def main(ctx: click.Context, home: str | None, app: tuple[str, ...]) -> None:
     """QNTX Pulse: background jobs in which every run explains itself."""
-    if sys.platform == "win32":
-        raise click.ClickException("qntx does not support Windows yet - use Linux, macOS or WSL")
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal or a pipe that knows few characters gets the others as escapes.
         sys.stdout.reconfigure(errors="backslashreplace")

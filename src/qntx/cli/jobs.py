@@ -55,7 +55,7 @@ def command(
         click.echo(msgspec.json.encode(page).decode())
         return
     if not page.jobs:
-        out.print("no jobs yet - qntx ix PATH or URL runs the first one")
+        out.print("no jobs yet - qntx run -- COMMAND runs the first one")
     for job in page.jobs:
         out.print(job_line(job))
     if page.next_cursor:

@@ -38,7 +38,7 @@ def list_(ctx: click.Context, state: tuple[str, ...] = (), as_json: bool = False
     for schedule in found:
         click.echo(_line(schedule))
     if not found:
-        click.echo("no schedules yet - qntx schedules create 'ix URL --every 6h' makes the first")
+        click.echo("no schedules yet - qntx schedules create --every 6h -- COMMAND makes the first")
 
 
 @command.command("show")
@@ -87,25 +87,26 @@ def _timing_options(code: Any) -> Any:
 @click.pass_context
 def create(ctx: click.Context, /, words: tuple[str, ...], force: bool, **options: Any) -> None:
     """
-    Create a schedule: of ATS code ('ix URL'), a handler, or a shell command.
+    Create a schedule: of a handler, a shell command, or ATS code of an application.
 
-    Examples: qntx schedules create 'ix https://example.com/jobs' --every 6h;
+    Examples: qntx schedules create --handler reports.daily --every 6h;
     qntx schedules create --cron '0 9 * * 1-5' --zone Europe/Berlin -- /usr/bin/backup --all
     """
+    from qntx.application import unusable_code
     from qntx.model.schedule import NewSchedule
 
     fields = _given(options)
     if words and fields.get("handler_name"):
         raise BadInput(f"unexpected argument: {words[0]!r} - --handler takes --payload only")
-    if len(words) == 1 and words[0].split(None, 1)[:1] == ["ix"]:
-        fields["ats_code"] = words[0]
-    elif words and words[0] == "ix":
+    service = service_of(ctx)
+    code = words[0].split(None, 1)[:1] if words else []
+    if code and (code[0] in service.registered.codes or unusable_code(code[0])):
         import shlex
 
-        fields["ats_code"] = shlex.join(words)
+        fields["ats_code"] = words[0] if len(words) == 1 else shlex.join(words)
     elif words:
         fields["command"] = list(words)
-    made, fired = service_of(ctx).create(NewSchedule(force=force, **fields), by=BY)
+    made, fired = service.create(NewSchedule(force=force, **fields), by=BY)
     click.echo(made.id)
     if fired is not None:
         click.echo(fired.async_job_id)

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from qntx.application import HandlerNames
 from qntx.clock import from_iso, now_us
 from qntx.errors import QntxError
 from qntx.model.firing_policy import SILENCE_US
@@ -15,7 +16,6 @@ from qntx.model.schedule import Execution, Schedule
 from qntx.model.views import Job, Line, LogFilter
 from qntx.model.zones import zone_of
 from qntx.storage.interfaces import Executions, Schedules, Store
-from qntx_recruiting.ats.ix import Names
 
 _NEWEST = "9999999999"
 MAX_QUOTED = 300
@@ -30,7 +30,7 @@ class Explanation(msgspec.Struct, frozen=True):
     next: list[str]
 
 
-def explain_job(store: Store, registered: Names, job_id: str) -> Explanation:
+def explain_job(store: Store, registered: HandlerNames, job_id: str) -> Explanation:
     """Why the job *job_id* is in its status. Raises NotFound."""
     job = store.jobs.get(job_id)
     why, after = _JOB[job.status](store, registered, job)
@@ -47,7 +47,7 @@ def explain_job(store: Store, registered: Names, job_id: str) -> Explanation:
     return Explanation(job.id, job.status, why, after)
 
 
-def _queued(store: Store, registered: Names, job: Job) -> tuple[list[str], list[str]]:
+def _queued(store: Store, registered: HandlerNames, job: Job) -> tuple[list[str], list[str]]:
     held = _held(job.pulse_state)
     known = store.supervisors.live_handlers()
     if job.handler_name not in (registered if known is None else known):
@@ -82,7 +82,7 @@ def _queued(store: Store, registered: Names, job: Job) -> tuple[list[str], list[
     )
 
 
-def _running(store: Store, registered: Names, job: Job) -> tuple[list[str], list[str]]:
+def _running(store: Store, registered: HandlerNames, job: Job) -> tuple[list[str], list[str]]:
     del registered
     why = [f"It runs since {job.started_at}, {_which(job)}."]
     runner = store.waits.runner(job.id, job.attempt)
@@ -111,7 +111,7 @@ def _which(job: Job) -> str:
     return f"attempt {job.attempt}{retries}"
 
 
-def _paused(store: Store, registered: Names, job: Job) -> tuple[list[str], list[str]]:
+def _paused(store: Store, registered: HandlerNames, job: Job) -> tuple[list[str], list[str]]:
     del store, registered
     state = job.pulse_state if isinstance(job.pulse_state, dict) else {}
     waits_for = state.get("waits_for")
@@ -130,7 +130,7 @@ def _paused(store: Store, registered: Names, job: Job) -> tuple[list[str], list[
     return held or ["It was paused by hand."], ["It goes on when it is resumed (qntx resume)."]
 
 
-def _completed(store: Store, registered: Names, job: Job) -> tuple[list[str], list[str]]:
+def _completed(store: Store, registered: HandlerNames, job: Job) -> tuple[list[str], list[str]]:
     del store, registered
     took = "" if job.duration_ms is None else f" after {job.duration_ms / 1000:,.1f} s"
     why = [f"It completed at {job.completed_at}{took}, in attempt {job.attempt}."]
@@ -141,7 +141,7 @@ def _completed(store: Store, registered: Names, job: Job) -> tuple[list[str], li
     return why, ["Nothing: it is over."]
 
 
-def _failed(store: Store, registered: Names, job: Job) -> tuple[list[str], list[str]]:
+def _failed(store: Store, registered: HandlerNames, job: Job) -> tuple[list[str], list[str]]:
     del store, registered
     stage = f" in stage {job.error_stage}" if job.error_stage else ""
     why = [f"It failed{stage} at {job.completed_at} because: {_short(job.error)}"]
@@ -150,7 +150,7 @@ def _failed(store: Store, registered: Names, job: Job) -> tuple[list[str], list[
     return why, ["Nothing by itself; retry it by hand when the cause is gone."]
 
 
-def _cancelled(store: Store, registered: Names, job: Job) -> tuple[list[str], list[str]]:
+def _cancelled(store: Store, registered: HandlerNames, job: Job) -> tuple[list[str], list[str]]:
     del store, registered
     because = f": {_short(job.error)}" if job.error else "."
     return [f"It was cancelled at {job.completed_at}{because}"], [
@@ -168,7 +168,7 @@ _JOB = {
 }
 
 
-def explain_execution(store: Store, registered: Names, execution_id: str) -> Explanation:
+def explain_execution(store: Store, registered: HandlerNames, execution_id: str) -> Explanation:
     """Why the execution *execution_id* is as it is: by its job, where it has one. NotFound."""
     execution = store.executions.get(execution_id)
     if execution.async_job_id is not None:

@@ -9,7 +9,7 @@ from typing import Any
 from qntx.clock import iso, now_us
 from qntx.journal.writer import Journal
 from qntx.model.log import INFO, WARN
-from qntx.recording.lines import put_in
+from qntx.recording.lines import append_line_to
 from qntx.storage.interfaces import Held, Store
 
 #: How often to look for jobs that wait, and after how long a job of a schedule is one, seconds.
@@ -75,4 +75,4 @@ class WaitReasons:
                 self._say(job.schedule_id, 1, level, text)
 
     def _say(self, log: str, attempt: int, level: int, text: str) -> None:
-        put_in(self._journal, log, level, "scheduler", text, attempt=attempt)
+        append_line_to(self._journal, log, level, "scheduler", text, attempt=attempt)

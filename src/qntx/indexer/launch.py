@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 from weakref import WeakSet
 
-from qntx.journal.wakeup import ENOUGH, Wakeup
+from qntx.journal.wakeup import STOP_INDEXER, Wakeup
 from qntx.storage.sqlite.lock_owner import is_stopped
 
 #: An indexer that was stopped (SIGSTOP) for so long is replaced, seconds: nothing shows any more,
@@ -35,6 +36,7 @@ class IndexerProcess:
         self._look_at = 0.0
         self._process = self._launch()
         _STARTED.add(self)
+        _watch_forks()
 
     def _launch(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -88,7 +90,7 @@ class IndexerProcess:
         stdin: IO[Any] | None = self._process.stdin
         if stdin is not None and not stdin.closed:
             with contextlib.suppress(OSError):  # it is gone
-                stdin.write(ENOUGH)
+                stdin.write(STOP_INDEXER)
                 stdin.flush()
         self.let_go()
         Wakeup(self._home).notify()
@@ -110,4 +112,6 @@ def _after_fork_in_child() -> None:
         indexer.let_go()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+@functools.cache
+def _watch_forks() -> None:
+    os.register_at_fork(after_in_child=_after_fork_in_child)

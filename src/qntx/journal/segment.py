@@ -48,8 +48,8 @@ class Segment:
     A segment that this process writes.
 
     The file is allocated to its full size first, because a store into a sparse mapping dies of
-    SIGBUS on a full disk. It stays locked for as long as the process lives: that the lock is
-    free tells the indexer that no more will come.
+    SIGBUS on a full disk. It stays locked for as long as the process lives: once the lock
+    is free the indexer knows that no more will come.
     """
 
     __slots__ = ("_map", "head", "path", "size", "view")
@@ -64,7 +64,7 @@ class Segment:
         fd = os.open(uncommitted, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _allocate(fd, size)
+            os.posix_fallocate(fd, 0, size)
             self._map = mmap.mmap(fd, size)
         except OSError:
             uncommitted.unlink(missing_ok=True)
@@ -84,14 +84,14 @@ class Segment:
         os.rename(uncommitted, path)
 
     def release(self) -> None:
-        """Unmap and unlock; what it is to say of how the journal goes on stands in ``head``."""
+        """Unmap and unlock; how the journal goes on is to be in ``head`` by then."""
         self.head.release()
         self.view.release()
         self._map.close()
 
 
-def abandon(path: Path) -> None:
-    """Say of a segment that was made, but never written to, that the journal goes on after it."""
+def skip_unused(path: Path) -> None:
+    """Mark a segment that was made, but never written to: the journal goes on after it."""
     try:
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
@@ -100,13 +100,3 @@ def abandon(path: Path) -> None:
         os.pwrite(fd, struct.pack("Q", CONTINUED), STATE_WORD * 8)
     finally:
         os.close(fd)
-
-
-def _allocate(fd: int, size: int) -> None:
-    """Give the file real blocks for *size* bytes."""
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(fd, 0, size)
-        return
-    block = bytes(1 << 16)
-    for start in range(0, size, len(block)):
-        os.pwrite(fd, block[: size - start], start)

@@ -6,9 +6,6 @@ import os
 import re
 import threading
 import time
-from typing import Literal
-
-Prefix = Literal["JB", "PX", "SP", "JD", "RL", "CN", "AS"]
 
 #: What any id may look like from outside; ids are opaque and never become part of a path.
 ID_PATTERN = re.compile(r"[A-Za-z0-9_\-]{1,64}")
@@ -20,12 +17,16 @@ _PAIRS = [first + second for first in _DIGITS for second in _DIGITS]
 _SHIFTS = range(120, -1, -10)
 _lock = threading.Lock()
 _last = 0
+_forgets_in_children = False
 
 
-def new_id(prefix: Prefix) -> str:
+def new_id(prefix: str) -> str:
     """A new id such as ``JB_01JD3ZP0V4…``; later ids of one process sort after earlier ones."""
-    global _last
+    global _last, _forgets_in_children
     with _lock:
+        if not _forgets_in_children:
+            os.register_at_fork(after_in_child=_forget)
+            _forgets_in_children = True
         # 48 bits of milliseconds, 80 random ones; within a millisecond it counts up.
         number = time.time_ns() // 1_000_000 << 80
         if number <= _last | (1 << 80) - 1:
@@ -41,9 +42,6 @@ def _forget() -> None:
     """A forked child must not count on from where its parent was: both would give the same ids."""
     global _lock, _last
     _lock, _last = threading.Lock(), 0
-
-
-os.register_at_fork(after_in_child=_forget)
 
 
 def is_id(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Tasks and callbacks of asyncio that fail and nobody asks: told where they belong."""
+"""Tasks and callbacks of asyncio that fail unnoticed: logged in the scope that they belong to."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ from asyncio import BaseEventLoop
 from typing import Any
 
 from qntx.recording.context import SCOPE, reset_scope
+from qntx.recording.patches import Patches
 
-_original_create_task = BaseEventLoop.create_task
-_original_handler = BaseEventLoop.default_exception_handler
+_patches = Patches()
+_original_create_task: Any
+_original_handler: Any
 
 
 def install() -> None:
-    """Have the loop say what nobody asked for in the scope of the code that it failed for."""
-    BaseEventLoop.create_task = _create_task  # type: ignore[method-assign]
-    BaseEventLoop.default_exception_handler = _handler  # type: ignore[method-assign]
+    """Have the loop log a failure that nobody asked for in the scope of the code that failed."""
+    global _original_create_task, _original_handler
+    _original_create_task = _patches.replace(BaseEventLoop, "create_task", _create_task)
+    _original_handler = _patches.replace(BaseEventLoop, "default_exception_handler", _handler)
 
 
 def uninstall() -> None:
     """Put the methods back."""
-    BaseEventLoop.create_task = _original_create_task  # type: ignore[method-assign]
-    BaseEventLoop.default_exception_handler = _original_handler  # type: ignore[method-assign]
+    _patches.put_back()
 
 
 def _create_task(self: BaseEventLoop, coro: Any, **kwargs: Any) -> Any:
@@ -28,7 +30,7 @@ def _create_task(self: BaseEventLoop, coro: Any, **kwargs: Any) -> Any:
     scope = SCOPE.get()
     if scope is not None:
         try:
-            task._qntx_scope = scope  # type: ignore[attr-defined]
+            task._qntx_scope = scope
         except AttributeError:
             pass  # one of a task factory, with slots
     return task

@@ -12,43 +12,39 @@ from typing import Any, TextIO
 
 from qntx.journal.interrupts import reraise_from_signal
 from qntx.model.log import CRITICAL, ERROR, WARN
-from qntx.recording.captured_stream import SHOWN
-from qntx.recording.context import place
-from qntx.recording.exceptions import exception_metadata, readable
-from qntx.recording.lines import put
+from qntx.recording.captured_stream import ALREADY_CAPTURED
+from qntx.recording.context import current_place
+from qntx.recording.exceptions import exception_metadata, traceback_text
+from qntx.recording.lines import append_line
 
-_previous: dict[str, Any] = {}
+#: What was there before, by what stands there now. It stays when ours are gone: somebody who saved
+#: one of ours may put it back, and call it.
+_previous: dict[Any, Any] = {}
+
+
+def _hooks() -> tuple[tuple[Any, str, Any], ...]:
+    return (
+        (warnings, "showwarning", _showwarning),
+        (threading, "excepthook", _thread_exception),
+        (sys, "unraisablehook", _unraisable),
+        (sys, "excepthook", _uncaught),
+    )
 
 
 def install() -> None:
     """Capture warnings, uncaught exceptions of threads, and unraisable ones."""
-    if _previous:
-        return
-    _previous.update(
-        showwarning=warnings.showwarning,
-        thread=threading.excepthook,
-        unraisable=sys.unraisablehook,
-        main=sys.excepthook,
-    )
-    warnings.showwarning = _showwarning
-    threading.excepthook = _thread_exception
-    sys.unraisablehook = _unraisable
-    sys.excepthook = _uncaught
+    for owner, name, ours in _hooks():
+        found = getattr(owner, name)
+        if found is not ours:
+            _previous[ours] = found
+            setattr(owner, name, ours)
 
 
 def uninstall() -> None:
     """Put back the hooks that are still ours."""
-    if not _previous:
-        return
-    if warnings.showwarning is _showwarning:
-        warnings.showwarning = _previous["showwarning"]
-    if threading.excepthook is _thread_exception:
-        threading.excepthook = _previous["thread"]
-    if sys.unraisablehook is _unraisable:
-        sys.unraisablehook = _previous["unraisable"]
-    if sys.excepthook is _uncaught:
-        sys.excepthook = _previous["main"]
-    _previous.clear()
+    for owner, name, ours in _hooks():
+        if getattr(owner, name) is ours:
+            setattr(owner, name, _previous[ours])
 
 
 def _showwarning(
@@ -59,17 +55,17 @@ def _showwarning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    where = place()
+    where = current_place()
     if where is None or file is not None:
-        _previous["showwarning"](message, category, filename, lineno, file, line)
+        _previous[_showwarning](message, category, filename, lineno, file, line)
         return
     active, scope, flags = where
     text = f"{category.__name__}: {message}"
     metadata = {"category": category.__name__, "file": filename, "line": lineno}
-    put(active, scope, WARN, active.journal.origin("warning"), text, metadata, flags)
+    append_line(active, scope, WARN, active.journal.origin("warning"), text, metadata, flags)
     shown = warnings.formatwarning(message, category, filename, lineno, line)
-    _silently(
-        lambda: _previous["showwarning"](message, category, filename, lineno, file, line), shown
+    _show_uncaptured(
+        lambda: _previous[_showwarning](message, category, filename, lineno, file, line), shown
     )
 
 
@@ -78,34 +74,34 @@ def _thread_exception(args: threading.ExceptHookArgs) -> None:
     if error is None or isinstance(error, SystemExit):
         return
     name = args.thread.name if args.thread is not None else "?"
-    _say(error, ERROR, f"uncaught exception in thread {name}", {"thread": name})
+    _log(error, ERROR, f"uncaught exception in thread {name}", {"thread": name})
     shown = f"Exception in thread {name} (daemon):\n{_traceback(error)}"
-    _silently(lambda: _previous["thread"](args), shown)
+    _show_uncaptured(lambda: _previous[_thread_exception](args), shown)
 
 
 def _unraisable(args: Any) -> None:
     error = args.exc_value
     if error is not None:
         what = args.err_msg or f"exception ignored in {type(args.object).__name__}"
-        _say(error, ERROR, what, {"unraisable": True})
+        _log(error, ERROR, what, {"unraisable": True})
     shown = f"{args.err_msg or 'Exception ignored in'}: {args.object!r}\n{_traceback(error)}"
-    _silently(lambda: _previous["unraisable"](args), shown)
+    _show_uncaptured(lambda: _previous[_unraisable](args), shown)
 
 
 def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if not issubclass(kind, KeyboardInterrupt):
-        _say(error, CRITICAL, "uncaught exception", {})
-    _silently(lambda: _previous["main"](kind, error, trace), _traceback(error))
+        _log(error, CRITICAL, "uncaught exception", {})
+    _show_uncaptured(lambda: _previous[_uncaught](kind, error, trace), _traceback(error))
 
 
-def _say(error: BaseException, level: int, what: str, more: dict[str, Any]) -> None:
-    where = place()
+def _log(error: BaseException, level: int, what: str, more: dict[str, Any]) -> None:
+    where = current_place()
     if where is None:
         return
     active, scope, flags = where
     metadata = {**exception_metadata(error), **more}
-    text = f"{what}\n{readable(error)}"
-    put(active, scope, level, active.journal.origin("exception"), text, metadata, flags)
+    text = f"{what}\n{traceback_text(error)}"
+    append_line(active, scope, level, active.journal.origin("exception"), text, metadata, flags)
 
 
 def _traceback(error: BaseException | None) -> str:
@@ -113,13 +109,13 @@ def _traceback(error: BaseException | None) -> str:
     return "" if error is None else "".join(traceback.format_exception(error))
 
 
-def _silently(show: Callable[[], None], text: str) -> None:
+def _show_uncaptured(show: Callable[[], None], text: str) -> None:
     """Let Python show it on the console, without it being captured a second time."""
-    before = SHOWN.text
-    SHOWN.text = lambda: text
+    before = ALREADY_CAPTURED.text
+    ALREADY_CAPTURED.text = lambda: text
     try:
         show()
     except Exception as error:  # noqa: BLE001 - there may be no console; the log has it
         reraise_from_signal(error)
     finally:
-        SHOWN.text = before
+        ALREADY_CAPTURED.text = before

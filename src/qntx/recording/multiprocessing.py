@@ -12,30 +12,40 @@ from typing import Any
 
 from qntx.config import CaptureSettings
 from qntx.journal.run_scope import Run, Scope
-from qntx.recording import descriptors, session
-from qntx.recording.context import SCOPE, ActiveRun, active_of, reset_scope
+from qntx.recording import descriptors, installation, session
+from qntx.recording.context import SCOPE, ActiveRun, active_run_of, reset_scope
+from qntx.recording.patches import Patches
 from qntx.recording.threads import in_scope
 
-_original_start = multiprocessing.process.BaseProcess.start
-_original_bootstrap = multiprocessing.process.BaseProcess._bootstrap  # type: ignore[attr-defined]
-_original_submit = ProcessPoolExecutor.submit
-_original_apply_async = Pool.apply_async
-_original_map_async = Pool._map_async  # type: ignore[attr-defined]
-_original_imap = Pool.imap
-_original_imap_unordered = Pool.imap_unordered
+_patches = Patches()
+_original_start: Callable[..., None]
+_original_bootstrap: Callable[..., int]
+_original_submit: Callable[..., Future[Any]]
+_original_apply_async: Any
+_original_map_async: Any
+_original_imap: Any
+_original_imap_unordered: Any
 #: Scopes of a pool's worker, by where it was asked to work.
-_places: dict[tuple[Any, ...], Scope] = {}
+_scopes: dict[tuple[Any, ...], Scope] = {}
 
 
 def install() -> None:
-    """Once per process; outside of runs it changes nothing."""
-    multiprocessing.process.BaseProcess.start = _start  # type: ignore[method-assign]
-    multiprocessing.process.BaseProcess._bootstrap = _bootstrap  # type: ignore[attr-defined]
-    ProcessPoolExecutor.submit = _submit  # type: ignore[method-assign, assignment]
-    Pool.apply_async = _apply_async  # type: ignore[method-assign]
-    Pool._map_async = _map_async  # type: ignore[attr-defined]
-    Pool.imap = _imap  # type: ignore[method-assign]
-    Pool.imap_unordered = _imap_unordered  # type: ignore[method-assign]
+    """Have children, and what is asked of pools, go on with the run of the code that asks."""
+    global _original_start, _original_bootstrap, _original_submit, _original_apply_async
+    global _original_map_async, _original_imap, _original_imap_unordered
+    process = multiprocessing.process.BaseProcess
+    _original_start = _patches.replace(process, "start", _start)
+    _original_bootstrap = _patches.replace(process, "_bootstrap", _bootstrap)
+    _original_submit = _patches.replace(ProcessPoolExecutor, "submit", _submit)
+    _original_apply_async = _patches.replace(Pool, "apply_async", _apply_async)
+    _original_map_async = _patches.replace(Pool, "_map_async", _map_async)
+    _original_imap = _patches.replace(Pool, "imap", _imap)
+    _original_imap_unordered = _patches.replace(Pool, "imap_unordered", _imap_unordered)
+
+
+def uninstall() -> None:
+    """Put the methods back."""
+    _patches.put_back()
 
 
 # -- pools: what a worker process does belongs to the code that asked for it -----------------------
@@ -44,7 +54,7 @@ def install() -> None:
 def _submit(
     self: ProcessPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
 ) -> Future[Any]:
-    return _original_submit(self, _placed(fn, self), *args, **kwargs)
+    return _original_submit(self, _in_scope_of_caller(fn, self), *args, **kwargs)
 
 
 def _apply_async(
@@ -55,8 +65,10 @@ def _apply_async(
     callback: Any = None,
     error_callback: Any = None,
 ) -> Any:
-    told = map(in_scope, (callback, error_callback))
-    return _original_apply_async(self, _placed(func, self), args, kwds or {}, *told)
+    callbacks = map(in_scope, (callback, error_callback))
+    return _original_apply_async(
+        self, _in_scope_of_caller(func, self), args, kwds or {}, *callbacks
+    )
 
 
 def _map_async(
@@ -68,33 +80,35 @@ def _map_async(
     callback: Any = None,
     error_callback: Any = None,
 ) -> Any:
-    told = map(in_scope, (callback, error_callback))
-    return _original_map_async(self, _placed(func, self), iterable, mapper, chunksize, *told)
+    callbacks = map(in_scope, (callback, error_callback))
+    return _original_map_async(
+        self, _in_scope_of_caller(func, self), iterable, mapper, chunksize, *callbacks
+    )
 
 
 def _imap(self: Any, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    return _original_imap(self, _placed(func, self), *args, **kwargs)
+    return _original_imap(self, _in_scope_of_caller(func, self), *args, **kwargs)
 
 
 def _imap_unordered(self: Any, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    return _original_imap_unordered(self, _placed(func, self), *args, **kwargs)
+    return _original_imap_unordered(self, _in_scope_of_caller(func, self), *args, **kwargs)
 
 
-def _placed(function: Callable[..., Any], pool: Any) -> Callable[..., Any]:
+def _in_scope_of_caller(function: Callable[..., Any], pool: Any) -> Callable[..., Any]:
     """*function*, to be called by *pool* in the stage and task of the current code."""
     if isinstance(pool, ThreadPool):
-        placed: Callable[..., Any] = in_scope(function)
-        return placed
+        scoped: Callable[..., Any] = in_scope(function)
+        return scoped
     scope = SCOPE.get()
-    active = active_of(scope) if scope is not None else None
+    active = active_run_of(scope) if scope is not None else None
     if scope is None or active is None:
         return function
     home = str(active.journal.folder.parent)
     place = (home, scope.run.job_id, scope.run.attempt, scope.stage, scope.task_id)
-    return functools.partial(_call_in_place, place, function)
+    return functools.partial(_call_in_scope, place, function)
 
 
-def _call_in_place(
+def _call_in_scope(
     place: tuple[str, str, int, str | None, str | None],
     function: Callable[..., Any],
     /,
@@ -103,9 +117,9 @@ def _call_in_place(
 ) -> Any:
     """In the worker process of a pool: call *function* where it was asked for."""
     home, job_id, attempt, stage, task_id = place
-    active = session.active_in_child(Path(home), job_id, attempt)
+    active = session.run_in_child(Path(home), job_id, attempt)
     key = (active.run.number, stage, task_id)
-    scope = _places.get(key) or _places.setdefault(key, Scope(active.run, stage, task_id))
+    scope = _scopes.get(key) or _scopes.setdefault(key, Scope(active.run, stage, task_id))
     token = SCOPE.set(scope)
     try:
         return function(*args, **kwargs)
@@ -146,7 +160,7 @@ class _Attach:
 
 def _start(self: Any) -> None:
     scope = SCOPE.get()
-    active = active_of(scope) if scope is not None else None
+    active = active_run_of(scope) if scope is not None else None
     if active is None or scope is None:
         _original_start(self)
         return
@@ -162,7 +176,9 @@ def _start(self: Any) -> None:
 def _bootstrap(self: Any, *args: Any, **kwargs: Any) -> int:
     """In the child: run, then end the journal in good order (it leaves by ``os._exit``)."""
     try:
-        code: int = _original_bootstrap(self, *args, **kwargs)
-        return code
+        return _original_bootstrap(self, *args, **kwargs)
     finally:
         session.detach()
+
+
+installation.add_patches(install, uninstall)

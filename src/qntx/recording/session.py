@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import atexit
-import faulthandler
+import functools
 import os
-import sys
 import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from qntx.config import CaptureSettings
 from qntx.journal.interrupts import reraise_from_signal
@@ -19,19 +17,8 @@ from qntx.journal.run_scope import Run, Scope
 from qntx.journal.spool import share_secret, shared_secrets, spool_folder
 from qntx.journal.wakeup import Wakeup
 from qntx.journal.writer import Journal
-from qntx.recording import (
-    asyncio_tasks,
-    descriptors,
-    environment,
-    hooks,
-    integrations,
-    lines,
-    stdlib_logging,
-    streams,
-    subprocesses,
-    threads,
-)
-from qntx.recording.console import DirectStream, console_stream
+from qntx.recording import descriptors, environment, installation, lines, streams
+from qntx.recording.console import DirectStream
 from qntx.recording.context import ACTIVE, SCOPE, ActiveRun, end_run, reset_scope
 from qntx.recording.redaction import Redactor, from_environment
 
@@ -42,7 +29,7 @@ _lock = threading.RLock()
 _journals: dict[Path, Journal] = {}
 _settings = CaptureSettings()
 _has_console = True
-#: Journals whose environment's secrets the indexer has been told of.
+#: Journals whose environment's secrets are shared with the indexer.
 _shared: set[str] = set()
 #: Streams of a spawned child to its parent's console.
 _consoles: list[DirectStream] = []
@@ -53,6 +40,7 @@ def journal_of(home: Path, settings: CaptureSettings | None = None) -> Journal:
     with _lock:
         journal = _journals.get(home)
         if journal is None:
+            _watch_process()
             settings = settings or CaptureSettings()
             journal = _journals[home] = Journal(
                 home / "journal",
@@ -73,7 +61,7 @@ def close_journals() -> int:
 
 @contextmanager
 def capturing(active: ActiveRun, settings: CaptureSettings | None = None) -> Iterator[ActiveRun]:
-    """Everything that the code inside says becomes lines of *active*."""
+    """Everything that the code inside prints or logs becomes lines of *active*."""
     _enter(active, settings or CaptureSettings())
     token = SCOPE.set(active.root)
     try:
@@ -89,7 +77,7 @@ def ending_forked_children(pid: int) -> Iterator[None]:
     """
     A child forked by the code inside ends with it, and never goes on as if it were *pid*.
 
-    Otherwise a child that leaves the handler would tell the end of its parent's run.
+    Otherwise a child that leaves the handler would record the end of its parent's run.
     """
     code = 0
     try:
@@ -131,16 +119,18 @@ def attach(
     """In a spawned child: go on with *run*, in the stage and task that started the child."""
     active = ActiveRun(run, journal_of(home, settings))
     # The parent has put spools behind the descriptors that the child inherited; what Python's
-    # streams say must not go there, too, but straight to the console.
+    # streams write must not go there, too, but straight to the console.
     _enter(active, settings.model_copy(update={"descriptors": False}))
     for secret in shared_secrets(spool_folder(home, make=False), parent):
         register_secret(secret)
-    streams.lead_to(*(_console(path, number) for number, path in enumerate(console or ("", ""), 1)))
+    streams.forward_to(
+        *(_console(path, number) for number, path in enumerate(console or ("", ""), 1))
+    )
     SCOPE.set(Scope(run, stage, task_id))
 
 
-def active_in_child(home: Path, job_id: str, attempt: int) -> ActiveRun:
-    """In a worker process of a pool: the run that asks it to work, which may not be its first."""
+def run_in_child(home: Path, job_id: str, attempt: int) -> ActiveRun:
+    """In a worker process of a pool: the run that it works for now, which may not be its first."""
     for active in ACTIVE.values():
         if active.run.job_id == job_id and active.run.attempt == attempt:
             return active
@@ -177,12 +167,12 @@ def register_secret(secret: str) -> None:
 
 
 def detach() -> None:
-    """In a child that is about to end without further ado: end its journals."""
+    """In a child that is about to leave by ``os._exit``: end its journals."""
     for active in list(ACTIVE.values()):
         streams.finish(active)
     close_journals()
     if _consoles:
-        streams.lead_to(None, None)
+        streams.forward_to(None, None)
     for console in _consoles:
         console.release()
     _consoles.clear()
@@ -195,17 +185,18 @@ def _enter(active: ActiveRun, settings: CaptureSettings) -> None:
     global _settings
     with _lock:
         if not ACTIVE:
+            _watch_process()
             _settings = settings
-            _install(settings)
+            installation.install(settings, has_console=_has_console)
         ACTIVE[active.run] = active
         if len(ACTIVE) == 1:
             try:
-                if descriptors.in_force():
+                if descriptors.are_redirected():
                     _share_environment(active.journal)
                 descriptors.begin(active)
             except OSError as error:
                 reraise_from_signal(error)
-                lines.not_captured(active, active.root, "descriptors 1 and 2", error)
+                lines.log_not_captured(active, active.root, "descriptors 1 and 2", error)
 
 
 def _share_environment(journal: Journal) -> None:
@@ -213,7 +204,7 @@ def _share_environment(journal: Journal) -> None:
     if journal.producer in _shared or lines.redactor() is None:
         return
     _shared.add(journal.producer)
-    environment.share([value for _, value in from_environment()], journal)
+    environment.share_with_indexer([value for _, value in from_environment()], journal)
 
 
 def _leave(active: ActiveRun) -> None:
@@ -222,49 +213,7 @@ def _leave(active: ActiveRun) -> None:
         descriptors.end(active, next(iter(ACTIVE.values()), None))
         if not ACTIVE and _has_console:
             # In a worker everything stays in place for the next run.
-            uninstall()
-
-
-def _install(settings: CaptureSettings) -> None:
-    if not settings.redact:
-        lines.set_redactor(None)
-    elif lines.redactor() is None:
-        lines.set_redactor(Redactor(from_environment()))
-    saved: list[int] = []
-    if settings.descriptors and not descriptors.in_force():
-        for stream in (sys.stdout, sys.stderr):
-            streams.flush(stream)
-        saved = descriptors.redirect(console=_has_console).saved
-        if not faulthandler.is_enabled():
-            faulthandler.enable(file=2)
-
-    def onwards(stream: Any, number: int) -> Any:
-        if not _has_console:
-            return None
-        return console_stream(stream, saved[number - 1], number) if saved else stream
-
-    stdlib_logging.install(settings.level)
-    streams.install(onwards)
-    stdlib_logging.take_handlers()
-    threads.install()
-    asyncio_tasks.install()
-    subprocesses.install()
-    environment.install()
-    hooks.install()
-    integrations.install()
-
-
-def uninstall() -> None:
-    """Put everything back as it was before the first run."""
-    stdlib_logging.uninstall()
-    stdlib_logging.give_handlers_back()
-    streams.uninstall()
-    asyncio_tasks.uninstall()
-    subprocesses.uninstall()
-    environment.uninstall()
-    hooks.uninstall()
-    integrations.uninstall()
-    descriptors.restore()
+            installation.uninstall()
 
 
 def _after_fork_in_child() -> None:
@@ -283,5 +232,8 @@ def _after_fork_in_child() -> None:
                 active.run.accepted = 0
 
 
-os.register_at_fork(before=descriptors.note_children, after_in_child=_after_fork_in_child)
-atexit.register(close_journals)
+@functools.cache
+def _watch_process() -> None:
+    """From the first journal or run on: look after forks and the end of this process."""
+    os.register_at_fork(before=descriptors.note_children, after_in_child=_after_fork_in_child)
+    atexit.register(close_journals)

@@ -10,27 +10,27 @@ from typing import Any
 
 from qntx.journal.run_scope import Scope
 from qntx.recording.context import SCOPE, reset_scope
+from qntx.recording.patches import Patches
 
-_original_start = threading.Thread.start
-_original_bootstrap = threading.Thread._bootstrap_inner  # type: ignore[attr-defined]
-_original_submit = ThreadPoolExecutor.submit
-_original_add_done_callback = Future.add_done_callback
+_patches = Patches()
+_original_start: Callable[..., None]
+_original_bootstrap: Callable[..., None]
+_original_submit: Callable[..., Future[Any]]
+_original_add_done_callback: Callable[..., None]
 
 
 def install() -> None:
     """Propagate the scope into threads and thread pools (context variables do not go there)."""
-    threading.Thread.start = _start  # type: ignore[method-assign]
-    threading.Thread._bootstrap_inner = _bootstrap  # type: ignore[attr-defined]
-    ThreadPoolExecutor.submit = _submit  # type: ignore[method-assign, assignment]
-    Future.add_done_callback = _add_done_callback  # type: ignore[method-assign]
+    global _original_start, _original_bootstrap, _original_submit, _original_add_done_callback
+    _original_start = _patches.replace(threading.Thread, "start", _start)
+    _original_bootstrap = _patches.replace(threading.Thread, "_bootstrap_inner", _bootstrap)
+    _original_submit = _patches.replace(ThreadPoolExecutor, "submit", _submit)
+    _original_add_done_callback = _patches.replace(Future, "add_done_callback", _add_done_callback)
 
 
 def uninstall() -> None:
     """Put the methods back."""
-    threading.Thread.start = _original_start  # type: ignore[method-assign]
-    threading.Thread._bootstrap_inner = _original_bootstrap  # type: ignore[attr-defined]
-    ThreadPoolExecutor.submit = _original_submit  # type: ignore[method-assign]
-    Future.add_done_callback = _original_add_done_callback  # type: ignore[method-assign]
+    _patches.put_back()
 
 
 def in_scope(function: Any) -> Any:
@@ -43,8 +43,8 @@ def in_scope(function: Any) -> Any:
 
 def _start(self: threading.Thread) -> None:
     scope = SCOPE.get()
-    # A pool's worker outlives the code that happens to cause its birth: what it works for is said
-    # with each piece of work.
+    # A pool's worker outlives the code that happens to cause its start: its scope comes with each
+    # piece of work.
     if scope is not None and getattr(self, "_target", None) is not _pool_worker:
         self._qntx_scope = scope  # type: ignore[attr-defined]
     _original_start(self)

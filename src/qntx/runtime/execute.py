@@ -8,24 +8,22 @@ from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import qntx.recording.multiprocessing  # noqa: F401 - its patches are among those of a run
 from qntx.config import Settings
 from qntx.errors import JobStopped
 from qntx.journal.run_scope import Run
 from qntx.journal.writer import Journal
 from qntx.model.job import Claimed
-from qntx.recording import multiprocessing as processes
 from qntx.recording.context import ActiveRun
 from qntx.recording.emitter import LogCapturingEmitter
 from qntx.recording.emitters import ProgressEmitter
-from qntx.recording.lines import put, record_event
+from qntx.recording.lines import append_line, record_event
 from qntx.recording.session import capturing, ending_forked_children
 from qntx.runtime.context import Control, JobContext, Ports, WaitingForChildren
 from qntx.runtime.outcome import Outcome, failure, jsonable, stopped, with_retry
 from qntx.runtime.registry import Handler, Registry
 from qntx.runtime.requests import request_of
 from qntx.runtime.token_channel import TokenSender
-
-processes.install()
 
 
 class Attempt:
@@ -105,13 +103,13 @@ class Attempt:
 
     def _failed(self, error: BaseException) -> None:
         outcome = failure(error, self.active, self.context.emit.current)
-        self.context.emit.passed_error(outcome.error_stage or "", outcome.error or "")
+        self.context.emit.forward_error(outcome.error_stage or "", outcome.error or "")
         self._conclude(outcome, error)
 
     def _conclude(self, outcome: Outcome, error: BaseException | None) -> None:
         self.outcome, sayings = with_retry(outcome, error, self.job, self.handler.retry)
         for level, source, text, metadata in sayings:
-            put(
+            append_line(
                 self.active,
                 self.active.root,
                 level,

@@ -17,6 +17,7 @@ from qntx.model.job import JobRequest
 from qntx.model.retry import Backoff, RetryPolicy
 from qntx.model.schedule import DeclaredSchedule, NewSchedule
 from qntx.model.timing import parse_timing
+from qntx.runtime.codes import Codes
 from qntx.runtime.context import JobContext
 from qntx.runtime.payloads import code_of, dumped, fault, is_one, payload_type, validated
 from qntx.runtime.requests import JobOptions, request_of
@@ -97,6 +98,8 @@ class Registry:
         self._handlers: dict[str, Handler] = {}
         #: Schedules that are kept in code; the server creates, changes and withdraws them.
         self.schedules: list[DeclaredSchedule] = []
+        #: What resolves ATS code.
+        self.codes = Codes()
 
     def handler(
         self,
@@ -153,6 +156,7 @@ class Registry:
         for handler in other:
             self.add(handler)
         self.schedules += [one for one in other.schedules if one not in self.schedules]
+        self.codes.include(other.codes)
 
     def schedule(
         self,
@@ -202,7 +206,7 @@ class Registry:
         found = self._handlers.get(name)
         if found is None:
             known = ", ".join(self.names()) or "none"
-            raise UnknownHandler(f"there is no handler {name!r} - registered are: {known}")
+            raise UnknownHandler(f"unknown handler {name!r} - registered are: {known}")
         return found
 
     def request(

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from qntx.config import Settings
+from qntx.linux import pidfd_open
 from qntx.model.job import Claimed
 from qntx.runtime.wire import EXIT_LEASE_LOST, EXIT_ORPHANED, Channel, FromWorker, Message, Ready
 
@@ -130,7 +131,7 @@ def spawn(settings: Settings, name: str, lock: int) -> WorkerProcess:
     )
     theirs.close()
     return WorkerProcess(
-        name, process, Channel(ours, FromWorker), os.pidfd_open(process.pid), oom_kills()
+        name, process, Channel(ours, FromWorker), pidfd_open(process.pid), oom_kills()
     )
 
 

@@ -76,7 +76,7 @@ def _create(service: ScheduleService, key: str, new: NewSchedule, done: Applied)
 
 def _changes(service: ScheduleService, before: Schedule, new: NewSchedule) -> dict[str, Any]:
     """The fields in which the kept schedule differs from its declaration."""
-    new, handler, payload = resolve(new, before.id, service.registered)
+    new, asked = resolve(new, before.id, service.registered)
     timing = timing_of(new, now_us(), before.id)
     wanted = {
         "interval_seconds": timing.every_s or 0,
@@ -90,8 +90,8 @@ def _changes(service: ScheduleService, before: Schedule, new: NewSchedule) -> di
         "missed": new.missed,
         "priority": new.priority,
         "name": new.name,
-        "handler_name": handler,
-        "payload": _as_kept(payload),
+        "handler_name": asked.handler_name,
+        "payload": _as_kept(asked.payload),
         "metadata": _as_kept(new.metadata),
     }
     changes = {name: value for name, value in wanted.items() if value != getattr(before, name)}

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from qntx.application import ResolvedCode
 from qntx.clock import iso, now_us
 from qntx.config import Settings
 from qntx.errors import BadInput, Conflict, NeverFires, NotFound
@@ -23,15 +24,15 @@ from qntx.model.schedule import (
     first_run,
     timing_of,
 )
-from qntx.model.timing import Timing, parse_time
+from qntx.model.timing import Timing
 from qntx.recording.session import journal_of
 from qntx.recording.system_log import ScheduleLog
+from qntx.runtime.registry import Registry
 from qntx.runtime.requests import MakesRequests
 from qntx.scheduler.edits import EditSchedule, edited
 from qntx.scheduler.firing import Firing, since_last_run
 from qntx.scheduler.ticker import WAKER
 from qntx.storage.interfaces import Executions, Schedules, Store
-from qntx_recruiting.ats.ix import Names, handler_of, parse_ix, payload_of
 
 FORCE_TRIGGER = "__force_trigger__"
 
@@ -40,7 +41,7 @@ class ScheduleService:
     """The schedules of one data directory, for whoever changes them; *by* says who did."""
 
     def __init__(
-        self, settings: Settings, store: Store, request: MakesRequests, registered: Names
+        self, settings: Settings, store: Store, request: MakesRequests, registered: Registry
     ) -> None:
         self._settings = settings
         self._store = store
@@ -68,12 +69,13 @@ class ScheduleService:
         """
         at_us = now_us()
         schedule_id = new_id("SP")
-        new, handler, payload = resolve(new, schedule_id, self.registered)
+        new, asked = resolve(new, schedule_id, self.registered)
         timing = timing_of(new, at_us, schedule_id)
-        checked = self._checked(handler, payload, at_us)
+        checked = self._checked(asked.handler_name, asked.payload, at_us)
         fields = _row(schedule_id, new, timing, at_us) | {
+            "source_url": asked.source or None,
             "handler_name": checked.handler_name,
-            "payload": payload,
+            "payload": asked.payload,
             "declared_as": declared_as,
         }
         fired = None
@@ -185,7 +187,7 @@ class ScheduleService:
             Wakeup(self._settings.home, "jobs").notify()
 
     def _say(self, schedule_id: str, message: str) -> None:
-        self._schedule_log.say(schedule_id, INFO, message)
+        self._schedule_log.write(schedule_id, INFO, message)
         Wakeup(self._settings.home, WAKER).notify()
 
     @property
@@ -193,9 +195,11 @@ class ScheduleService:
         return ScheduleLog(journal_of(self._settings.home, self._settings.capture))
 
 
-def resolve(new: NewSchedule, schedule_id: str, registered: Names) -> tuple[NewSchedule, str, Any]:
+def resolve(
+    new: NewSchedule, schedule_id: str, registered: Registry
+) -> tuple[NewSchedule, ResolvedCode]:
     """
-    (*new* with what its ATS code says of when, the handler, the payload).
+    (*new* with what its ATS code says of when, what it runs).
 
     Raises BadInput when it says not exactly one thing to run.
     """
@@ -214,20 +218,18 @@ def resolve(new: NewSchedule, schedule_id: str, registered: Names) -> tuple[NewS
             "ats_code, handler_name and command"
         )
     if new.command:
-        return new, SHELL_HANDLER, {"command": new.command}
+        shown = " ".join(new.command)[:1_000]
+        command = {"command": new.command}
+        return new, ResolvedCode(handler_name=SHELL_HANDLER, payload=command, source=shown)
     if new.handler_name:
-        return new, new.handler_name, new.payload
+        return new, ResolvedCode(handler_name=new.handler_name, payload=new.payload, source="")
     if new.payload is not None:
         raise BadInput("payload goes with handler_name - ats_code brings its own")
-    command = parse_ix(new.ats_code)
-    if command.every is not None:
-        new = msgspec.structs.replace(new, every=command.every)
-    if command.cron is not None:
-        new = msgspec.structs.replace(new, cron=command.cron)
-    if command.at is not None:
-        new = msgspec.structs.replace(new, run_at=iso(parse_time(command.at, "--at")))
-    handler = handler_of(command, registered)
-    return new, handler, payload_of(command, handler, f"pulse:{schedule_id}")
+    resolver = registered.codes.resolver(new.ats_code)
+    asked = resolver(new.ats_code, registered, f"pulse:{schedule_id}")
+    when = {name: getattr(asked, name) for name in ("every", "cron", "run_at")}
+    given = {name: value for name, value in when.items() if value is not None}
+    return msgspec.structs.replace(new, **given), asked
 
 
 def _row(schedule_id: str, new: NewSchedule, timing: Timing, at_us: int) -> dict[str, Any]:
@@ -242,7 +244,6 @@ def _row(schedule_id: str, new: NewSchedule, timing: Timing, at_us: int) -> dict
         "id": schedule_id,
         "name": new.name,
         "ats_code": new.ats_code.strip(),
-        "source_url": _source_of(new),
         "interval_seconds": timing.every_s or 0,
         "cron": timing.cron,
         "run_at": shown(timing.at_us),
@@ -262,12 +263,6 @@ def _row(schedule_id: str, new: NewSchedule, timing: Timing, at_us: int) -> dict
         "created_at": iso(at_us),
         "updated_at": iso(at_us),
     }
-
-
-def _source_of(new: NewSchedule) -> str | None:
-    if new.command:
-        return " ".join(new.command)[:1_000]
-    return parse_ix(new.ats_code).target if new.ats_code and not new.handler_name else None
 
 
 def shown(at_us: int | None) -> str | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
+from qntx.application import HandlerNames, ResolvedCode
+from qntx.clock import iso
 from qntx.errors import BadInput
+from qntx.model.timing import parse_time
 
 JD_HANDLER = "role.jd-ingestion"
 VACANCIES_HANDLER = "role.vacancies-scraper"
@@ -19,13 +22,6 @@ _FLAGS = ("every", "cron", "at", "since")
 _LISTINGS = frozenset(
     {"jobs", "careers", "career", "vacancies", "positions", "openings", "stellenangebote"}
 )
-
-
-class Names(Protocol):
-    """Names of handlers: a registry, or a set of them."""
-
-    def __contains__(self, name: str, /) -> bool:
-        """Whether a handler has this name."""
 
 
 class IxCommand(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,9 +40,11 @@ class IxCommand(msgspec.Struct, frozen=True, kw_only=True):
         try:
             scheme = urlsplit(word).scheme
         except ValueError as error:  # brackets that hold no IPv6 address
-            raise BadInput(f"{word[:80]!r} is no address: {error} - check its spelling") from None
+            raise BadInput(
+                f"{word[:80]!r} is not a valid address: {error} - check its spelling"
+            ) from None
         if word.lower().startswith(f"{scheme}://") and scheme not in ("http", "https", "file"):
-            raise BadInput(f"{word[:80]!r} is no address of the web - begin it with https://")
+            raise BadInput(f"{word[:80]!r} is not a web address - begin it with https://")
 
 
 def tokens(code: str) -> list[str]:
@@ -101,7 +99,21 @@ def parse_ix(code: str) -> IxCommand:
     return IxCommand(target=rest[0], kind=kind, **flags)
 
 
-def handler_of(command: IxCommand, registered: Names) -> str:
+def resolve(code: str, registered: HandlerNames, actor: str) -> ResolvedCode:
+    """What a schedule with *code* runs and when, on behalf of *actor*; raises BadInput."""
+    command = parse_ix(code)
+    handler = handler_of(command, registered)
+    return ResolvedCode(
+        handler_name=handler,
+        payload=payload_of(command, handler, actor),
+        source=command.target,
+        every=command.every,
+        cron=command.cron,
+        run_at=None if command.at is None else iso(parse_time(command.at, "--at")),
+    )
+
+
+def handler_of(command: IxCommand, registered: HandlerNames) -> str:
     """
     The handler for *command*.
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from qntx.errors import ExtractionError
+from qntx_recruiting.errors import ExtractionError
 from qntx_recruiting.extraction.asked import strongest
 from qntx_recruiting.extraction.education import DEGREES
 from qntx_recruiting.extraction.languages import LEVELS

@@ -10,7 +10,7 @@ from importlib.resources import files
 import ahocorasick_rs
 import msgspec
 
-from qntx.errors import ExtractionError
+from qntx_recruiting.errors import ExtractionError
 
 # "C", "R" and "Go" are letters and words before they are languages: what follows tells.
 _NOT_AFTER_LETTER = re.compile(r"[-/]?(?:level|suite|&|Level)|[-'’.][A-Za-z]|\d|\s?&\s?D")
@@ -46,7 +46,9 @@ class Gazetteer:
         for skill in self._skills.values():
             for implied in skill.implies:
                 if implied not in self._skills:
-                    raise ExtractionError(f"{skill.name!r} implies {implied!r}, which is no skill")
+                    raise ExtractionError(
+                        f"{skill.name!r} implies {implied!r}, which is not a known skill"
+                    )
         self._patterns = list(self._spellings)
         self._automaton = ahocorasick_rs.AhoCorasick(self._patterns)
 

@@ -14,11 +14,12 @@ from typing import BinaryIO
 
 import msgspec
 
-from qntx.indexer.launch import IndexerProcess
-from tests.faults.kit import ROOT, index_rest, stored, wait_until
 from tests.faults.oracle.checker import check
 from tests.faults.oracle.generator import Plan
 from tests.faults.oracle.history import History, Producer, read_history
+from tests.support.data_directory import stored
+from tests.support.paths import ROOT
+from tests.support.waiting import wait_until
 
 #: More lines than any trial lets a producer say.
 ENDLESS = 10_000_000
@@ -69,12 +70,10 @@ class Trial:
         """Bytes in the ledgers: they grow while lines flow."""
         return sum(path.stat().st_size for path in self.ledger.parent.glob("ledger.*.*"))
 
-    def wait_for_flow(self, more: int, timeout_s: float = 30) -> None:
+    def wait_for_flow(self, more: int) -> None:
         """Wait until the ledgers have grown by *more* bytes."""
         begin = self.acknowledged()
-        wait_until(
-            lambda: self.acknowledged() >= begin + more or self._ended(), timeout_s, "lines flow"
-        )
+        wait_until(lambda: self.acknowledged() >= begin + more or self._ended(), "lines flow")
         assert not self._ended(), f"the generator ended by itself:\n{self.errors()}"
 
     def enough(self) -> None:
@@ -136,7 +135,7 @@ def plan(seed: int, pairs: Iterable[tuple[str, str]], count: int) -> Plan:
     return Plan(seed, producers)
 
 
-def settled(home: Path, job_id: str, timeout_s: float = 30) -> None:
+def settled(home: Path, job_id: str) -> None:
     """Wait until the attempt of *job_id* is over in the store."""
 
     def over() -> bool:
@@ -146,43 +145,9 @@ def settled(home: Path, job_id: str, timeout_s: float = 30) -> None:
             ).fetchall()
         return bool(rows)
 
-    wait_until(over, timeout_s, f"job {job_id} is over")
-
-
-def children_of(pid: int) -> list[int]:
-    """The processes whose parent is *pid*."""
-    found = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        found += [int(child) for child in (task / "children").read_text().split()]
-    return found
-
-
-def indexer_of(pid: int) -> int | None:
-    """The indexer that the process *pid* started."""
-    for child in children_of(pid):
-        try:
-            command = Path(f"/proc/{child}/cmdline").read_bytes()
-        except OSError:
-            continue
-        if b"qntx.indexer.process" in command:
-            return child
-    return None
+    wait_until(over, f"job {job_id} is over")
 
 
 def pause(chance: random.Random, up_to_s: float) -> None:
     """Let a random time pass: the moment of a fault, not a way to wait for something."""
     time.sleep(chance.random() * up_to_s)
-
-
-__all__ = [
-    "ENDLESS",
-    "IndexerProcess",
-    "Plan",
-    "Trial",
-    "children_of",
-    "index_rest",
-    "indexer_of",
-    "pause",
-    "plan",
-    "settled",
-]

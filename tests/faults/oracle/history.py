@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from qntx.model.views import LogFilter
-from tests.faults.kit import Stored
+from tests.support.data_directory import Stored
 
 
 class Producer(msgspec.Struct, frozen=True):

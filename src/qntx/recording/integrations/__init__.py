@@ -10,7 +10,7 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-#: The module that tells how, for each that may be imported.
+#: Our module for each library that may be imported.
 _BRIDGES = {
     "loguru": "qntx.recording.integrations.loguru",
     "structlog": "qntx.recording.integrations.structlog",
@@ -51,7 +51,7 @@ class _Finder(MetaPathFinder):
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """The spec that the others give, with a loader that tells when the module is there."""
+        """The spec that the others give, with a loader that reports when the module is there."""
         if name not in _BRIDGES or self._asking:
             return None
         self._asking = True
@@ -60,15 +60,16 @@ class _Finder(MetaPathFinder):
         finally:
             self._asking = False
         if spec is not None and spec.loader is not None:
-            _telling(spec.loader, lambda: _change(name, "install"))
+            _notifying(spec.loader, lambda: _change(name, "install"))
         return spec
 
 
-def _telling(loader: Loader, then: Callable[[], None]) -> None:
+def _notifying(loader: Loader, then: Callable[[], None]) -> None:
     """Have *loader* call *then* when it has executed its module."""
     execute = loader.exec_module
 
     def exec_module(module: ModuleType) -> None:
+        del loader.exec_module
         execute(module)
         then()
 

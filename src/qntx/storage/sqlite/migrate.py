@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
 import apsw
 
+from qntx.application import Application
 from qntx.clock import iso, now_us
 from qntx.errors import StoreUnavailable
 from qntx.storage.sqlite.connection import BUSY_TIMEOUT_MS, connect, transaction, unavailable
@@ -19,65 +22,120 @@ _TABLE = (
 )
 
 
-def known() -> list[tuple[int, str, str]]:
-    """The migrations this program brings: (version, name, SQL), in order."""
-    folder = files("qntx.storage.sqlite") / "migrations"
-    found = sorted((f.name, f) for f in folder.iterdir() if f.name.endswith(".sql"))
-    return [(int(name[:4]), name[5:-4], f.read_text("utf-8")) for name, f in found]
+#: Version, name, SQL.
+Migration = tuple[int, str, str]
+
+
+def known() -> list[Migration]:
+    """The migrations of the runtime, in order; number 2 belongs to an application by now."""
+    return numbered("qntx.storage.sqlite.migrations")
 
 
 def open_database(
-    path: Path, *, make: bool = True, busy_timeout_ms: int = BUSY_TIMEOUT_MS
+    path: Path,
+    *,
+    make: bool = True,
+    busy_timeout_ms: int = BUSY_TIMEOUT_MS,
+    applications: Iterable[Application] = (),
 ) -> apsw.Connection:
-    """As :func:`connect`, brought up to date where needed."""
+    """As :func:`connect`, brought up to date where needed, with the tables of *applications*."""
     connection = connect(path, make=make, busy_timeout_ms=busy_timeout_ms)
     try:
-        migrate(connection)
+        migrate(connection, applications)
     except apsw.Error as error:
         connection.close()
         raise unavailable(path, error) from error
     return connection
 
 
-def migrate(connection: apsw.Connection) -> list[str]:
+def migrate(connection: apsw.Connection, applications: Iterable[Application] = ()) -> list[str]:
     """
     Bring the database up to date; returns the names of the migrations that were applied.
 
     Raises StoreUnavailable when the database was made by a newer program, or when a migration
     that was applied reads differently today.
     """
-    migrations = known()
-    if _version(connection) == migrations[-1][0]:
+    bringing = [one for one in applications if "sqlite" in one.migrations]
+    if _version(connection) == known()[-1][0] and all(_is_done(connection, a) for a in bringing):
         return []
-    applied: list[str] = []
     # One transaction around the check and the change: of several processes that start at once,
     # exactly one migrates and the others find it done.
     with transaction(connection):
-        connection.execute(_TABLE)
-        done = dict(connection.execute("SELECT version, sha256 FROM schema_migrations"))
-        newest = max(done, default=0)
-        if newest > migrations[-1][0]:
-            raise StoreUnavailable(
-                f"the database has schema version {newest}, this program knows up to "
-                f"{migrations[-1][0]} - use the newer qntx, or another QNTX_HOME"
-            )
-        for version, name, sql in migrations:
-            digest = hashlib.sha256(sql.encode()).hexdigest()
-            if version in done:
-                if done[version] != digest:
-                    raise StoreUnavailable(
-                        f"migration {version:04d}_{name} was applied with another text - "
-                        "this database was made by a different build of qntx"
-                    )
-                continue
-            connection.execute(sql)
-            connection.execute(
-                "INSERT INTO schema_migrations VALUES(?,?,?,?)",
-                (version, name, digest, iso(now_us())),
-            )
-            applied.append(name)
-        connection.execute(f"PRAGMA user_version={migrations[-1][0]}")
+        applied = _migrate_runtime(connection)
+        for application in bringing:
+            applied += _migrate_application(connection, application)
     return applied
+
+
+def _migrate_runtime(connection: apsw.Connection) -> list[str]:
+    connection.execute(_TABLE)
+    done = dict(connection.execute("SELECT version, sha256 FROM schema_migrations"))
+    applied = []
+    for version, name, sql, digest in _missing(known(), done, "qntx"):
+        connection.execute(sql)
+        row = (version, name, digest, iso(now_us()))
+        connection.execute("INSERT INTO schema_migrations VALUES(?,?,?,?)", row)
+        applied.append(name)
+    connection.execute(f"PRAGMA user_version={known()[-1][0]}")
+    return applied
+
+
+def _migrate_application(connection: apsw.Connection, application: Application) -> list[str]:
+    """
+    As :func:`migrate`, for *application*, whose versions are numbers of its own.
+
+    One that was part of the runtime once finds its tables in an old database: a migration that was
+    applied with the very same text is taken over.
+    """
+    applied = []
+    done = _applied(connection, application)
+    old = {digest for (digest,) in connection.execute("SELECT sha256 FROM schema_migrations")}
+    migrations = numbered(application.migrations["sqlite"])
+    for version, name, sql, digest in _missing(migrations, done, application.name):
+        if digest not in old:
+            connection.execute(sql)
+            applied.append(name)
+        row = (application.name, version, name, digest, iso(now_us()))
+        connection.execute("INSERT INTO application_migrations VALUES(?,?,?,?,?)", row)
+    return applied
+
+
+def _is_done(connection: apsw.Connection, application: Application) -> bool:
+    versions = {version for version, *_ in numbered(application.migrations["sqlite"])}
+    return _applied(connection, application).keys() == versions
+
+
+def _applied(connection: apsw.Connection, application: Application) -> dict[int, str]:
+    sql = "SELECT version, sha256 FROM application_migrations WHERE application = ?"
+    return dict(connection.execute(sql, (application.name,)))
+
+
+def _missing(
+    migrations: list[Migration], done: dict[int, str], program: str
+) -> Iterator[tuple[int, str, str, str]]:
+    """Those of *migrations* that are not *done*, each with its SHA-256."""
+    newest = max(done, default=0)
+    if newest > migrations[-1][0]:
+        raise StoreUnavailable(
+            f"the database has schema version {newest} of {program}, this program knows up to "
+            f"{migrations[-1][0]} - use the newer {program}, or another QNTX_HOME"
+        )
+    for version, name, sql in migrations:
+        digest = hashlib.sha256(sql.encode()).hexdigest()
+        if version not in done:
+            yield version, name, sql, digest
+        elif done[version] != digest:
+            raise StoreUnavailable(
+                f"migration {version:04d}_{name} was applied with another text - "
+                f"this database was made by a different build of {program}"
+            )
+
+
+@cache
+def numbered(package: str) -> list[Migration]:
+    """The migrations in the package *package*, in order."""
+    found = sorted((f.name, f) for f in files(package).iterdir() if f.name.endswith(".sql"))
+    return [(int(name[:4]), name[5:-4], f.read_text("utf-8")) for name, f in found]
 
 
 def _version(connection: apsw.Connection) -> int:

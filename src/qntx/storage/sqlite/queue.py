@@ -254,7 +254,7 @@ class JobQueue(Queue):
     def _status(self, job_id: str) -> JobStatus:
         found = self._value("SELECT status FROM async_ix_jobs WHERE id = ?", job_id)
         if found is None:
-            raise NotFound(f"there is no job {job_id!r} - qntx jobs lists those that there are")
+            raise NotFound(f"unknown job {job_id!r} - qntx jobs lists those that exist")
         return JobStatus(str(found))
 
     def _value(self, sql: str, *values: Any) -> Any:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
 import apsw
 
+from qntx.application import Application
 from qntx.errors import StoreUnavailable
 from qntx.journal.wakeup import Wakeup
 from qntx.storage.sqlite.connection import is_moved, transaction
@@ -75,11 +76,14 @@ class SqliteStore:  # budget: the tables by name, and what goes for all of them
     """
     Opens the database at *path* on first use, once per thread, up to date.
 
+    It has the tables of *applications*, too; one that is added later, when it is opened next.
+
     One that was replaced meanwhile is opened anew; one that was removed is StoreUnavailable.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, applications: Sequence[Application] = ()) -> None:
         self.path = path
+        self._applications = applications
         #: Who is at work on it.
         self.supervisors = SupervisorFiles(path.parent)
         self._wakeup = Wakeup(path.parent, "jobs")
@@ -197,7 +201,9 @@ class SqliteStore:  # budget: the tables by name, and what goes for all of them
             if connection.in_transaction or not is_moved(connection):
                 return found
             self.close()
-        tables = _Tables(open_database(self.path, make=not self._was_open), self._wakeup)
+        make, brought = not self._was_open, self._applications
+        opened = open_database(self.path, make=make, applications=brought)
+        tables = _Tables(opened, self._wakeup)
         self._was_open = True
         self._local.tables = tables
         if getattr(self._local, "may_lose", False):

@@ -11,6 +11,7 @@ import msgspec
 
 from qntx.storage.sqlite.connection import unavailable
 from qntx.storage.sqlite.migrate import open_database
+from qntx_recruiting.application import APPLICATION
 from qntx_recruiting.model.recruiting import PastIngestion
 
 _JOB = "id, status, updated_at, ifnull(idempotency_key, '')"
@@ -79,7 +80,7 @@ class SqliteIngestions:
 
     def _rows(self, sql: str, *values: str) -> list[tuple[Any, ...]]:
         if self._connection is None:
-            self._connection = open_database(self._path)
+            self._connection = open_database(self._path, applications=[APPLICATION])
         try:
             return self._connection.execute(sql, values).fetchall()
         except apsw.Error as error:

@@ -14,6 +14,7 @@ from qntx.clock import iso, now_us
 from qntx.errors import NotFound
 from qntx.storage.sqlite.connection import transaction, unavailable
 from qntx.storage.sqlite.migrate import open_database
+from qntx_recruiting.application import APPLICATION
 from qntx_recruiting.model.attestation import Attestation
 from qntx_recruiting.model.recruiting import (
     Candidate,
@@ -166,7 +167,7 @@ class SqliteRecruiting:
     @contextmanager
     def _reading(self) -> Iterator[apsw.Connection]:
         if self._connection is None:
-            self._connection = open_database(self._path)
+            self._connection = open_database(self._path, applications=[APPLICATION])
         try:
             yield self._connection
         except apsw.Error as error:
@@ -220,7 +221,7 @@ def _one_jd(connection: apsw.Connection, jd_id: str) -> JobDescription:
     sql = f"SELECT {_JD_COLUMNS} FROM job_descriptions WHERE id = ?"
     for row in connection.execute(sql, (jd_id,)):
         return _jd(row)
-    raise NotFound(f"there is no job description {jd_id} - list them to see their ids")
+    raise NotFound(f"unknown job description {jd_id} - list them to see their ids")
 
 
 def _jd(row: tuple[Any, ...]) -> JobDescription:

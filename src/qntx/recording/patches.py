@@ -1,0 +1,46 @@
+"""Attributes of the standard library and of others, replaced while something is recorded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Patches:
+    """
+    Replaces attributes of modules and classes, and puts back what was there.
+
+    Somebody else may patch the same attribute meanwhile. What is put back is what was found; what
+    stands over ours is left alone, and ours then calls what it has always called: theirs may call
+    ours, and must not be called by it.
+    """
+
+    def __init__(self) -> None:
+        #: By owner and name: what ours calls.
+        self._originals: dict[tuple[int, str], Any] = {}
+        #: What to put back: owner, name, ours, what was there.
+        self._replaced: list[tuple[Any, str, Any, Any]] = []
+        #: Those over which somebody else's stood when ours should have been taken away.
+        self._covered: set[tuple[int, str]] = set()
+
+    def replace(self, owner: Any, name: str, ours: Any) -> Any:
+        """Put *ours* in the place of *owner*'s attribute *name*; returns what it is to call."""
+        key = (id(owner), name)
+        found = getattr(owner, name)
+        if found is not ours:
+            if key not in self._covered:
+                self._originals[key] = found
+            self._replaced.append((owner, name, ours, found))
+            setattr(owner, name, ours)
+        elif all(entry[:2] != (owner, name) for entry in self._replaced):
+            # Somebody took theirs away after the recording, and found ours below it.
+            self._replaced.append((owner, name, ours, self._originals[key]))
+        return self._originals[key]
+
+    def put_back(self) -> None:
+        """Put back what was there wherever ours still is."""
+        for owner, name, ours, found in reversed(self._replaced):
+            if getattr(owner, name) is ours:
+                setattr(owner, name, found)
+            else:
+                self._covered.add((id(owner), name))
+        self._replaced.clear()

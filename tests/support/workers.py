@@ -1,0 +1,30 @@
+"""A supervisor with real workers, in the test's own process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qntx.app import App
+from qntx.builtin import built_in_app
+from qntx.config import load
+from qntx.runtime.supervisor import Supervisor
+from tests.support.waiting import wait_until
+
+MODULE = "tests.support.worker_jobs:app"
+
+
+class Running:
+    """An application with workers at work."""
+
+    def __init__(self, home: Path, workers: int = 2, **options: float) -> None:
+        self.app: App = built_in_app(load(home=home, app=[MODULE]))
+        self.supervisor = Supervisor(self.app.settings, workers, **options)  # type: ignore[arg-type]
+
+    def final(self, job_id: str) -> object:
+        """The job, when it is over."""
+
+        def over() -> object:
+            job = self.app.store.jobs.get(job_id)
+            return job if job.status in ("completed", "failed", "cancelled") else None
+
+        return wait_until(over)
