@@ -15,7 +15,7 @@ from qntx.storage.sqlite.connection import transaction
 from qntx.storage.sqlite.index_writer import IndexWriter
 from qntx.storage.sqlite.migrate import open_database
 from qntx.storage.sqlite.sequencing import insert
-from tests.storing import Said
+from tests.support.log_rows import Said
 
 
 class SmallIndexer:

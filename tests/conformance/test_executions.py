@@ -9,7 +9,7 @@ import pytest
 from qntx.errors import BadInput, NotFound
 from qntx.model.ids import new_id
 from qntx.storage.interfaces import Store
-from tests.storing import Said
+from tests.support.log_rows import Said
 
 from .backends import Backend
 from .firings import at, execution, fire, minute, schedule
