@@ -138,8 +138,8 @@ def test_filters_narrow_it(client: httpx2.Client, data: Data) -> None:
         ({"q": ""}, "q: the text to look for is missing (at character 1)"),
         ({"q": "a(b", "regex": "true"}, "missing ): a(b (at its end, character 3)"),
         ({"q": "x{9999}", "regex": "true"}, "invalid repetition size: {9999} (at character 2)"),
-        ({"q": "x", "level": "loud"}, "'loud' is no level"),
-        ({"q": "x", "cursor": "zzz"}, "'zzz' is no cursor"),
+        ({"q": "x", "level": "loud"}, "'loud' is not a valid level"),
+        ({"q": "x", "cursor": "zzz"}, "'zzz' is not a valid cursor"),
         ({"q": "x" * 1_025}, "1024"),
     ],
 )

@@ -80,7 +80,7 @@ def retry_job(server: Server, job_id: JobId) -> Job:
 
 def _moved(server: ServerContext, job_id: str, move: Callable[[Queue, str], str]) -> Job:
     job_id = checked_job_id(job_id)
-    move(server.app.queue, job_id)
+    move(server.app.store.queue, job_id)
     with server.reading() as store:
         return store.jobs.get(job_id)
 

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from qntx.api.change_feed import ChangeFeed
 from qntx.api.database_poller import DatabasePoller
 from qntx.api.security.sessions import Sessions
-from qntx.app import App
+from qntx.api.served import Served
 from qntx.clock import now_us
 from qntx.errors import NotFound
 from qntx.maintenance.loop import MaintenanceLoop
@@ -31,7 +31,7 @@ WorkersInfo: TypeAlias = Callable[[], Any]
 class ServerContext:
     """One server's parts."""
 
-    app: App
+    app: Served
     poller: DatabasePoller
     auth: str
     started_us: int
@@ -51,7 +51,7 @@ class ServerContext:
     @classmethod
     def of(
         cls,
-        app: App,
+        app: Served,
         auth: str,
         sessions: Sessions,
         workers: WorkersInfo | None,
@@ -82,7 +82,5 @@ Server: TypeAlias = NamedDependency[SkipValidation[ServerContext]]
 def checked_job_id(job_id: str) -> str:
     """*job_id* if it could be an id at all; raises NotFound."""
     if not is_id(job_id):
-        raise NotFound(
-            f"there is no job {job_id[:80]!r} - GET /api/pulse/jobs lists those that there are"
-        )
+        raise NotFound(f"unknown job {job_id[:80]!r} - GET /api/pulse/jobs lists those that exist")
     return job_id

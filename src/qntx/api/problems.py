@@ -98,7 +98,7 @@ def documented(*statuses: int) -> dict[int, ResponseSpec]:
         400: "A parameter or the body cannot be used.",
         401: "The token is missing or wrong.",
         403: "The Host is not allowed, or the request comes from another site.",
-        404: "There is no such object.",
+        404: "Unknown object.",
         409: "The object is not in a state that allows this.",
         413: "The body is too large.",
         414: "The URL is too long.",
@@ -204,7 +204,7 @@ def _sentence(request: Request[Any, Any, Any], status: int, error: HTTPException
     """One sentence with the next step, for an error that the framework found."""
     path = request.url.path[:200]
     if status == 404:
-        return f"there is nothing at {path} - /openapi.json lists what there is"
+        return f"nothing is at {path} - /openapi.json lists the addresses"
     if status == 405:
         return f"{request.method[:20]} is not possible at {path} - see /openapi.json"
     found = error.extra if isinstance(error.extra, list) else []

@@ -58,7 +58,7 @@ def service_of(server: ServerContext) -> ScheduleService:
 def checked(text: str, noun: str, where: str) -> str:
     """*text* if it could be the id of a *noun*; raises NotFound that says *where* those are."""
     if not is_id(text):
-        raise NotFound(f"there is no {noun} {text[:80]!r} - {where} lists those that there are")
+        raise NotFound(f"unknown {noun} {text[:80]!r} - {where} lists those that exist")
     return text
 
 

@@ -115,7 +115,10 @@ class LogStore(Logs):
         number, colon, seq = after.partition(":")
         if colon:
             if not after.isascii() or not (number + seq).isdecimal() or len(number) > 9:
-                raise BadInput(f"{after[:80]!r} is no line - write attempt:number, such as 1:153")
+                raise BadInput(
+                    f"{after[:80]!r} is not a valid line number - write attempt:number, "
+                    "such as 1:153"
+                )
             attempt, after = int(number or 0), seq
         runs = self.runs(job_id, attempt)
         if colon and not runs:
@@ -199,7 +202,7 @@ class LogStore(Logs):
             (job_id, attempt, attempt),
         ).fetchall()
         if not rows and self._value("SELECT 1 FROM async_ix_jobs WHERE id = ?", job_id) is None:
-            raise NotFound(f"there is no job {job_id!r} - qntx jobs lists those that there are")
+            raise NotFound(f"unknown job {job_id!r} - qntx jobs lists those that exist")
         return [(number, key) for number, key in rows]  # type: ignore[misc]
 
     def _position(self, cursor: str, runs: list[tuple[int, int]]) -> int:
