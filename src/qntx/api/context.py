@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from qntx.api.change_feed import ChangeFeed
 from qntx.api.database_poller import DatabasePoller
 from qntx.api.security.sessions import Sessions
-from qntx.app import App
+from qntx.api.served import Served
 from qntx.clock import now_us
 from qntx.errors import NotFound
 from qntx.maintenance.loop import MaintenanceLoop
@@ -31,7 +31,7 @@ WorkersInfo: TypeAlias = Callable[[], Any]
 class ServerContext:
     """One server's parts."""
 
-    app: App
+    app: Served
     poller: DatabasePoller
     auth: str
     started_us: int
@@ -51,7 +51,7 @@ class ServerContext:
     @classmethod
     def of(
         cls,
-        app: App,
+        app: Served,
         auth: str,
         sessions: Sessions,
         workers: WorkersInfo | None,

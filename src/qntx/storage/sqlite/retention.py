@@ -1,4 +1,4 @@
-"""Deleting lines that have expired, a step at a time, and what is remembered of them."""
+"""Deleting lines that have expired, a step at a time, and what is kept of them."""
 
 from __future__ import annotations
 
