@@ -22,7 +22,7 @@ from qntx.model.filtering import parse_filter
 from qntx.model.log import level_name
 from qntx.model.text_match import TextMatch, fold
 from qntx.model.views import Histogram, LogFilter
-from qntx.storage.sqlite import export
+from qntx.storage.sqlite import text_export as export
 from qntx.storage.sqlite.histogram import BLOCK_LINES, step_of
 from qntx.storage.sqlite.index_writer import LARGE_MESSAGE_BYTES
 from qntx.storage.sqlite.logs import LogStore

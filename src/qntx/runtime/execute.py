@@ -167,7 +167,7 @@ async def _interruptible(running: Coroutine[Any, Any, Any], control: Control) ->
 
 
 def _only_stops(error: BaseException) -> bool:
-    """Whether *error* is what tasks in a group make of the wish that their job stop."""
+    """Whether *error* is what tasks in a group make of the request that their job stop."""
     return isinstance(error, BaseExceptionGroup) and (
         error.split((JobStopped, asyncio.CancelledError))[1] is None
     )

@@ -116,10 +116,10 @@ class Ticker:
             LOG.exception("schedule %s cannot be fired", ids[0])
             made = self._firing.give_up(ids[0], f"{type(error).__name__}: {error}", now_us)
         self.fired += sum(execution.async_job_id is not None for execution in made)
-        self._tell(made)
+        self._record(made)
         Wakeup(self._settings.home, "jobs").notify()
 
-    def _tell(self, made: list[Execution]) -> None:
+    def _record(self, made: list[Execution]) -> None:
         if made:
             self._schedule_log.record(made)
             with self._store.transaction():
@@ -151,7 +151,7 @@ class Ticker:
         for schedule_id in stopped:
             self._schedule_log.write(schedule_id, INFO, "stopped: its last job is over")
         while untold := executions.untold(SCHEDULES_PER_ROUND, now_us - UNTOLD_US):
-            self._tell(untold)
+            self._record(untold)
         if replan:
             for schedule in schedules.ahead(now_us):
                 self._replan(schedule, now_us)
