@@ -12,7 +12,7 @@ STAMP := $(VENV)/.installed
 WEB_STAMP := src/qntx/web/index.html
 export QNTX_HOME ?= $(CURDIR)/.qntx
 
-.PHONY: help setup lock hooks demo serve test faults coverage check bench bench-ui web release docs clean
+.PHONY: help setup lock hooks demo serve test faults coverage check types bench bench-ui web release docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 12
@@ -92,7 +92,11 @@ check: $(STAMP) $(WEB_STAMP) ## Lint, types, layers, budgets, the lock
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python tools/budgets.py
 	@$(BIN)/python tools/lock.py check
+	@$(BIN)/python tools/api_types.py --check
 	@$(BIN)/python tools/node.py run check
+
+types: $(STAMP) ## Write the UI's types of the API anew
+	@$(BIN)/python tools/api_types.py
 
 bench: $(STAMP) ## Measure the capture path, as ratios within one run
 	@$(BIN)/python benchmarks/run.py

@@ -11,7 +11,8 @@ const JUMPS = 40;
 /** In the page: the time of the first frame that has a line of the log, or the login's form, in it; in ms from the start of the navigation. */
 function watchFirstLine() {
   const look = () => {
-    if (document.querySelector("[data-seq], form#form")) requestAnimationFrame(() => (window.firstLineAt = performance.now()));
+    if (document.querySelector("[data-seq], form#form"))
+      requestAnimationFrame(() => (window.firstLineAt = performance.now()));
     else requestAnimationFrame(look);
   };
   requestAnimationFrame(look);
@@ -34,10 +35,14 @@ function timedJump(page, line, act) {
     ([to, key]) =>
       new Promise((done) => {
         const from = performance.now();
-        if (key) document.querySelector(".viewport").dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+        if (key)
+          document
+            .querySelector(".viewport")
+            .dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
         else location.hash = `#A1L${to}`;
         const look = () => {
-          if (document.querySelector(`[data-seq="${to}"]`)) requestAnimationFrame(() => done(performance.now() - from));
+          if (document.querySelector(`[data-seq="${to}"]`))
+            requestAnimationFrame(() => done(performance.now() - from));
           else requestAnimationFrame(look);
         };
         requestAnimationFrame(look);
@@ -71,7 +76,15 @@ async function big(url, jobId, last) {
   const metric = (name) => metrics.find((one) => one.name === name).value;
   const elements = await page.evaluate(() => document.querySelectorAll("*").length);
   await browser.close();
-  return { opened, plain, ends, anywhere, heap: metric("JSHeapUsedSize"), nodes: metric("Nodes"), elements };
+  return {
+    opened,
+    plain,
+    ends,
+    anywhere,
+    heap: metric("JSHeapUsedSize"),
+    nodes: metric("Nodes"),
+    elements,
+  };
 }
 
 /** In the page: the age of each line in the frame that shows it first, in ms. */
@@ -92,7 +105,10 @@ function watchAges() {
   };
   requestAnimationFrame(() => {
     // Lines from before the page was there are as old as they are.
-    newest = Math.max(0, ...[...document.querySelectorAll("[data-seq]")].map((row) => Number(row.dataset.seq)));
+    newest = Math.max(
+      0,
+      ...[...document.querySelectorAll("[data-seq]")].map((row) => Number(row.dataset.seq)),
+    );
     look();
   });
 }
@@ -110,5 +126,6 @@ async function live(url, jobId, seconds) {
 }
 
 const [what, url, jobId, number] = process.argv.slice(2);
-const found = what === "big" ? await big(url, jobId, Number(number)) : await live(url, jobId, Number(number));
+const found =
+  what === "big" ? await big(url, jobId, Number(number)) : await live(url, jobId, Number(number));
 console.log(JSON.stringify(found));

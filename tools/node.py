@@ -19,14 +19,18 @@ NEEDED = 20
 
 
 def main() -> int:
-    """Run npm with the arguments given; returns its exit code."""
+    """Run npm with the arguments of the command line; returns its exit code."""
+    return npm(sys.argv[1:])
+
+
+def npm(arguments: list[str]) -> int:
+    """Run npm in web/, whose packages are installed first where they are not; its exit code."""
     path = node_path()
     if path is None:
         print(f"installing Node from PyPI ({PACKAGE}) …", flush=True)
         subprocess.run([*_installer(), "--quiet", f"{PACKAGE}>=20"], check=True)
         path = _from_pypi()
     env = {**os.environ, "PATH": f"{path}{os.pathsep}{os.environ.get('PATH', '')}"}
-    arguments = sys.argv[1:]
     if arguments != ["ci"] and not (WEB / "node_modules").exists():
         _npm(["ci"], env)
     return _npm(arguments, env)
@@ -65,8 +69,9 @@ def _npm(arguments: list[str], env: dict[str, str]) -> int:
     quiet = (
         ["--no-audit", "--no-fund", "--loglevel=error"] if arguments[0] == "ci" else ["--silent"]
     )
-    npm = shutil.which("npm", path=env["PATH"]) or "npm"
-    return subprocess.run([npm, *arguments, *quiet], cwd=WEB, env=env, check=False).returncode
+    program = shutil.which("npm", path=env["PATH"]) or "npm"
+    # Before the arguments: what follows a "--" is for the script.
+    return subprocess.run([program, *quiet, *arguments], cwd=WEB, env=env, check=False).returncode
 
 
 if __name__ == "__main__":

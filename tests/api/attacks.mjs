@@ -18,11 +18,22 @@ async function rebinding(port) {
   try {
     const page = await context.newPage();
     const answer = await page.goto(`http://evil.example:${port}/`);
-    const paths = ["/api/pulse/jobs", "/jobs/JB_1/logs", "/openapi.json", "/api/pulse/system", "/metrics", "/"];
+    const paths = [
+      "/api/pulse/jobs",
+      "/jobs/JB_1/logs",
+      "/openapi.json",
+      "/api/pulse/system",
+      "/metrics",
+      "/",
+    ];
     const found = {};
     for (const path of paths) found[path] = await page.evaluate(read, path);
     const write = await page.evaluate(() =>
-      fetch("/api/pulse/jobs", { method: "POST", headers: { "Content-Type": "application/json" }, body: '{"handler_name":"said"}' }).then((a) => a.status),
+      fetch("/api/pulse/jobs", {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: '{"handler_name":"said"}',
+      }).then((a) => a.status),
     );
     const stream = await page.evaluate(
       () =>
@@ -52,32 +63,72 @@ async function foreign(address, target) {
         );
       };
       await tried("read", async () => (await fetch(`${base}/api/pulse/jobs`)).text());
-      await tried("read with cookies", async () => (await fetch(`${base}/api/pulse/jobs`, { credentials: "include" })).text());
-      await tried("blind read", async () => (await fetch(`${base}/api/pulse/jobs`, { mode: "no-cors" })).type);
+      await tried("read with cookies", async () =>
+        (await fetch(`${base}/api/pulse/jobs`, { credentials: "include" })).text(),
+      );
+      await tried(
+        "blind read",
+        async () => (await fetch(`${base}/api/pulse/jobs`, { mode: "no-cors" })).type,
+      );
       const body = '{"handler_name":"said"}';
-      await tried("blind write", async () => (await fetch(`${base}/api/pulse/jobs`, { method: "POST", mode: "no-cors", body })).type);
-      await tried("write", async () => (await fetch(`${base}/api/pulse/jobs`, { method: "POST", body, headers: { "Content-Type": "application/json" } })).status);
+      await tried(
+        "blind write",
+        async () =>
+          (await fetch(`${base}/api/pulse/jobs`, { method: "POST", mode: "no-cors", body })).type,
+      );
+      await tried(
+        "write",
+        async () =>
+          (
+            await fetch(`${base}/api/pulse/jobs`, {
+              method: "POST",
+              body,
+              headers: { "Content-Type": "application/json" },
+            })
+          ).status,
+      );
       await tried("beacon", async () => navigator.sendBeacon(`${base}/api/pulse/jobs`, body));
-      await tried("stream", () => new Promise((resolve, reject) => {
-        const source = new EventSource(`${base}/api/pulse/events`);
-        source.addEventListener("hello", () => resolve("opened"));
-        source.onerror = reject;
-      }));
-      const loaded = (element) => new Promise((resolve, reject) => {
-        element.onload = () => resolve("loaded");
-        element.onerror = reject;
-        document.body.append(element);
-      });
-      await tried("script", () => loaded(Object.assign(document.createElement("script"), { src: `${base}/api/pulse/jobs` })));
-      await tried("image", () => loaded(Object.assign(new Image(), { src: `${base}/assets/icon.svg` })));
+      await tried(
+        "stream",
+        () =>
+          new Promise((resolve, reject) => {
+            const source = new EventSource(`${base}/api/pulse/events`);
+            source.addEventListener("hello", () => resolve("opened"));
+            source.onerror = reject;
+          }),
+      );
+      const loaded = (element) =>
+        new Promise((resolve, reject) => {
+          element.onload = () => resolve("loaded");
+          element.onerror = reject;
+          document.body.append(element);
+        });
+      await tried("script", () =>
+        loaded(Object.assign(document.createElement("script"), { src: `${base}/api/pulse/jobs` })),
+      );
+      await tried("image", () =>
+        loaded(Object.assign(new Image(), { src: `${base}/assets/icon.svg` })),
+      );
       const frame = Object.assign(document.createElement("iframe"), { src: `${base}/` });
       await loaded(frame).catch(() => null);
       found.frame = frame.contentDocument === null ? "closed" : "open";
-      const form = Object.assign(document.createElement("form"), { action: `${base}/api/pulse/jobs`, method: "post", target: "sink", enctype: "text/plain" });
-      form.append(Object.assign(document.createElement("input"), { name: '{"handler_name":"said","x":"', value: '"}' }));
+      const form = Object.assign(document.createElement("form"), {
+        action: `${base}/api/pulse/jobs`,
+        method: "post",
+        target: "sink",
+        enctype: "text/plain",
+      });
+      form.append(
+        Object.assign(document.createElement("input"), {
+          name: '{"handler_name":"said","x":"',
+          value: '"}',
+        }),
+      );
       const sink = Object.assign(document.createElement("iframe"), { name: "sink" });
       document.body.append(sink, form);
-      const sent = new Promise((resolve) => { sink.onload = resolve; });
+      const sent = new Promise((resolve) => {
+        sink.onload = resolve;
+      });
       form.submit();
       await sent;
       return found;
@@ -93,7 +144,8 @@ async function login(url, token, codeUrl) {
     const page = await context.newPage();
     const trouble = [];
     page.on("console", (message) => {
-      if (message.type() === "error" && !message.text().includes("status of 401")) trouble.push(message.text());
+      if (message.type() === "error" && !message.text().includes("status of 401"))
+        trouble.push(message.text());
     });
     page.on("pageerror", (error) => trouble.push(String(error)));
     await page.goto(`${url}/docs`);
@@ -123,8 +175,17 @@ async function login(url, token, codeUrl) {
     await again.goto(codeUrl);
     await again.waitForFunction(() => document.getElementById("message").textContent !== "");
     return {
-      led: led.pathname + led.search, refused, arrived, all, few, shown, cookie, trouble, status: data[0],
-      session: { httpOnly: session.httpOnly, sameSite: session.sameSite }, again: await again.textContent("#message"),
+      led: led.pathname + led.search,
+      refused,
+      arrived,
+      all,
+      few,
+      shown,
+      cookie,
+      trouble,
+      status: data[0],
+      session: { httpOnly: session.httpOnly, sameSite: session.sameSite },
+      again: await again.textContent("#message"),
     };
   } finally {
     await close();

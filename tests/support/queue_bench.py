@@ -13,7 +13,8 @@ from qntx.recording.context import ActiveRun
 from qntx.recording.lines import record_event
 from qntx.runtime.execute import begin_attempt, end_attempt
 from qntx.runtime.outcome import Outcome
-from qntx.runtime.rescue import judge
+from qntx.runtime.rescue import rescue
+from qntx.storage.sqlite.log_writer import SqliteLogWriter
 from qntx.storage.sqlite.migrate import open_database
 from qntx.storage.sqlite.store import Store
 
@@ -52,7 +53,7 @@ class Bench:
         self.judge_journal = Journal(home / "journal")
         self.journal = Journal(home / "journal")
         self._db = open_database(home / "qntx.db")
-        self._drain = Drain(home / "journal", self._db)
+        self._drain = Drain(home / "journal", SqliteLogWriter(self._db))
 
     def enqueue(self, handler: str = "a", **options: Any) -> str:
         """Put one job on the queue."""
@@ -63,9 +64,9 @@ class Bench:
         """Claim jobs of any handler."""
         return [Attempt(self, job) for job in self.queue.claim(limit, worker, HANDLERS, 30)]
 
-    def judge(self, attempt: Attempt, reason: str, **options: Any) -> None:
+    def rescue(self, attempt: Attempt, reason: str, **options: Any) -> None:
         """A supervisor ends an attempt whose worker is gone."""
-        judge(attempt.job, reason, self.judge_journal, **options)
+        rescue(attempt.job, reason, self.judge_journal, **options)
 
     def store_all(self) -> None:
         """Have the indexer store all that was said."""

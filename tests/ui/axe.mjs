@@ -20,21 +20,28 @@ export async function violations(page, rules = null) {
   // The page's policy forbids inline scripts; evaluating through the debugger is not the page's doing.
   if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(AXE);
   const found = await page.evaluate(
-    (only) => window.axe.run(document, { resultTypes: ["violations"], ...(only ? { runOnly: only } : {}) }),
+    (only) =>
+      window.axe.run(document, { resultTypes: ["violations"], ...(only ? { runOnly: only } : {}) }),
     rules,
   );
   return found.violations.map(({ id, impact, help, nodes }) => ({
     rule: id,
     impact,
     help,
-    where: nodes.slice(0, 5).map((node) => `${node.target.join(" ")}: ${node.failureSummary?.split("\n").slice(1, 3).join(" ").trim()}`),
+    where: nodes
+      .slice(0, 5)
+      .map(
+        (node) =>
+          `${node.target.join(" ")}: ${node.failureSummary?.split("\n").slice(1, 3).join(" ").trim()}`,
+      ),
   }));
 }
 
 /** The theme, by the button that changes it. */
 async function wear(page, theme) {
   const shown = () => page.evaluate(() => document.documentElement.dataset.theme);
-  for (let click = 0; click < 3 && (await shown()) !== theme; click += 1) await page.getByRole("button", { name: /^Theme: / }).click();
+  for (let click = 0; click < 3 && (await shown()) !== theme; click += 1)
+    await page.getByRole("button", { name: /^Theme: / }).click();
 }
 
 /** Violations of an address in all themes and sizes, keyed by "theme width". */

@@ -64,11 +64,16 @@ export function findChromium() {
   if (process.getuid?.() === 0 && onPath("apt-get")) {
     const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
     execFileSync("apt-get", ["update", "-qq"], { env, stdio: ["ignore", "ignore", "inherit"] });
-    execFileSync("apt-get", ["install", "-y", "-qq", "chromium"], { env, stdio: ["ignore", "ignore", "inherit"] });
+    execFileSync("apt-get", ["install", "-y", "-qq", "chromium"], {
+      env,
+      stdio: ["ignore", "ignore", "inherit"],
+    });
     const now = installed();
     if (now) return now;
   }
-  throw new Error("The UI tests need Chromium: install it (Debian: apt-get install chromium) or set QNTX_CHROMIUM to its path.");
+  throw new Error(
+    "The UI tests need Chromium: install it (Debian: apt-get install chromium) or set QNTX_CHROMIUM to its path.",
+  );
 }
 
 /** How many times slower than it is the browser shall be: QNTX_UI_SLOW=6 finds checks that look before the page is there. */
@@ -81,7 +86,12 @@ async function slowDown(page, latency) {
   await session.send("Emulation.setCPUThrottlingRate", { rate: SLOW });
   if (!latency) return;
   await session.send("Network.enable");
-  await session.send("Network.emulateNetworkConditions", { offline: false, latency: SLOW * SLOW_LATENCY_MS, downloadThroughput: -1, uploadThroughput: -1 });
+  await session.send("Network.emulateNetworkConditions", {
+    offline: false,
+    latency: SLOW * SLOW_LATENCY_MS,
+    downloadThroughput: -1,
+    uploadThroughput: -1,
+  });
 }
 
 /** A running browser; `close()` ends it and removes its profile. */
@@ -108,20 +118,32 @@ export async function launch(extraFlags = []) {
 async function watch(page, expected) {
   const trouble = [];
   page.on("console", (message) => {
-    const known = expected.some((one) => message.text().includes(typeof one === "number" ? `status of ${one}` : one));
-    if (["error", "warning"].includes(message.type()) && !known) trouble.push({ kind: `console ${message.type()}`, text: message.text() });
+    const known = expected.some((one) =>
+      message.text().includes(typeof one === "number" ? `status of ${one}` : one),
+    );
+    if (["error", "warning"].includes(message.type()) && !known)
+      trouble.push({ kind: `console ${message.type()}`, text: message.text() });
   });
-  page.on("pageerror", (error) => trouble.push({ kind: "exception", text: String(error.stack ?? error) }));
+  page.on("pageerror", (error) =>
+    trouble.push({ kind: "exception", text: String(error.stack ?? error) }),
+  );
   page.on("request", (request) => {
     const url = new URL(request.url());
-    if (url.protocol.startsWith("http") && url.origin !== new URL(page.url() === "about:blank" ? request.url() : page.url()).origin) {
+    if (
+      url.protocol.startsWith("http") &&
+      url.origin !== new URL(page.url() === "about:blank" ? request.url() : page.url()).origin
+    ) {
       trouble.push({ kind: "foreign request", text: request.url() });
     }
   });
-  await page.exposeBinding("__qntxViolation", (_source, text) => trouble.push({ kind: "csp violation", text }));
+  await page.exposeBinding("__qntxViolation", (_source, text) =>
+    trouble.push({ kind: "csp violation", text }),
+  );
   await page.addInitScript(() => {
     document.addEventListener("securitypolicyviolation", (event) => {
-      window.__qntxViolation(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile ?? ""}:${event.lineNumber ?? ""} ${event.sample ?? ""}`);
+      window.__qntxViolation(
+        `${event.violatedDirective} ${event.blockedURI} ${event.sourceFile ?? ""}:${event.lineNumber ?? ""} ${event.sample ?? ""}`,
+      );
     });
   });
   return trouble;
@@ -133,7 +155,14 @@ async function watch(page, expected) {
  * latency (false: QNTX_UI_SLOW leaves the network alone, since the page is to be cut off from it).
  */
 export async function open(url, options = {}) {
-  const { theme = "dark", width = 1440, height = 900, preferences = {}, expected = [], latency = true } = options;
+  const {
+    theme = "dark",
+    width = 1440,
+    height = 900,
+    preferences = {},
+    expected = [],
+    latency = true,
+  } = options;
   const browser = options.browser ?? (await launch());
   const page = await browser.context.newPage();
   const trouble = await watch(page, expected);
@@ -168,7 +197,11 @@ function argument(name) {
 
 async function main() {
   const [width, height] = (argument("--size") ?? "1440x900").split("x").map(Number);
-  const { page, trouble, close } = await open(process.argv[2], { theme: argument("--theme") ?? "dark", width, height });
+  const { page, trouble, close } = await open(process.argv[2], {
+    theme: argument("--theme") ?? "dark",
+    width,
+    height,
+  });
   const wanted = argument("--wait");
   if (wanted) await page.waitForSelector(wanted, { timeout: 10_000 });
   const shot = argument("--shot");

@@ -12,8 +12,14 @@ const timeMode = (page) => page.getByRole("button", { name: /^Time: / }).getAttr
 
 /** Shortcuts of a single key are turned off and on in the help; what is no letter, digit or sign goes on working. */
 async function singleKeys({ page, check }) {
-  const state = async () => [new URL(page.url()).pathname, await timeMode(page), await helpOpen(page), await page.evaluate(() => document.activeElement.id)];
-  const toggle = () => page.getByRole("checkbox", { name: "Letters, digits and signs alone are shortcuts" });
+  const state = async () => [
+    new URL(page.url()).pathname,
+    await timeMode(page),
+    await helpOpen(page),
+    await page.evaluate(() => document.activeElement.id),
+  ];
+  const toggle = () =>
+    page.getByRole("checkbox", { name: "Letters, digits and signs alone are shortcuts" });
   await check("the help turns them off", async () => {
     await page.getByRole("button", { name: "Keyboard shortcuts" }).click();
     const faults = await violations(page);
@@ -34,7 +40,11 @@ async function singleKeys({ page, check }) {
     await until(page, () => {
       const last = document.querySelector("[data-matching]").dataset.matching;
       const row = document.querySelector(`[data-seq="${last}"]`);
-      return row && row.getBoundingClientRect().top < document.querySelector(".viewport").getBoundingClientRect().bottom;
+      return (
+        row &&
+        row.getBoundingClientRect().top <
+          document.querySelector(".viewport").getBoundingClientRect().bottom
+      );
     });
   });
   await check("the page behind the help stays", async () => {
@@ -60,7 +70,10 @@ async function singleKeys({ page, check }) {
 
 /** Tab leads through the page in a few steps, however many rows the timeline has; arrows walk over those. */
 async function tabbing({ page, check }) {
-  const inTimeline = () => page.evaluate(() => Number(document.activeElement.closest("[data-index]")?.dataset.index ?? -1));
+  const inTimeline = () =>
+    page.evaluate(() =>
+      Number(document.activeElement.closest("[data-index]")?.dataset.index ?? -1),
+    );
   await page.locator("[data-index]").nth(3).waitFor();
   await check("the link to the content leads past the header", async () => {
     await page.keyboard.press("Tab");
@@ -69,7 +82,11 @@ async function tabbing({ page, check }) {
   });
   await check("Tab stops once in the timeline, and reaches the log", async () => {
     const stops = [];
-    for (let step = 0; step < 40 && !(await page.evaluate(() => document.activeElement.id === "log-find")); step += 1) {
+    for (
+      let step = 0;
+      step < 40 && !(await page.evaluate(() => document.activeElement.id === "log-find"));
+      step += 1
+    ) {
       await page.keyboard.press("Tab");
       stops.push(await inTimeline());
     }
@@ -93,7 +110,10 @@ async function finding({ page, check }) {
   await check("Ctrl+F leads to the field, a second one is the browser's", async () => {
     await page.evaluate(() => {
       window.taken = [];
-      window.addEventListener("keydown", (event) => event.key === "f" && window.taken.push(event.defaultPrevented));
+      window.addEventListener(
+        "keydown",
+        (event) => event.key === "f" && window.taken.push(event.defaultPrevented),
+      );
     });
     await page.keyboard.press("Control+f");
     await until(page, () => document.activeElement.id === "log-find");
@@ -116,8 +136,19 @@ const FLOWS = { singleKeys, tabbing, finding };
 async function main() {
   const [url, jobId, ...names] = process.argv.slice(2);
   if (!jobId) throw new Error("usage: node keys.mjs URL JOB_ID [FLOW…]");
-  const flows = Object.fromEntries(Object.entries(FLOWS).map(([name, go]) => [name, { path: `/jobs/${encodeURIComponent(jobId)}`, go }]));
-  report(await walk(url.replace(/\/$/, ""), named(flows, names.length > 0 ? names : Object.keys(FLOWS)), { jobId }));
+  const flows = Object.fromEntries(
+    Object.entries(FLOWS).map(([name, go]) => [
+      name,
+      { path: `/jobs/${encodeURIComponent(jobId)}`, go },
+    ]),
+  );
+  report(
+    await walk(
+      url.replace(/\/$/, ""),
+      named(flows, names.length > 0 ? names : Object.keys(FLOWS)),
+      { jobId },
+    ),
+  );
 }
 
 run(import.meta.url, main);

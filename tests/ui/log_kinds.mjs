@@ -22,11 +22,24 @@ function read() {
     const { top, bottom } = row.getBoundingClientRect();
     const { seq, attempt, level, stage, task } = row.dataset;
     const seen = bottom > view.top + 1 && top < view.bottom - 1;
-    return [Number(seq), Number(attempt), level, stage ?? null, task ?? null, row.querySelector("[data-message]").textContent, seen];
+    return [
+      Number(seq),
+      Number(attempt),
+      level,
+      stage ?? null,
+      task ?? null,
+      row.querySelector("[data-message]").textContent,
+      seen,
+    ];
   });
   const matching = document.querySelector("[data-matching]").dataset.matching;
   const gaps = document.querySelectorAll(".viewport [data-gap]").length;
-  return { matching: matching === "" ? null : Number(matching), gaps, lines, busy: document.querySelector(".body .skeleton") !== null };
+  return {
+    matching: matching === "" ? null : Number(matching),
+    gaps,
+    lines,
+    busy: document.querySelector(".body .skeleton") !== null,
+  };
 }
 
 /** Follows a link of the UI without loading it anew. */
@@ -61,13 +74,21 @@ async function readStill(page) {
 async function readWindow(page, { path, fresh, total, wanted, keys }, reads) {
   if (fresh) await go(page, "/nowhere");
   await go(page, path);
-  const there = ({ matching, lines }) => matching === total && (wanted === null ? total === 0 || lines.length > 0 : lines.some(([seq, , , , , , seen]) => seq === wanted && seen));
-  const keep = (after, { matching, gaps, lines }) => reads.push({ path, after, matching, gaps, lines });
+  const there = ({ matching, lines }) =>
+    matching === total &&
+    (wanted === null
+      ? total === 0 || lines.length > 0
+      : lines.some(([seq, , , , , , seen]) => seq === wanted && seen));
+  const keep = (after, { matching, gaps, lines }) =>
+    reads.push({ path, after, matching, gaps, lines });
   keep(null, await readWhen(page, there));
   for (const key of total > 0 ? keys : []) {
     if (key.startsWith("scroll ")) {
       const box = await page.locator(".track").boundingBox();
-      await page.mouse.click(box.x + box.width / 2, box.y + 2 + (box.height - 4) * Number(key.slice(7)));
+      await page.mouse.click(
+        box.x + box.width / 2,
+        box.y + 2 + (box.height - 4) * Number(key.slice(7)),
+      );
     } else {
       await page.locator(".viewport").focus();
       await page.keyboard.press(key);
@@ -88,7 +109,13 @@ function diceOf(seed) {
   };
 }
 
-const over = (page) => page.evaluate(() => !["running", "queued"].includes(document.querySelector("header [data-status]")?.dataset.status ?? "running"));
+const over = (page) =>
+  page.evaluate(
+    () =>
+      !["running", "queued"].includes(
+        document.querySelector("header [data-status]")?.dataset.status ?? "running",
+      ),
+  );
 
 /** How many lines the server has for a query of the UI, now. */
 async function countOf(page, path, query) {
@@ -105,7 +132,9 @@ async function readLive(page, { path, seed, filters }, reads) {
   let query = "";
   while (!(await over(page))) {
     const chance = dice();
-    const last = await page.evaluate(() => Number([...document.querySelectorAll("[data-seq]")].at(-1)?.dataset.seq ?? 1));
+    const last = await page.evaluate(() =>
+      Number([...document.querySelectorAll("[data-seq]")].at(-1)?.dataset.seq ?? 1),
+    );
     if (chance < 0.15) await go(page, path + (query = pick(filters)));
     else if (chance < 0.3) await go(page, `${path}${query}#A1L${1 + Math.floor(dice() * last)}`);
     else {
@@ -115,7 +144,14 @@ async function readLive(page, { path, seed, filters }, reads) {
     for (let look = 0; look < 4; look += 1) {
       await page.waitForTimeout(dice() * 60);
       const { matching, gaps, lines } = await page.evaluate(read);
-      reads.push({ path: query, after: "live", matching, gaps, lines, there: await countOf(page, path, query) });
+      reads.push({
+        path: query,
+        after: "live",
+        matching,
+        gaps,
+        lines,
+        there: await countOf(page, path, query),
+      });
     }
   }
   await go(page, path);
@@ -130,7 +166,10 @@ async function main() {
   const [url, file] = process.argv.slice(2);
   if (!file) throw new Error("usage: node log_kinds.mjs URL FILE");
   const { windows = [], live = null } = JSON.parse(readFileSync(file, "utf8"));
-  const { page, trouble, close } = await open(url + (live?.path ?? windows[0].path), { width: 1300, height: 600 });
+  const { page, trouble, close } = await open(url + (live?.path ?? windows[0].path), {
+    width: 1300,
+    height: 600,
+  });
   await settled(page);
   await page.locator(".viewport").waitFor({ timeout: WAIT_MS });
   const reads = [];

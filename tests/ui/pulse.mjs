@@ -7,11 +7,21 @@ import { violations } from "./axe.mjs";
 import { run } from "./browser.mjs";
 import { ask, holds, named, report, until, WAIT_MS, walk } from "./walk.mjs";
 
-const statusIs = (page, status) => until(page, (wanted) => document.querySelector("main header [data-status]")?.dataset.status === wanted, status);
-const button = (page, name) => page.locator("main header").getByRole("button", { name, exact: true });
+const statusIs = (page, status) =>
+  until(
+    page,
+    (wanted) => document.querySelector("main header [data-status]")?.dataset.status === wanted,
+    status,
+  );
+const button = (page, name) =>
+  page.locator("main header").getByRole("button", { name, exact: true });
 
 async function openNew(page, url, payload, more = {}) {
-  const job = await ask(page, "POST", "/api/pulse/jobs", { handler_name: "shell.command", payload, ...more });
+  const job = await ask(page, "POST", "/api/pulse/jobs", {
+    handler_name: "shell.command",
+    payload,
+    ...more,
+  });
   await page.goto(`${url}/jobs/${job.id}`);
   return job.id;
 }
@@ -22,7 +32,10 @@ async function actions({ page, url, check }) {
   await check("a queued job can be paused, not retried", async () => {
     await button(page, "Pause").click();
     await statusIs(page, "paused");
-    return holds(async () => (await button(page, "Retry").count()) === 0 && (await button(page, "Pause").count()) === 0);
+    return holds(
+      async () =>
+        (await button(page, "Retry").count()) === 0 && (await button(page, "Pause").count()) === 0,
+    );
   });
   await check("a paused job can be resumed, and waits for its time again", async () => {
     await button(page, "Resume").click();
@@ -44,9 +57,16 @@ async function actions({ page, url, check }) {
     return holds(async () => (await button(page, "Cancel").count()) === 0);
   });
   await check("what the server refuses is said beside the buttons", async () => {
-    await page.route("**/retry", (route) => route.fulfill({ status: 409, json: { error: { code: "conflict", message: "it is over - look again" } } }));
+    await page.route("**/retry", (route) =>
+      route.fulfill({
+        status: 409,
+        json: { error: { code: "conflict", message: "it is over - look again" } },
+      }),
+    );
     await button(page, "Retry").click();
-    await page.locator("header [role=alert]", { hasText: "it is over - look again" }).waitFor({ timeout: WAIT_MS });
+    await page
+      .locator("header [role=alert]", { hasText: "it is over - look again" })
+      .waitFor({ timeout: WAIT_MS });
   });
 }
 
@@ -66,10 +86,15 @@ async function attempts({ page, url, check }) {
     await page.locator("main header .receipt.complete").waitFor({ timeout: WAIT_MS });
     const [all, one] = await page.evaluate(async () => {
       const base = `/api/pulse/jobs/${location.pathname.split("/").at(-1)}`;
-      const [job, list] = await Promise.all([fetch(base), fetch(`${base}/attempts`)].map((answer) => answer.then((it) => it.json())));
+      const [job, list] = await Promise.all(
+        [fetch(base), fetch(`${base}/attempts`)].map((answer) => answer.then((it) => it.json())),
+      );
       return [job.receipt.text, list.attempts[0].receipt.text];
     });
-    return all !== one && (await holds(async () => (await page.locator("main header .receipt").innerText()) === one));
+    return (
+      all !== one &&
+      (await holds(async () => (await page.locator("main header .receipt").innerText()) === one))
+    );
   });
   await check("the note leads to the newest attempt", async () => {
     await page.getByRole("button", { name: "show its newest attempt" }).click();
@@ -78,7 +103,12 @@ async function attempts({ page, url, check }) {
   await check("why says what happened and what happens next", async () => {
     await page.getByRole("tab", { name: "why" }).click();
     await page.locator("#panel-why").getByText("It failed").waitFor({ timeout: WAIT_MS });
-    await page.locator("#panel-why p", { hasText: /at \d\d:\d\d:\d\d \(just now\)|at \d\d:\d\d:\d\d \(\d+ s ago\)/ }).first().waitFor();
+    await page
+      .locator("#panel-why p", {
+        hasText: /at \d\d:\d\d:\d\d \(just now\)|at \d\d:\d\d:\d\d \(\d+ s ago\)/,
+      })
+      .first()
+      .waitFor();
   });
 }
 
@@ -102,12 +132,15 @@ async function schedules({ page, check, source }) {
     await page.getByRole("button", { name: "Add schedule", exact: true }).click();
     await page.locator("form [data-wrong]", { hasText: "Say how often" }).waitFor();
   });
-  await check("Escape closes the form, and what was typed is there when it is opened again", async () => {
-    await page.getByLabel("ATS code").press("Escape");
-    await until(page, () => document.activeElement.textContent === "Add a schedule");
-    await page.keyboard.press("Enter");
-    return holds(async () => (await page.getByLabel("ATS code").inputValue()) === `ix ${source}`);
-  });
+  await check(
+    "Escape closes the form, and what was typed is there when it is opened again",
+    async () => {
+      await page.getByLabel("ATS code").press("Escape");
+      await until(page, () => document.activeElement.textContent === "Add a schedule");
+      await page.keyboard.press("Enter");
+      return holds(async () => (await page.getByLabel("ATS code").inputValue()) === `ix ${source}`);
+    },
+  );
   await check("a preset makes a schedule of it", async () => {
     await page.getByRole("button", { name: "12h", exact: true }).click();
     await page.getByRole("button", { name: "Add schedule", exact: true }).click();
@@ -159,7 +192,9 @@ async function schedules({ page, check, source }) {
     return /^\/jobs\/JB_\w+\?attempt=1#A1L\d+$/.test(href);
   });
   await check("the schedule and the execution have pages", async () => {
-    await page.goto(`${new URL(page.url()).origin}/schedules/${await row.getAttribute("data-schedule")}`);
+    await page.goto(
+      `${new URL(page.url()).origin}/schedules/${await row.getAttribute("data-schedule")}`,
+    );
     const execution = await page.locator("[data-execution]").first().getAttribute("data-execution");
     await page.goto(`${new URL(page.url()).origin}/executions/${execution}`);
     await page.locator("li[data-stage]").first().waitFor();
@@ -201,7 +236,10 @@ async function panel({ page, check, source }) {
   await check("the list is narrowed to a handler, and what is not there is said", async () => {
     const of = page.getByLabel("Only jobs of");
     await of.selectOption("role.jd-ingestion");
-    await until(page, () => location.pathname + location.search === "/jobs?status=failed&handler=role.jd-ingestion");
+    await until(
+      page,
+      () => location.pathname + location.search === "/jobs?status=failed&handler=role.jd-ingestion",
+    );
     await page.locator("tr[data-job] a.open").first().waitFor();
     const names = await page.locator("tr[data-job] a.open").allTextContents();
     await of.selectOption("role.vacancies-scraper");
@@ -213,7 +251,13 @@ async function panel({ page, check, source }) {
   await check("small amounts of money are not rounded away", async () => {
     await page.route("**/api/pulse/system", async (route) => {
       const answer = await route.fetch();
-      await route.fulfill({ response: answer, json: { ...(await answer.json()), budget: [{ window: "day", spent_usd: 0.0042, limit_usd: 5 }] } });
+      await route.fulfill({
+        response: answer,
+        json: {
+          ...(await answer.json()),
+          budget: [{ window: "day", spent_usd: 0.0042, limit_usd: 5 }],
+        },
+      });
     });
     await page.goto(new URL("/", page.url()).href);
     await page.getByText("$0.0042 of $5.00").waitFor();
@@ -238,7 +282,13 @@ const FLOWS = {
 async function main() {
   const [url, source, ...names] = process.argv.slice(2);
   if (!source) throw new Error("usage: node pulse.mjs URL SOURCE [FLOW…]");
-  report(await walk(url.replace(/\/$/, ""), named(FLOWS, names.length > 0 ? names : Object.keys(FLOWS)), { source }));
+  report(
+    await walk(
+      url.replace(/\/$/, ""),
+      named(FLOWS, names.length > 0 ? names : Object.keys(FLOWS)),
+      { source },
+    ),
+  );
 }
 
 run(import.meta.url, main);

@@ -70,24 +70,34 @@ async function scheduled({ page, check, source }) {
     await done.waitFor({ timeout: FIRES_MS });
     gave.execution = await done.getAttribute("data-execution");
   });
-  await check("it fires again", () => row.locator("[data-execution]").nth(1).waitFor({ timeout: FIRES_MS }));
+  await check("it fires again", () =>
+    row.locator("[data-execution]").nth(1).waitFor({ timeout: FIRES_MS }),
+  );
   await check("it is paused, so that what is read stands still", async () => {
     await row.getByRole("button", { name: "Pause" }).click();
     await until(page, () => document.querySelector("[data-schedule]").dataset.state === "paused");
   });
   const card = row.locator(`[data-execution="${gave.execution}"]`);
-  await check("the execution opens to stages, and they to lines with time and message", async () => {
-    await card.locator("> button.head").click();
-    gave.stages = await openedLines(card);
-    return gave.stages.length > 1 && gave.stages.every(({ count, lines }) => lines.length === count);
-  });
+  await check(
+    "the execution opens to stages, and they to lines with time and message",
+    async () => {
+      await card.locator("> button.head").click();
+      gave.stages = await openedLines(card);
+      return (
+        gave.stages.length > 1 && gave.stages.every(({ count, lines }) => lines.length === count)
+      );
+    },
+  );
   await check("its job opens at its log, with time, stage and message in each line", async () => {
     await card.getByRole("link", { name: "Open the whole log" }).click();
     await settled(page);
     await page.locator(".viewport [data-seq]").first().waitFor();
     gave.job = new URL(page.url()).pathname.split("/").at(-1);
     gave.log = await logLines(page);
-    return gave.log.length > 0 && gave.log.every((line) => /^\d\d:\d\d:\d\d\.\d{3}$/.test(line.time) && line.message !== "");
+    return (
+      gave.log.length > 0 &&
+      gave.log.every((line) => /^\d\d:\d\d:\d\d\.\d{3}$/.test(line.time) && line.message !== "")
+    );
   });
   await check("the job leads back to its execution, and that to its schedule", async () => {
     await page.locator("main header").getByRole("link", { name: "Execution" }).click();
@@ -101,7 +111,9 @@ async function scheduled({ page, check, source }) {
 async function main() {
   const [url, source] = process.argv.slice(2);
   if (!source) throw new Error("usage: node scheduled.mjs URL LISTING");
-  report(await walk(url.replace(/\/$/, ""), { scheduled: { path: "/", go: scheduled } }, { source }));
+  report(
+    await walk(url.replace(/\/$/, ""), { scheduled: { path: "/", go: scheduled } }, { source }),
+  );
 }
 
 run(import.meta.url, main);

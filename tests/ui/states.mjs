@@ -37,15 +37,24 @@ async function expired({ page, jobId, check }) {
   await check("the log says how many lines expired, by which rule", async () => {
     const note = page.locator("[data-expired]");
     await note.waitFor();
-    return holds(async () => Number(await note.getAttribute("data-expired")) === expired.lines && (await note.innerText()).includes(expired.rule));
+    return holds(
+      async () =>
+        Number(await note.getAttribute("data-expired")) === expired.lines &&
+        (await note.innerText()).includes(expired.rule),
+    );
   });
   await check("the note is accessible", async () => {
     const faults = await violations(page);
     if (faults.length > 0) throw new Error(JSON.stringify(faults));
   });
-  await check("the receipt is as it was", () => holds(async () => (await page.locator("header .receipt").innerText()) === receipt.text));
+  await check("the receipt is as it was", () =>
+    holds(async () => (await page.locator("header .receipt").innerText()) === receipt.text),
+  );
   await check("what is not there any more is no empty page", async () => {
-    await page.getByText(/kept any longer/).first().waitFor();
+    await page
+      .getByText(/kept any longer/)
+      .first()
+      .waitFor();
   });
 }
 
@@ -82,7 +91,13 @@ async function main() {
     logout: { path: `/jobs/${jobId}`, go: logout, expected: [401] },
     expired: { path: `/jobs/${jobId}`, go: expired },
   };
-  report(await walk(url.replace(/\/$/, ""), named(flows, names.length > 0 ? names : ["warnings", "expired"]), { jobId, token: process.env.QNTX_TOKEN }));
+  report(
+    await walk(
+      url.replace(/\/$/, ""),
+      named(flows, names.length > 0 ? names : ["warnings", "expired"]),
+      { jobId, token: process.env.QNTX_TOKEN },
+    ),
+  );
 }
 
 run(import.meta.url, main);

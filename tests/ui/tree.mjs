@@ -7,19 +7,24 @@
 import { open, run } from "./browser.mjs";
 import { WAIT_MS } from "./walk.mjs";
 
-
 /** Rows of the timeline, also those that are out of sight, in order. */
 async function timelineRows(page) {
   const scroller = page.locator('[aria-label="Stages and tasks"]');
   const rows = new Map();
-  const { height, step } = await scroller.evaluate((element) => ({ height: element.scrollHeight, step: Math.max(28, element.clientHeight - 28) }));
+  const { height, step } = await scroller.evaluate((element) => ({
+    height: element.scrollHeight,
+    step: Math.max(28, element.clientHeight - 28),
+  }));
   for (let top = 0; top < height; top += step) {
     await scroller.evaluate((element, to) => {
       element.scrollTop = to;
       element.dispatchEvent(new Event("scroll"));
     }, top);
-    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
-    for (const row of await scroller.locator("[data-index]").evaluateAll(readRows)) rows.set(row.index, row);
+    await page.evaluate(
+      () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))),
+    );
+    for (const row of await scroller.locator("[data-index]").evaluateAll(readRows))
+      rows.set(row.index, row);
   }
   return [...rows.values()].sort((a, b) => a.index - b.index);
 }
@@ -47,8 +52,15 @@ async function choose(page, row) {
   await found.locator("button.name").click();
   await page.waitForFunction(
     ({ count, index }) => {
-      const pressed = document.querySelector(`[data-index="${index}"] button.name`)?.getAttribute("aria-pressed") === "true";
-      return pressed && document.querySelector("[data-matching]")?.dataset.matching === String(count) && !document.querySelector("main .skeleton");
+      const pressed =
+        document
+          .querySelector(`[data-index="${index}"] button.name`)
+          ?.getAttribute("aria-pressed") === "true";
+      return (
+        pressed &&
+        document.querySelector("[data-matching]")?.dataset.matching === String(count) &&
+        !document.querySelector("main .skeleton")
+      );
     },
     row,
     { timeout: WAIT_MS },
@@ -60,10 +72,12 @@ async function shownLines(page, count) {
   const lines = new Map();
   await page.locator(".viewport").focus();
   await page.keyboard.press("Home");
-  for (let still = 0; lines.size < count && still < 40; ) {
+  for (let still = 0; lines.size < count && still < 40;) {
     const before = lines.size;
-    for (const button of await page.locator("[data-seq] [data-more], [data-seq] [data-all]").all()) await button.click({ timeout: 1000 }).catch(() => null);
-    for (const line of await page.locator("[data-seq]").evaluateAll(readLines)) lines.set(line.seq, line);
+    for (const button of await page.locator("[data-seq] [data-more], [data-seq] [data-all]").all())
+      await button.click({ timeout: 1000 }).catch(() => null);
+    for (const line of await page.locator("[data-seq]").evaluateAll(readLines))
+      lines.set(line.seq, line);
     still = lines.size > before ? 0 : still + 1;
     await page.locator(".viewport").focus();
     await page.keyboard.press("PageDown");
@@ -90,7 +104,10 @@ async function linesOf(page, row) {
 
 /** The whole tree of a job's page. */
 export async function tree(url, jobId, options = {}) {
-  const { page, trouble, close } = await open(`${url.replace(/\/$/, "")}/jobs/${encodeURIComponent(jobId)}`, { ...options, preferences: { headings: false } });
+  const { page, trouble, close } = await open(
+    `${url.replace(/\/$/, "")}/jobs/${encodeURIComponent(jobId)}`,
+    { ...options, preferences: { headings: false } },
+  );
   try {
     const all = page.getByRole("button", { name: "Open all stages" });
     if (await all.count()) await all.click();
@@ -100,11 +117,26 @@ export async function tree(url, jobId, options = {}) {
       if (row.task === null) {
         stages.push({ stage: row.stage, status: row.status, count: row.count, tasks: [] });
         const alone = rows[at + 1]?.stage !== row.stage || rows[at + 1]?.task === null;
-        if (alone) stages.at(-1).tasks.push({ task_id: row.stage, name: null, is_stage: true, status: null, count: row.count, lines: await linesOf(page, row) });
+        if (alone)
+          stages.at(-1).tasks.push({
+            task_id: row.stage,
+            name: null,
+            is_stage: true,
+            status: null,
+            count: row.count,
+            lines: await linesOf(page, row),
+          });
         continue;
       }
       const name = row.isStage || row.name === row.task ? null : row.name;
-      stages.at(-1).tasks.push({ task_id: row.task, name, is_stage: row.isStage, status: row.status, count: row.count, lines: await linesOf(page, row) });
+      stages.at(-1).tasks.push({
+        task_id: row.task,
+        name,
+        is_stage: row.isStage,
+        status: row.status,
+        count: row.count,
+        lines: await linesOf(page, row),
+      });
     }
     return {
       job_id: jobId,

@@ -22,7 +22,7 @@ function checks() {
 
 /** Whether something that is read off the page comes true in time; the page may still be at work. */
 export async function holds(read) {
-  for (const deadline = Date.now() + WAIT_MS; ; ) {
+  for (const deadline = Date.now() + WAIT_MS; ;) {
     if (await read()) return true;
     if (Date.now() > deadline) return false;
     await new Promise((done) => setTimeout(done, 20));
@@ -31,7 +31,7 @@ export async function holds(read) {
 
 /** What is read off the page, once it is the same twice in a row: nothing moves any more. */
 export async function still(read) {
-  for (let before = await read(); ; ) {
+  for (let before = await read(); ;) {
     await new Promise((done) => setTimeout(done, 100 * SLOW));
     const now = await read();
     if (JSON.stringify(now) === JSON.stringify(before)) return now;
@@ -39,15 +39,23 @@ export async function still(read) {
   }
 }
 
-export const until = (page, test, argument) => page.waitForFunction(test, argument, { timeout: WAIT_MS });
+export const until = (page, test, argument) =>
+  page.waitForFunction(test, argument, { timeout: WAIT_MS });
 
 /** The JSON that the server answers to a request made by the page, with the page's token. */
 export function ask(page, method, path, body) {
   return page.evaluate(
     async ([method, path, body]) => {
       const token = document.querySelector('meta[name="qntx-token"]')?.content ?? "";
-      const headers = { Authorization: `Bearer ${token}`, ...(body === undefined ? {} : { "Content-Type": "application/json" }) };
-      const answer = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+      const headers = {
+        Authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+      };
+      const answer = await fetch(path, {
+        method,
+        headers,
+        body: body === undefined ? undefined : JSON.stringify(body),
+      });
       return answer.status === 204 ? null : answer.json();
     },
     [method, path, body],
@@ -73,7 +81,11 @@ export async function walk(url, flows, context) {
 /** Prints what became of the flows; the exit code says whether all went well. */
 export function report(result) {
   console.log(JSON.stringify(result, null, 1));
-  process.exitCode = Object.values(result).every(({ failed, trouble }) => failed.length + trouble.length === 0) ? 0 : 1;
+  process.exitCode = Object.values(result).every(
+    ({ failed, trouble }) => failed.length + trouble.length === 0,
+  )
+    ? 0
+    : 1;
 }
 
 export function named(flows, names) {

@@ -31,7 +31,9 @@ async function goTo(page, line) {
     line,
     { timeout: WAIT_MS },
   );
-  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  await page.evaluate(
+    () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))),
+  );
 }
 
 async function main() {
@@ -51,7 +53,12 @@ async function main() {
         throw new Error(`line ${line} under ?${query}: ${error.message}`);
       });
       const matching = await page.locator("[data-matching]").getAttribute("data-matching");
-      windows.push({ query, asked: line, matching: Number(matching), rows: await page.locator("[data-seq]").evaluateAll(readRows) });
+      windows.push({
+        query,
+        asked: line,
+        matching: Number(matching),
+        rows: await page.locator("[data-seq]").evaluateAll(readRows),
+      });
     }
   }
   console.log(JSON.stringify({ trouble: view.trouble, windows }));

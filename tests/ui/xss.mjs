@@ -17,9 +17,15 @@ const ROUNDS = 40;
 
 /** In every document, before any script of it: hooks on what payloads call, and an eye on every element that comes. */
 function guard() {
-  const tell = (kind, text) => window.__qntxSeen(kind, `${String(text).slice(0, 300)} at ${location.pathname.slice(0, 80)}`);
-  for (const name of ["alert", "confirm", "prompt", "print"]) window[name] = (text) => tell("executed", `${name}(${text})`);
-  Object.defineProperty(window, "__xss", { set: (value) => tell("executed", `__xss = ${value}`) });
+  const tell = (kind, text) =>
+    window.__qntxSeen(kind, `${String(text).slice(0, 300)} at ${location.pathname.slice(0, 80)}`);
+  for (const name of ["alert", "confirm", "prompt", "print"])
+    window[name] = (text) => tell("executed", `${name}(${text})`);
+  Object.defineProperty(window, "__xss", {
+    set: (value) => {
+      tell("executed", `__xss = ${value}`);
+    },
+  });
   const usual = new Set(
     `html head meta title link script body main header footer nav section aside div p span pre code kbd mark time strong small em i b h1 h2 h3 h4
      ul ol li dl dt dd table thead tbody tr th td a button input label select option optgroup textarea fieldset legend form output details summary noscript
@@ -28,23 +34,38 @@ function guard() {
   const ours = (url) => new URL(url, location.href).origin === location.origin;
   const linked = (element) => {
     const { protocol, origin } = element;
-    if (protocol !== "http:" && protocol !== "https:") return `leads to ${element.getAttribute("href")}`;
-    if (origin !== location.origin && !/noopener/.test(element.rel)) return "leads away without noopener";
+    if (protocol !== "http:" && protocol !== "https:")
+      return `leads to ${element.getAttribute("href")}`;
+    if (origin !== location.origin && !/noopener/.test(element.rel))
+      return "leads away without noopener";
     return null;
   };
   const RULES = {
     a: (element) => (element.hasAttribute("href") ? linked(element) : "has no address"),
-    script: (element) => (ours(element.src) && element.getAttribute("src")?.startsWith("/assets/") ? null : "is not ours"),
+    script: (element) =>
+      ours(element.src) && element.getAttribute("src")?.startsWith("/assets/")
+        ? null
+        : "is not ours",
     link: (element) => (ours(element.href) ? null : "is not ours"),
     meta: (element) => (element.httpEquiv ? "commands the browser" : null),
-    noscript: (element) => (element.childElementCount === 0 && element.parentElement === document.body ? null : "is not ours"),
+    noscript: (element) =>
+      element.childElementCount === 0 && element.parentElement === document.body
+        ? null
+        : "is not ours",
     form: (element) => (element.hasAttribute("action") ? "has an action" : null),
-    svg: (element) => (element.childElementCount === element.querySelectorAll(":scope > path").length ? null : "holds more than paths"),
+    svg: (element) =>
+      element.childElementCount === element.querySelectorAll(":scope > path").length
+        ? null
+        : "holds more than paths",
   };
   const wrong = (element) => {
     const name = element.localName;
     if (!usual.has(name)) return "is not an element of the UI";
-    const bad = [...element.attributes].find((one) => /^on|^(srcdoc|formaction|contenteditable|xlink:href)$/i.test(one.name) || (one.name === "style" && /url\(|expression/i.test(one.value)));
+    const bad = [...element.attributes].find(
+      (one) =>
+        /^on|^(srcdoc|formaction|contenteditable|xlink:href)$/i.test(one.name) ||
+        (one.name === "style" && /url\(|expression/i.test(one.value)),
+    );
     return bad ? `has ${bad.name}` : (RULES[name]?.(element) ?? null);
   };
   const look = (element) => {
@@ -80,17 +101,27 @@ async function go(page, path) {
 
 /** What of `wants` is neither in the text of the page nor in a title, a label or a field. */
 function missing(wants) {
-  const attributes = [...document.querySelectorAll("[title], [aria-label]")].map((one) => `${one.title}\n${one.ariaLabel ?? ""}`);
+  const attributes = [...document.querySelectorAll("[title], [aria-label]")].map(
+    (one) => `${one.title}\n${one.ariaLabel ?? ""}`,
+  );
   const fields = [...document.querySelectorAll("input")].map((one) => one.value);
-  const text = [document.querySelector("main")?.textContent ?? "", document.title, ...attributes, ...fields].join("\n");
+  const text = [
+    document.querySelector("main")?.textContent ?? "",
+    document.title,
+    ...attributes,
+    ...fields,
+  ].join("\n");
   return wants.filter((want) => !text.includes(want));
 }
 
 /** Presses everything that opens or brings more. True while there was anything. */
 function openMore(inside) {
   const more = /^(show all|load more|show more|show older|…)|more…$|more lines?$/i;
-  const closed = [...document.querySelectorAll(`${inside} button, ${inside} summary`)].filter((one) =>
-    one.localName === "summary" ? !one.parentElement.open : !one.disabled && (one.ariaExpanded === "false" || more.test(one.textContent.trim())),
+  const closed = [...document.querySelectorAll(`${inside} button, ${inside} summary`)].filter(
+    (one) =>
+      one.localName === "summary"
+        ? !one.parentElement.open
+        : !one.disabled && (one.ariaExpanded === "false" || more.test(one.textContent.trim())),
   );
   for (const one of closed) one.click();
   return closed.length > 0;
@@ -127,9 +158,10 @@ async function readView(page, { path, wants, tabs = [], closed = false, tall = f
   await page.setViewportSize(tall ? TALL : SIZE);
   await go(page, path);
   // Behind tabs there is nothing yet; of a long list the first page is enough to begin with.
-  const enough = (left) => tabs.length > 0 || (closed ? left.length === 0 : left.length < wants.length);
+  const enough = (left) =>
+    tabs.length > 0 || (closed ? left.length === 0 : left.length < wants.length);
   let left = await page.evaluate(missing, wants);
-  for (const deadline = Date.now() + WAIT_MS; !enough(left) && Date.now() < deadline; ) {
+  for (const deadline = Date.now() + WAIT_MS; !enough(left) && Date.now() < deadline;) {
     await page.waitForTimeout(20);
     left = await page.evaluate(missing, left);
   }
@@ -164,13 +196,24 @@ async function openAnswer(page, url) {
 /** Answers are no pages of the UI: no script of ours may run in most of them. */
 async function openAnswers(context, url, answers, found) {
   const page = await context.newPage();
-  page.on("console", (message) => /violates|Refused/.test(message.text()) && found.trouble.push(message.text()));
-  page.on("dialog", (dialog) => (found.executed.push(`a dialog: ${dialog.message()}`), dialog.dismiss()));
+  page.on(
+    "console",
+    (message) => /violates|Refused/.test(message.text()) && found.trouble.push(message.text()),
+  );
+  page.on(
+    "dialog",
+    (dialog) => (found.executed.push(`a dialog: ${dialog.message()}`), dialog.dismiss()),
+  );
   for (const path of answers) {
     const { type, file, asked } = await openAnswer(page, url + path);
     if (file !== null) found.files.push(file);
-    else if (!/^(text\/plain|application\/([a-z.-]+\+)?json)/.test(type)) found.strange.push(`${path.slice(0, 100)} is ${type}`);
-    found.trouble.push(...asked.filter((one) => !one.endsWith("/favicon.ico")).map((one) => `${path.slice(0, 100)} asks for ${one.slice(0, 200)}`));
+    else if (!/^(text\/plain|application\/([a-z.-]+\+)?json)/.test(type))
+      found.strange.push(`${path.slice(0, 100)} is ${type}`);
+    found.trouble.push(
+      ...asked
+        .filter((one) => !one.endsWith("/favicon.ico"))
+        .map((one) => `${path.slice(0, 100)} asks for ${one.slice(0, 200)}`),
+    );
     found.opened += 1;
   }
 }
@@ -178,8 +221,14 @@ async function openAnswers(context, url, answers, found) {
 /** Reads views and opens addresses of the UI, in one page that is never loaded anew. */
 async function openViews(browser, url, views, addresses, found) {
   const { page, trouble } = await open(`${url}/jobs`, { browser, ...SIZE, expected: [400, 404] });
-  page.on("dialog", (dialog) => (found.executed.push(`a dialog: ${dialog.message()}`), dialog.dismiss()));
-  page.on("framenavigated", (frame) => frame.url().startsWith(url) || found.executed.push(`left for ${frame.url()}`));
+  page.on(
+    "dialog",
+    (dialog) => (found.executed.push(`a dialog: ${dialog.message()}`), dialog.dismiss()),
+  );
+  page.on(
+    "framenavigated",
+    (frame) => frame.url().startsWith(url) || found.executed.push(`left for ${frame.url()}`),
+  );
   browser.context.on("page", (other) => found.executed.push(`a new page: ${other.url()}`));
   for (const view of views) {
     const left = await readView(page, view);
@@ -200,13 +249,18 @@ async function main() {
   const { views, addresses, answers } = JSON.parse(readFileSync(file, "utf8"));
   const found = { executed: [], strange: [], unread: [], trouble: [], files: [], opened: 0 };
   const browser = await launch();
-  await browser.context.exposeBinding("__qntxSeen", (_source, kind, text) => found[kind].push(text));
+  await browser.context.exposeBinding("__qntxSeen", (_source, kind, text) =>
+    found[kind].push(text),
+  );
   await browser.context.addInitScript(guard);
   await openViews(browser, url, views, addresses, found);
   await openAnswers(browser.context, url, answers, found);
   await browser.close();
   console.log(JSON.stringify(found, null, 1));
-  process.exitCode = found.executed.length + found.strange.length + found.unread.length + found.trouble.length === 0 ? 0 : 1;
+  process.exitCode =
+    found.executed.length + found.strange.length + found.unread.length + found.trouble.length === 0
+      ? 0
+      : 1;
 }
 
 run(import.meta.url, main);

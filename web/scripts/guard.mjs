@@ -6,7 +6,8 @@ import { gzipSync } from "node:zlib";
 const ROOT = new URL("..", import.meta.url).pathname;
 const BUILT = join(ROOT, "../src/qntx/web");
 const LIMIT_BYTES = 150 * 1024;
-const SINKS = /\b(innerHTML|outerHTML|insertAdjacentHTML|document\.write|srcdoc)\b|\{@html|\beval\(|new Function\(/;
+const SINKS =
+  /\b(innerHTML|outerHTML|insertAdjacentHTML|document\.write|srcdoc)\b|\{@html|\beval\(|new Function\(/;
 const INLINE_STYLE = /\sstyle="[^{]/;
 
 function files(folder) {
@@ -19,10 +20,14 @@ function source() {
   const wrong = [];
   for (const file of files(join(ROOT, "src")).concat(join(ROOT, "index.html"))) {
     if (!/\.(ts|svelte|html)$/.test(file)) continue;
-    readFileSync(file, "utf8").split("\n").forEach((line, at) => {
-      if (SINKS.test(line)) wrong.push(`${file}:${at + 1}: HTML from a string; build text nodes instead`);
-      if (INLINE_STYLE.test(line)) wrong.push(`${file}:${at + 1}: style attribute; use a class or style:name={…}`);
-    });
+    readFileSync(file, "utf8")
+      .split("\n")
+      .forEach((line, at) => {
+        if (SINKS.test(line))
+          wrong.push(`${file}:${at + 1}: HTML from a string; build text nodes instead`);
+        if (INLINE_STYLE.test(line))
+          wrong.push(`${file}:${at + 1}: style attribute; use a class or style:name={…}`);
+      });
   }
   return wrong;
 }
@@ -34,12 +39,20 @@ function bundle() {
     const text = readFileSync(file);
     if (file.endsWith(".js")) {
       scripts += gzipSync(text, { level: 9 }).length;
-      if (/\.innerHTML\s*=|\.outerHTML\s*=|insertAdjacentHTML/.test(text.toString())) wrong.push(`${file}: assigns HTML`);
+      if (/\.innerHTML\s*=|\.outerHTML\s*=|insertAdjacentHTML/.test(text.toString()))
+        wrong.push(`${file}: assigns HTML`);
     }
-    if (file.endsWith(".html") && /<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=/.test(text.toString())) wrong.push(`${file}: inline script or style`);
+    if (
+      file.endsWith(".html") &&
+      /<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=/.test(text.toString())
+    )
+      wrong.push(`${file}: inline script or style`);
   }
-  console.log(`JavaScript: ${(scripts / 1024).toFixed(1)} KiB gzip (limit ${LIMIT_BYTES / 1024} KiB)`);
-  if (scripts > LIMIT_BYTES) wrong.push(`JavaScript is ${scripts} bytes gzip, more than ${LIMIT_BYTES}`);
+  console.log(
+    `JavaScript: ${(scripts / 1024).toFixed(1)} KiB gzip (limit ${LIMIT_BYTES / 1024} KiB)`,
+  );
+  if (scripts > LIMIT_BYTES)
+    wrong.push(`JavaScript is ${scripts} bytes gzip, more than ${LIMIT_BYTES}`);
   return wrong;
 }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from importlib.metadata import version
-from typing import Any
 
 import msgspec
 from litestar import get
@@ -14,7 +13,6 @@ from qntx.api.problems import documented
 from qntx.api.retention import RetentionView, retention_view
 from qntx.clock import iso, now_us
 from qntx.maintenance.size_watch import StorageView, measure
-from qntx.storage.sqlite.space import gives_back, space
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -28,6 +26,15 @@ class Ready(msgspec.Struct, frozen=True):
 
     status: str
     warnings: list[str]
+
+
+class WorkerView(msgspec.Struct, frozen=True):
+    """A worker process; *ready*: it takes jobs. *jobs*: the ids of those that it holds."""
+
+    name: str
+    pid: int | None
+    ready: bool
+    jobs: list[str]
 
 
 class System(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +53,7 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     #: Live streams that are open.
     streams: int
     #: What the supervisor says of its workers; null when this server has none.
-    workers: Any
+    workers: list[WorkerView] | None
     #: What the data directory takes, and what is free.
     storage: StorageView
     retention: RetentionView
@@ -65,7 +72,7 @@ def readyz(server: Server) -> Ready:
     """Whether the store can be read; 503 with the reason when it cannot."""
     with server.reading() as store:
         store.jobs.status("")
-    return Ready("ready", warnings_of(measure(server.app.settings)))
+    return Ready("ready", warnings_of(measure(server.app.settings, server.app.store)))
 
 
 @get(
@@ -79,20 +86,21 @@ def system(server: Server) -> System:
     """Versions, jobs by status, handlers, workers."""
     with server.reading() as store:
         counts = store.jobs.counts()
-        grown = not gives_back(store.connection) and space(store.connection).mostly_free
-        ((sqlite_version,),) = store.connection.execute("SELECT sqlite_version()").fetchall()
-    storage = measure(server.app.settings)
+        file = store.local_file
+        grown = file is not None and file.needs_compacting()
+        database_version = store.version()
+    storage = measure(server.app.settings, server.app.store)
     return System(
         version=version("qntx-pulse"),
         python_version=platform.python_version(),
-        sqlite_version=str(sqlite_version),
+        sqlite_version=database_version,
         auth=server.auth,
         started_at=iso(server.started_us),
         uptime_s=round((now_us() - server.started_us) / 1e6, 3),
         jobs=counts,
         handlers=server.app.registry.names(),
         streams=server.poller.listeners,
-        workers=server.workers() if server.workers is not None else None,
+        workers=msgspec.convert(server.workers and server.workers(), list[WorkerView] | None),
         storage=storage,
         retention=retention_view(server),
         warnings=warnings_of(storage) + [_GROWN] * grown,

@@ -12,7 +12,9 @@ from qntx.errors import BadInput, IllegalTransition
 from qntx.model.cron import parse_cron
 from qntx.model.cron_hash import split_zone
 from qntx.model.durations import MAX_SECONDS, parse_duration
+from qntx.model.enums import one_of
 from qntx.model.firing_policy import parse_missed, parse_overlap
+from qntx.model.job import JobStatus
 from qntx.model.timing import Timing, parse_time
 from qntx.model.views import Counts
 from qntx.model.zones import zone_of
@@ -82,7 +84,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     overlap: str
     missed: str
     priority: int
-    state: str
+    state: Annotated[str, one_of(map(str, ScheduleState))]
     state_reason: str | None
     #: When it fires next, its jitter included; *next_nominal_at*: the instant this stands for.
     next_run_at: str | None
@@ -102,9 +104,8 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     scheduled_job_id: str
     async_job_id: str | None
-    status: str
-    #: schedule, catch_up, force or rerun.
-    cause: str
+    status: Annotated[str, one_of(map(str, ExecutionStatus))]
+    cause: Annotated[str, one_of(("schedule", "catch_up", "force", "rerun"))]
     nominal_at: str | None
     started_at: str
     completed_at: str | None
@@ -115,7 +116,7 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     waiting: bool
     result_summary: str | None
     error_message: str | None
-    job_status: str | None
+    job_status: Annotated[str | None, one_of([*map(str, JobStatus), None])]
     counts: Counts
     created_at: str
     updated_at: str

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
+from qntx.model.enums import LevelName, RunKind, SpanStatus, StatusName, one_of
 from qntx.model.text_match import TextMatch
 
 
@@ -56,11 +57,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     handler_name: str
     source: str
-    status: str
+    status: StatusName
     #: ``queue``, ``foreground``, ``command`` (qntx run) or ``block`` (qntx.capture).
-    run_kind: str
+    run_kind: RunKind
     #: The name that ``run_kind`` had first; the same value.
-    door: str
+    door: RunKind
     attempt: int
     max_attempts: int
     priority: int
@@ -77,7 +78,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     payload: Any
     result: Any
     pulse_state: Any
-    stop_request: str | None
+    stop_request: Annotated[str | None, one_of(("cancel", "pause", None))]
     next_attempt_at: str | None
     created_at: str
     updated_at: str
@@ -96,7 +97,7 @@ class TreeJob(msgspec.Struct, frozen=True, kw_only=True):
     depth: int
     handler_name: str
     source: str
-    status: str
+    status: StatusName
     progress: Progress
     error: str | None
     started_at: str | None
@@ -131,7 +132,7 @@ class TaskView(msgspec.Struct, frozen=True, gc=False):
     is_stage: bool
     log_count: int
     counts: Counts
-    status: str | None
+    status: SpanStatus
     started_at: str | None
     ended_at: str | None
     duration_ms: int | None
@@ -145,7 +146,7 @@ class StageView(msgspec.Struct, frozen=True, kw_only=True):
     """A stage of an attempt; *stage* "": what was said outside of any."""
 
     stage: str
-    status: str | None
+    status: SpanStatus
     started_at: str | None
     ended_at: str | None
     duration_ms: int | None
@@ -160,7 +161,7 @@ class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt of a job."""
 
     attempt: int
-    status: str
+    status: StatusName
     worker: str | None
     pid: int | None
     started_at: str
@@ -192,7 +193,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     stage: str | None
     task_id: str | None
     timestamp: str
-    level: str
+    level: LevelName
     source: str
     logger: str | None
     message: str

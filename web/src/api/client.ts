@@ -52,11 +52,22 @@ export function address(path: string, query: Query = {}): string {
   return text === "" ? path : `${path}?${text}`;
 }
 
-async function send(url: string, accept: string, signal: AbortSignal | null, change: RequestInit = {}): Promise<Response> {
+async function send(
+  url: string,
+  accept: string,
+  signal: AbortSignal | null,
+  change: RequestInit = {},
+): Promise<Response> {
   const more = change.body === undefined ? {} : { "Content-Type": "application/json" };
   let response: Response;
   try {
-    response = await fetch(url, { ...change, headers: { ...headers(accept), ...more }, signal, cache: "no-store", credentials: "same-origin" });
+    response = await fetch(url, {
+      ...change,
+      headers: { ...headers(accept), ...more },
+      signal,
+      cache: "no-store",
+      credentials: "same-origin",
+    });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     tell(false);
@@ -71,23 +82,46 @@ async function send(url: string, accept: string, signal: AbortSignal | null, cha
 
 async function problem(response: Response): Promise<Problem> {
   const body = (await response.json().catch(() => null)) as ProblemBody | null;
-  const message = body?.error?.message ?? `The server answered ${response.status} ${response.statusText}.`;
-  return new Problem(response.status, body?.error?.code ?? "unknown", message, body?.error?.request_id ?? null);
+  const message =
+    body?.error?.message ?? `The server answered ${response.status} ${response.statusText}.`;
+  return new Problem(
+    response.status,
+    body?.error?.code ?? "unknown",
+    message,
+    body?.error?.request_id ?? null,
+  );
 }
 
-export async function getJson<T>(path: string, query: Query = {}, signal: AbortSignal | null = null): Promise<T> {
+export async function getJson<T>(
+  path: string,
+  query: Query = {},
+  signal: AbortSignal | null = null,
+): Promise<T> {
   const response = await send(address(path, query), "application/json", signal);
   return (await response.json()) as T;
 }
 
 /** Asks the server to change something; null when it has nothing to say about it. Never repeated by itself. */
-export async function changeJson<T>(method: "POST" | "PATCH" | "DELETE", path: string, body?: unknown): Promise<T> {
-  const response = await send(path, "application/json", null, body === undefined ? { method } : { method, body: JSON.stringify(body) });
+export async function changeJson<T>(
+  method: "POST" | "PATCH" | "DELETE",
+  path: string,
+  body?: unknown,
+): Promise<T> {
+  const response = await send(
+    path,
+    "application/json",
+    null,
+    body === undefined ? { method } : { method, body: JSON.stringify(body) },
+  );
   return (response.status === 204 ? null : await response.json()) as T;
 }
 
 /** Text of at most about `limit` bytes, read as it arrives; `whole` says whether that was all. */
-export async function getText(path: string, limit: number, signal: AbortSignal | null): Promise<{ text: string; whole: boolean }> {
+export async function getText(
+  path: string,
+  limit: number,
+  signal: AbortSignal | null,
+): Promise<{ text: string; whole: boolean }> {
   const response = await send(path, "text/plain", signal);
   const reader = response.body?.getReader();
   if (!reader) return { text: await response.text(), whole: true };

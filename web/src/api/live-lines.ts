@@ -78,7 +78,9 @@ class EventStream {
   ) {
     this.#source = new EventSource(sink.address());
     this.#source.addEventListener("line", (event) => this.#onLine(event));
-    this.#source.addEventListener("job", (event) => sink.job(JSON.parse(event.data as string) as Job));
+    this.#source.addEventListener("job", (event) =>
+      sink.job(JSON.parse(event.data as string) as Job),
+    );
     this.#source.addEventListener("end", () => this.#onEnd());
     // A broken connection is taken up again by the browser itself; a closed one was refused.
     this.#source.addEventListener("error", () => {

@@ -1,9 +1,9 @@
 /** Job descriptions, candidates, scores. */
 import { getJson } from "./client";
-import type { Candidate, JDPage, JDSummary } from "./types";
+import type { Candidate, CandidateList, JDList, JDPage, JDSummary } from "./types";
 
 export async function listJDs(signal: AbortSignal | null): Promise<JDSummary[]> {
-  return (await getJson<{ jds: JDSummary[] }>("/api/pulse/jds", { limit: 500 }, signal)).jds;
+  return (await getJson<JDList>("/api/pulse/jds", { limit: 500 }, signal)).jds;
 }
 
 export function getJD(id: string, signal: AbortSignal | null): Promise<JDPage> {
@@ -11,5 +11,5 @@ export function getJD(id: string, signal: AbortSignal | null): Promise<JDPage> {
 }
 
 export async function listCandidates(signal: AbortSignal | null): Promise<Candidate[]> {
-  return (await getJson<{ candidates: Candidate[] }>("/api/pulse/candidates", {}, signal)).candidates;
+  return (await getJson<CandidateList>("/api/pulse/candidates", {}, signal)).candidates;
 }

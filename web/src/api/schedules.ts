@@ -1,6 +1,19 @@
 /** Schedules, what became of each firing, and the state of the server. */
 import { address, changeJson, getJson } from "./client";
-import type { Execution, ExecutionPage, Explanation, Line, LinePage, NewSchedule, Schedule, ScheduleChange, Statistics, System } from "./types";
+import type {
+  Execution,
+  ExecutionPage,
+  Explanation,
+  Line,
+  LinePage,
+  NewSchedule,
+  ForcedSchedule,
+  Schedule,
+  ScheduleChange,
+  ScheduleList,
+  Statistics,
+  System,
+} from "./types";
 
 const base = (id: string) => `/api/pulse/schedules/${encodeURIComponent(id)}`;
 const execution = (id: string) => `/api/pulse/executions/${encodeURIComponent(id)}`;
@@ -10,7 +23,7 @@ export function getSystem(signal: AbortSignal | null): Promise<System> {
 }
 
 export async function listSchedules(signal: AbortSignal | null): Promise<Schedule[]> {
-  return (await getJson<{ jobs: Schedule[] }>("/api/pulse/schedules", {}, signal)).jobs;
+  return (await getJson<ScheduleList>("/api/pulse/schedules", {}, signal)).jobs;
 }
 
 export function getSchedule(id: string, signal: AbortSignal | null): Promise<Schedule> {
@@ -26,7 +39,7 @@ export function getStatistics(id: string, signal: AbortSignal | null): Promise<S
 }
 
 /** The schedule; of one that only fires once, at once, what was started. */
-export function createSchedule(schedule: NewSchedule): Promise<{ id: string; async_job_id?: string | null }> {
+export function createSchedule(schedule: NewSchedule): Promise<Schedule | ForcedSchedule> {
   return changeJson("POST", "/api/pulse/schedules", schedule);
 }
 
@@ -50,7 +63,12 @@ export function deleteSchedule(id: string): Promise<null> {
   return changeJson("DELETE", base(id));
 }
 
-export function listExecutions(scheduleId: string, limit: number, cursor: string | null, signal: AbortSignal | null): Promise<ExecutionPage> {
+export function listExecutions(
+  scheduleId: string,
+  limit: number,
+  cursor: string | null,
+  signal: AbortSignal | null,
+): Promise<ExecutionPage> {
   return getJson<ExecutionPage>(`${base(scheduleId)}/executions`, { limit, cursor }, signal);
 }
 

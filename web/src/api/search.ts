@@ -11,7 +11,19 @@ export interface Wanted {
   narrowing: Narrowing;
 }
 
-export function searchLines({ needle, level, narrowing }: Wanted, limit: number, cursor: string | null, signal: AbortSignal | null): Promise<FoundPage> {
-  const query = { q: needle.text, ...howQuery(needle), ...narrowingQuery(narrowing), level, limit, cursor };
+export function searchLines(
+  { needle, level, narrowing }: Wanted,
+  limit: number,
+  cursor: string | null,
+  signal: AbortSignal | null,
+): Promise<FoundPage> {
+  const query = {
+    q: needle.text,
+    ...howQuery(needle),
+    ...narrowingQuery(narrowing),
+    level,
+    limit,
+    cursor,
+  };
   return getJson<FoundPage>("/api/pulse/search", query, signal);
 }

@@ -5,7 +5,7 @@ import { agreed, jobActions } from "./actions";
 import { headOf } from "./attempts";
 import { emptyCounts } from "./levels";
 import { mentions } from "./mentions";
-import { job } from "./samples";
+import { job, receipt } from "./samples";
 
 describe("jobActions", () => {
   it.each([
@@ -16,15 +16,21 @@ describe("jobActions", () => {
     ["cancelled", ["retry"]],
     ["completed", []],
   ] as const)("of a %s job", (status, actions) => {
-    expect(jobActions({ status, stop_request: null })).toEqual(actions);
+    expect(jobActions({ status, stop_request: null, run_kind: "queue" })).toEqual(actions);
   });
 
   it("does not offer again what a running job was asked for", () => {
-    expect(jobActions({ status: "running", stop_request: "cancel" })).toEqual([]);
-    expect(jobActions({ status: "running", stop_request: "pause" })).toEqual(["cancel"]);
-    expect(jobActions({ status: "running", stop_request: null, door: "command" })).toEqual(["cancel"]);
-    expect(jobActions({ status: "failed", stop_request: null, door: "command" })).toEqual([]);
-    expect(jobActions({ status: "running", stop_request: null, door: "block" })).toEqual([]);
+    expect(jobActions({ status: "running", stop_request: "cancel", run_kind: "queue" })).toEqual(
+      [],
+    );
+    expect(jobActions({ status: "running", stop_request: "pause", run_kind: "queue" })).toEqual([
+      "cancel",
+    ]);
+    expect(jobActions({ status: "running", stop_request: null, run_kind: "command" })).toEqual([
+      "cancel",
+    ]);
+    expect(jobActions({ status: "failed", stop_request: null, run_kind: "command" })).toEqual([]);
+    expect(jobActions({ status: "running", stop_request: null, run_kind: "block" })).toEqual([]);
   });
 
   it("tells a wish from a fact", () => {
@@ -34,47 +40,92 @@ describe("jobActions", () => {
 });
 
 describe("headOf", () => {
-  const receipt = { accepted: 3, stored: 3, lost: 0, complete: true, redactions: 0, text: "complete: 3 of 3" };
   const first: Attempt = {
     attempt: 1,
     status: "failed",
+    worker: "w1",
+    pid: 7,
     started_at: "2026-11-24T12:00:00Z",
     ended_at: "2026-11-24T12:00:01Z",
     duration_ms: 1000,
     error: "no such file",
+    error_type: "FileNotFoundError",
+    first_error_seq: 3,
     error_stage: "fetch",
     reason: null,
     counts: { ...emptyCounts(), total: 3, error: 1, info: 2 },
-    receipt,
+    receipt: receipt(3),
   };
-  const second: Attempt = { ...first, attempt: 2, status: "running", ended_at: null, duration_ms: null, error: null, error_stage: null };
+  const second: Attempt = {
+    ...first,
+    attempt: 2,
+    status: "running",
+    ended_at: null,
+    duration_ms: null,
+    error: null,
+    error_type: null,
+    first_error_seq: null,
+    error_stage: null,
+  };
 
   it("is the job's own while there is one attempt", () => {
     const one = job("a", 1, { status: "failed", error: "no", duration_ms: 7 });
-    expect(headOf(one, [], 1)).toMatchObject({ status: "failed", error: "no", durationMs: 7, old: false });
+    expect(headOf(one, [], 1)).toMatchObject({
+      status: "failed",
+      error: "no",
+      durationMs: 7,
+      old: false,
+    });
   });
 
   it("is the job's own before its first attempt", () => {
-    expect(headOf(job("a", 1, { status: "queued", attempt: 0, receipt }), [], 1)).toMatchObject({ status: "queued", old: false, receipt: null });
+    expect(
+      headOf(job("a", 1, { status: "queued", attempt: 0, receipt: receipt(3) }), [], 1),
+    ).toMatchObject({
+      status: "queued",
+      old: false,
+      receipt: null,
+    });
   });
 
   it("is the attempt's own for an older one", () => {
     const retried = job("a", 1, { status: "running", attempt: 2 });
-    expect(headOf(retried, [first, second], 1)).toMatchObject({ status: "failed", error: "no such file", errorStage: "fetch", old: true, receipt });
+    expect(headOf(retried, [first, second], 1)).toMatchObject({
+      status: "failed",
+      error: "no such file",
+      errorStage: "fetch",
+      old: true,
+      receipt: receipt(3),
+    });
   });
 
   it("shows the job's status with the newest attempt's times", () => {
-    const retried = job("a", 1, { status: "running", attempt: 2, started_at: "2026-11-24T11:00:00Z", error: "no such file" });
-    expect(headOf(retried, [first, second], 2)).toMatchObject({ status: "running", startedAt: "2026-11-24T12:00:00Z", error: null, old: false });
+    const retried = job("a", 1, {
+      status: "running",
+      attempt: 2,
+      started_at: "2026-11-24T11:00:00Z",
+      error: "no such file",
+    });
+    expect(headOf(retried, [first, second], 2)).toMatchObject({
+      status: "running",
+      startedAt: "2026-11-24T12:00:00Z",
+      error: null,
+      old: false,
+    });
   });
 
   it("says nothing of an attempt that it does not know yet", () => {
     const retried = job("a", 1, { status: "completed", attempt: 2 });
-    expect(headOf(retried, [], 1)).toMatchObject({ status: null, counts: null, receipt: null, error: null });
+    expect(headOf(retried, [], 1)).toMatchObject({
+      status: null,
+      counts: null,
+      receipt: null,
+      error: null,
+    });
   });
 
   it("gives the reason of an attempt that ended without an error", () => {
-    const lost = { ...first, status: "interrupted" as const, error: null, reason: "its worker was gone" };
+    const lost = { ...first, error: null, reason: "its worker was gone" };
     expect(headOf(job("a", 1, { attempt: 2 }), [lost], 1).error).toBe("its worker was gone");
   });
 });
@@ -92,6 +143,8 @@ describe("mentions", () => {
 
   it("leaves everything else as it is", () => {
     expect(mentions("")).toEqual([]);
-    expect(mentions("XJB_1 and javascript:alert(1)")).toEqual([{ text: "XJB_1 and javascript:alert(1)" }]);
+    expect(mentions("XJB_1 and javascript:alert(1)")).toEqual([
+      { text: "XJB_1 and javascript:alert(1)" },
+    ]);
   });
 });

@@ -36,7 +36,14 @@ export function headOf(job: Job, attempts: readonly Attempt[], shown: number): H
     old,
   };
   if (job.attempt <= 1 && !old) return ofJob;
-  if (!attempt) return { ...ofJob, status: old ? null : job.status, error: old ? null : ofJob.error, counts: null, receipt: null };
+  if (!attempt)
+    return {
+      ...ofJob,
+      status: old ? null : job.status,
+      error: old ? null : ofJob.error,
+      counts: null,
+      receipt: null,
+    };
   return {
     status: old ? attempt.status : job.status,
     startedAt: attempt.started_at,

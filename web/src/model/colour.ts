@@ -27,7 +27,9 @@ export function contrast(one: Rgb, other: Rgb): number {
 export function readableOn(wanted: Rgb, background: Rgb): Rgb {
   const target = luminance(background) < 0.2 ? 255 : 0;
   for (let step = 0; step <= 20; step += 1) {
-    const mixed = wanted.map((part) => Math.round(part + ((target - part) * step) / 20)) as unknown as Rgb;
+    const mixed = wanted.map((part) =>
+      Math.round(part + ((target - part) * step) / 20),
+    ) as unknown as Rgb;
     if (contrast(mixed, background) >= READABLE) return mixed;
   }
   return [target, target, target];
@@ -35,7 +37,8 @@ export function readableOn(wanted: Rgb, background: Rgb): Rgb {
 
 function parseRgb(text: string): Rgb | null {
   const parts = text.split(",").map(Number);
-  if (parts.length !== 3 || parts.some((part) => !Number.isInteger(part) || part < 0 || part > 255)) return null;
+  if (parts.length !== 3 || parts.some((part) => !Number.isInteger(part) || part < 0 || part > 255))
+    return null;
   return parts as unknown as Rgb;
 }
 

@@ -4,7 +4,14 @@ import type { Histogram } from "../api/types";
 import { barOf, columnsOf, shareOf, slotAt, stretchOf } from "./histogram";
 import { parseUs } from "./time";
 
-const counts = (debug: number, warn = 0, error = 0, critical = 0) => ({ total: debug + warn + error + critical, debug, info: 0, warn, error, critical });
+const counts = (debug: number, warn = 0, error = 0, critical = 0) => ({
+  total: debug + warn + error + critical,
+  debug,
+  info: 0,
+  warn,
+  error,
+  critical,
+});
 const found: Histogram = {
   job_id: "JB_1",
   total_count: 1004,
@@ -19,7 +26,11 @@ const found: Histogram = {
 describe("columnsOf", () => {
   it("leaves room for the stretches in which nothing was said", () => {
     const columns = columnsOf(found)!;
-    expect([columns.slots, columns.most, columns.columns.map((one) => one.slot)]).toEqual([10, 1000, [0, 1, 9]]);
+    expect([columns.slots, columns.most, columns.columns.map((one) => one.slot)]).toEqual([
+      10,
+      1000,
+      [0, 1, 9],
+    ]);
   });
 
   it("is null when there is no line", () => {
@@ -38,14 +49,20 @@ describe("barOf", () => {
   });
 
   it("has room for errors among a crowd", () => {
-    expect(barOf({ slot: 0, counts: counts(1000, 0, 1) }, 1001, 40)).toEqual({ quiet: 38, warn: 0, severe: 2 });
+    expect(barOf({ slot: 0, counts: counts(1000, 0, 1) }, 1001, 40)).toEqual({
+      quiet: 38,
+      warn: 0,
+      severe: 2,
+    });
   });
 });
 
 describe("places", () => {
   it("lead from a share of the width to a slot, and to a stretch of time", () => {
     const columns = columnsOf(found)!;
-    expect([-1, 0, 0.05, 0.11, 0.999, 1, 2].map((share) => slotAt(columns, share))).toEqual([0, 0, 0, 1, 9, 9, 9]);
+    expect([-1, 0, 0.05, 0.11, 0.999, 1, 2].map((share) => slotAt(columns, share))).toEqual([
+      0, 0, 0, 1, 9, 9, 9,
+    ]);
     expect(stretchOf(columns, 1, 9)).toEqual({
       since: "2026-11-24T12:00:00.500000Z", until: "2026-11-24T12:00:05.000000Z", lines: 4, warnings: 1, errors: 2,
     }); // prettier-ignore

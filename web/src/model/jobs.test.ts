@@ -21,7 +21,9 @@ describe("refreshed", () => {
   });
 
   it("keeps only what the filter wants", () => {
-    expect(ids(refreshed([job("a", 1)], [job("b", 2, { status: "running" })], ["running"]))).toBe("b");
+    expect(ids(refreshed([job("a", 1)], [job("b", 2, { status: "running" })], ["running"]))).toBe(
+      "b",
+    );
   });
 
   it("is empty when the server has none", () => {

@@ -8,7 +8,14 @@ export interface Listed {
   created_at: string;
 }
 
-export const STATUSES: readonly JobStatus[] = ["running", "queued", "paused", "failed", "completed", "cancelled"];
+export const STATUSES: readonly JobStatus[] = [
+  "running",
+  "queued",
+  "paused",
+  "failed",
+  "completed",
+  "cancelled",
+];
 
 export function isActive(job: Pick<Job, "status">): boolean {
   return job.status === "running" || job.status === "queued";
@@ -19,11 +26,18 @@ export function isOver(job: Pick<Job, "status">): boolean {
 }
 
 /** The list after a fresh first page: known items are replaced in place, new ones go in front, older ones stay. */
-export function refreshed<T extends Listed>(shown: readonly T[], page: readonly T[], wanted: readonly string[]): T[] {
+export function refreshed<T extends Listed>(
+  shown: readonly T[],
+  page: readonly T[],
+  wanted: readonly string[],
+): T[] {
   const seen = new Set(page.map((item) => item.id));
   const last = page.at(-1);
   // An item that the page ought to hold but does not has changed its status (or was removed) since.
-  const older = shown.filter((item) => !seen.has(item.id) && (last === undefined ? false : item.created_at < last.created_at));
+  const older = shown.filter(
+    (item) =>
+      !seen.has(item.id) && (last === undefined ? false : item.created_at < last.created_at),
+  );
   const all = [...page, ...older];
   return wanted.length === 0 ? all : all.filter((item) => wanted.includes(item.status));
 }
@@ -37,6 +51,6 @@ export function extended<T extends Listed>(shown: readonly T[], page: readonly T
 /** Share that is done, 0 to 1; null when the job did not say. */
 export function share(job: Job): number | null {
   const progress = job.progress;
-  if (!progress || progress.total <= 0) return null;
+  if (progress.total <= 0) return null;
   return Math.min(1, Math.max(0, progress.current / progress.total));
 }

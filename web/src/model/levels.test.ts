@@ -1,10 +1,23 @@
 import { describe, expect, it } from "vitest";
 
 import type { Level } from "../api/types";
-import { countOf, emptyCounts, errorsOf, formatLevels, LEVELS, minimumOf, parseLevels, rank, toggled } from "./levels";
+import {
+  countOf,
+  emptyCounts,
+  errorsOf,
+  formatLevels,
+  LEVELS,
+  minimumOf,
+  parseLevels,
+  rank,
+  toggledLevel,
+} from "./levels";
 
 /** Every non-empty set of levels. */
-const SETS = Array.from({ length: 31 }, (_, at) => new Set(LEVELS.filter((_level, bit) => (at + 1) & (1 << bit))));
+const SETS = Array.from(
+  { length: 31 },
+  (_, at) => new Set(LEVELS.filter((_level, bit) => (at + 1) & (1 << bit))),
+);
 
 describe("level filter", () => {
   it.each(SETS)("is read back from its text %#", (set) => {
@@ -28,8 +41,8 @@ describe("level filter", () => {
   });
 
   it("never ends up empty", () => {
-    expect(toggled(new Set<Level>(["info"]), "info").size).toBe(LEVELS.length);
-    expect([...toggled(new Set<Level>(["info"]), "warn")]).toEqual(["info", "warn"]);
+    expect(toggledLevel(new Set<Level>(["info"]), "info").size).toBe(LEVELS.length);
+    expect([...toggledLevel(new Set<Level>(["info"]), "warn")]).toEqual(["info", "warn"]);
   });
 });
 

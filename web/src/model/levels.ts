@@ -1,5 +1,6 @@
 /** Levels of a log line: their order, and the filter "this level and above" or "exactly these". */
 import type { Counts, Level } from "../api/types";
+import { toggled } from "./toggled";
 
 export const LEVELS: readonly Level[] = ["debug", "info", "warn", "error", "critical"];
 
@@ -18,7 +19,8 @@ export function parseLevels(text: string | null | undefined): ReadonlySet<Level>
   const names = (text ?? "").split(",").map((name) => name.trim().toLowerCase());
   const known = names.filter(isLevel);
   if (known.length === 0) return new Set(LEVELS);
-  if (known.length === 1 && !(text ?? "").includes(",")) return new Set(LEVELS.slice(rank(known[0]!)));
+  if (known.length === 1 && !(text ?? "").includes(","))
+    return new Set(LEVELS.slice(rank(known[0]!)));
   return new Set(known);
 }
 
@@ -38,9 +40,8 @@ export function minimumOf(levels: ReadonlySet<Level>): Level | null {
   return isLevel(text) ? text : null;
 }
 
-export function toggled(levels: ReadonlySet<Level>, level: Level): Set<Level> {
-  const next = new Set(levels);
-  if (!next.delete(level)) next.add(level);
+export function toggledLevel(levels: ReadonlySet<Level>, level: Level): ReadonlySet<Level> {
+  const next = toggled(levels, level);
   return next.size === 0 ? new Set(LEVELS) : next;
 }
 

@@ -32,43 +32,97 @@ describe("buildRows", () => {
   });
 
   it("puts a heading where stage or task changes", () => {
-    expect(shape(true, NONE)).toEqual([1, "fetch", 2, "score", 3, "score/A", 4, 5, "score/B", 6, 7]);
+    expect(shape(true, NONE)).toEqual([
+      1,
+      "fetch",
+      2,
+      "score",
+      3,
+      "score/A",
+      4,
+      5,
+      "score/B",
+      6,
+      7,
+    ]);
   });
 
   it("says so when lines are outside any stage again", () => {
     const window = appended(EMPTY, [line(1), line(2, { stage: "fetch" }), line(3)], true);
-    const kinds = buildRows(window, { headings: true, dense: true, folded: NONE }).map((row) => row.kind);
+    const kinds = buildRows(window, { headings: true, dense: true, folded: NONE }).map(
+      (row) => row.kind,
+    );
     expect(kinds).toEqual(["line", "group", "line", "group", "line"]);
   });
 
   it("has one row for a folded stage or task", () => {
     expect(shape(true, new Set(["score"]))).toEqual([1, "fetch", 2, "score+5"]);
-    expect(shape(true, new Set([groupKey({ stage: "score", task: "A" })]))).toEqual([1, "fetch", 2, "score", 3, "score/A+2", "score/B", 6, 7]);
+    expect(shape(true, new Set([groupKey({ stage: "score", task: "A" })]))).toEqual([
+      1,
+      "fetch",
+      2,
+      "score",
+      3,
+      "score/A+2",
+      "score/B",
+      6,
+      7,
+    ]);
   });
 
   it("knows the line that is shown above each, not those that are folded", () => {
     const before = (folded: ReadonlySet<string>) =>
-      buildRows(WINDOW, { headings: true, dense: true, folded }).flatMap((row) => (row.kind === "line" ? [[row.seq, row.before?.id ?? null]] : []));
-    expect(before(NONE)).toEqual([[1, null], [2, 1], [3, 2], [4, 3], [5, 4], [6, 5], [7, 6]]);
-    expect(before(new Set(["fetch", groupKey({ stage: "score", task: "A" })]))).toEqual([[1, null], [3, 1], [6, 3], [7, 6]]);
+      buildRows(WINDOW, { headings: true, dense: true, folded }).flatMap((row) =>
+        row.kind === "line" ? [[row.seq, row.before?.id ?? null]] : [],
+      );
+    expect(before(NONE)).toEqual([
+      [1, null],
+      [2, 1],
+      [3, 2],
+      [4, 3],
+      [5, 4],
+      [6, 5],
+      [7, 6],
+    ]);
+    expect(before(new Set(["fetch", groupKey({ stage: "score", task: "A" })]))).toEqual([
+      [1, null],
+      [3, 1],
+      [6, 3],
+      [7, 6],
+    ]);
   });
 
   it("has unique ascending keys", () => {
-    for (const folded of [NONE, new Set(["fetch"]), new Set(["score"]), new Set(["score\u0000A", "score\u0000B"])]) {
+    for (const folded of [
+      NONE,
+      new Set(["fetch"]),
+      new Set(["score"]),
+      new Set(["score\u0000A", "score\u0000B"]),
+    ]) {
       const keys = buildRows(WINDOW, { headings: true, dense: true, folded }).map((row) => row.key);
       expect(keys).toEqual([...new Set(keys)].sort((a, b) => a - b));
     }
   });
 
   it("keeps keys when lines are added at the end", () => {
-    const before = buildRows(WINDOW, { headings: true, dense: true, folded: NONE }).map((row) => row.key);
-    const after = buildRows(appended(WINDOW, [line(8, { stage: "done" })], true), { headings: true, dense: true, folded: NONE });
+    const before = buildRows(WINDOW, { headings: true, dense: true, folded: NONE }).map(
+      (row) => row.key,
+    );
+    const after = buildRows(appended(WINDOW, [line(8, { stage: "done" })], true), {
+      headings: true,
+      dense: true,
+      folded: NONE,
+    });
     expect(after.slice(0, before.length).map((row) => row.key)).toEqual(before);
   });
 
   it("shows a folded task under the heading of its stage when the window begins there", () => {
     const window = appended(windowAt(4), LINES.slice(3), true);
-    const rows = buildRows(window, { headings: true, dense: true, folded: new Set(["score\u0000A"]) });
+    const rows = buildRows(window, {
+      headings: true,
+      dense: true,
+      folded: new Set(["score\u0000A"]),
+    });
     expect(rows.slice(0, 2).map((row) => row.kind)).toEqual(["group", "fold"]);
   });
 });
@@ -78,12 +132,18 @@ describe("missing lines", () => {
 
   it("have one row where they would be", () => {
     const rows = buildRows(window, { headings: false, dense: true, folded: NONE });
-    expect(rows.map((row) => (row.kind === "gap" ? `${row.missing} from ${row.seq}` : row.seq))).toEqual([3, "2 from 4", 6, 7]);
+    expect(
+      rows.map((row) => (row.kind === "gap" ? `${row.missing} from ${row.seq}` : row.seq)),
+    ).toEqual([3, "2 from 4", 6, 7]);
   });
 
   it("are shown at the start too, and not where a filter or a fold hides lines", () => {
     const start = appended(EMPTY, [line(5)], true);
-    expect(buildRows(start, { headings: false, dense: true, folded: NONE })[0]).toMatchObject({ kind: "gap", seq: 1, missing: 4 });
+    expect(buildRows(start, { headings: false, dense: true, folded: NONE })[0]).toMatchObject({
+      kind: "gap",
+      seq: 1,
+      missing: 4,
+    });
     expect(buildRows(window, { headings: false, dense: false, folded: NONE })).toHaveLength(3);
     const skipped = { ...window, skipped: [[4, 5]] as const };
     expect(buildRows(skipped, { headings: false, dense: true, folded: NONE })).toHaveLength(3);

@@ -33,7 +33,8 @@ export function groupKey({ stage, task }: Group): string {
 export function folding(line: Line, folded: ReadonlySet<string>): Group | null {
   const stage = line.stage ?? "";
   if (folded.has(stage)) return { stage, task: null };
-  if (line.task_id !== null && folded.has(`${stage}\u0000${line.task_id}`)) return { stage, task: line.task_id };
+  if (line.task_id !== null && folded.has(`${stage}\u0000${line.task_id}`))
+    return { stage, task: line.task_id };
   return null;
 }
 
@@ -74,7 +75,11 @@ class RowBuilder {
 
   #gapBefore(line: Line): void {
     const missing = line.id - this.#last - 1;
-    if (missing === 0 || this.window.skipped.some(([from, to]) => from <= line.id - 1 && line.id - 1 <= to)) return;
+    if (
+      missing === 0 ||
+      this.window.skipped.some(([from, to]) => from <= line.id - 1 && line.id - 1 <= to)
+    )
+      return;
     this.rows.push({ kind: "gap", key: lineKey(line.id - 1), seq: this.#last + 1, missing });
   }
 
@@ -94,7 +99,14 @@ class RowBuilder {
     if (!sameStage) this.#heading(line, null);
     if (task !== null && !(sameStage && this.#before?.task === task)) this.#heading(line, task);
     const depth = this.grouping.headings && task !== null ? 1 : 0;
-    this.rows.push({ kind: "line", key: lineKey(line.id), seq: line.id, line, before: this.#shown, depth });
+    this.rows.push({
+      kind: "line",
+      key: lineKey(line.id),
+      seq: line.id,
+      line,
+      before: this.#shown,
+      depth,
+    });
     this.#shown = line;
   }
 
@@ -103,7 +115,12 @@ class RowBuilder {
     // A run begins outside any stage; coming back there is worth a heading.
     const beginning = stage === "" && this.#before === null;
     if (!this.grouping.headings || (task === null && beginning)) return;
-    this.rows.push({ kind: "group", key: line.id * 3 + (task === null ? 0 : 1), seq: line.id, group: { stage, task } });
+    this.rows.push({
+      kind: "group",
+      key: line.id * 3 + (task === null ? 0 : 1),
+      seq: line.id,
+      group: { stage, task },
+    });
   }
 }
 

@@ -31,7 +31,11 @@ describe("appended", () => {
   });
 
   it("drops lines at the far end when there are too many", () => {
-    const window = appended(appended(EMPTY, lines(1, MAX_LINES), false), lines(MAX_LINES + 1, MAX_LINES + 10), false);
+    const window = appended(
+      appended(EMPTY, lines(1, MAX_LINES), false),
+      lines(MAX_LINES + 1, MAX_LINES + 10),
+      false,
+    );
     expect(window.lines).toHaveLength(MAX_LINES);
     expect(window).toMatchObject({ floor: 10, atStart: false });
     expect(window.lines[0]!.id).toBe(11);
@@ -52,7 +56,11 @@ describe("prepended", () => {
   });
 
   it("drops lines at the far end when there are too many", () => {
-    const window = prepended(appended(windowAt(101), lines(101, 100 + MAX_LINES), true), lines(1, 100), true);
+    const window = prepended(
+      appended(windowAt(101), lines(101, 100 + MAX_LINES), true),
+      lines(1, 100),
+      true,
+    );
     expect(window.lines).toHaveLength(MAX_LINES);
     expect(window).toMatchObject({ ceil: MAX_LINES, atEnd: false });
   });
@@ -78,7 +86,10 @@ describe("skipping folded lines", () => {
   it("moves the ends without loading", () => {
     const window = appended(EMPTY, lines(1, 10), false);
     expect(skippedForward(window, [11, 5000])).toMatchObject({ ceil: 5000 });
-    expect(skippedBackward(appended(windowAt(5001), [line(5001)], true), [1, 5000])).toMatchObject({ floor: 0, atStart: true });
+    expect(skippedBackward(appended(windowAt(5001), [line(5001)], true), [1, 5000])).toMatchObject({
+      floor: 0,
+      atStart: true,
+    });
   });
 });
 
@@ -123,7 +134,8 @@ describe("any mix of pages", () => {
     const next = (limit: number) => (random = (random * 48_271) % 2_147_483_647) % limit;
     for (let round = 0; round < 200; round += 1) {
       const size = 1 + next(900);
-      if (next(2) === 0) window = appended(window, lines(window.ceil + 1, window.ceil + size), false);
+      if (next(2) === 0)
+        window = appended(window, lines(window.ceil + 1, window.ceil + size), false);
       else if (!window.atStart) {
         const from = Math.max(1, window.floor - size + 1);
         window = prepended(window, lines(from, window.floor), from === 1);

@@ -21,7 +21,14 @@ export interface LogWindow {
 export const PAGE_LINES = 500;
 export const MAX_LINES = 20_000;
 
-export const EMPTY: LogWindow = { lines: [], floor: 0, ceil: 0, atStart: true, atEnd: false, skipped: [] };
+export const EMPTY: LogWindow = {
+  lines: [],
+  floor: 0,
+  ceil: 0,
+  atStart: true,
+  atEnd: false,
+  skipped: [],
+};
 
 /** An empty window between two lines, to be filled in both directions. */
 export function windowAt(seq: number): LogWindow {
@@ -32,7 +39,14 @@ export function windowAt(seq: number): LogWindow {
 /** The last lines of a log, by the page before its end. */
 export function windowAtEnd(page: readonly Line[], start: boolean): LogWindow {
   const floor = start ? 0 : (page[0]?.id ?? 1) - 1;
-  return { lines: page, floor, ceil: page.at(-1)?.id ?? 0, atStart: start, atEnd: true, skipped: [] };
+  return {
+    lines: page,
+    floor,
+    ceil: page.at(-1)?.id ?? 0,
+    atStart: start,
+    atEnd: true,
+    skipped: [],
+  };
 }
 
 /** Lines that follow the window. `end`: the server had no more. Lines that are there already are ignored. */
@@ -76,7 +90,14 @@ export function compacted(window: LogWindow, foldOf: (line: Line) => string | nu
     fold = now;
   }
   if (skipped.length === 0) return window;
-  return { ...window, lines, skipped: merged([...window.skipped.map(([from, to]): [number, number] => [from, to]), ...skipped]) };
+  return {
+    ...window,
+    lines,
+    skipped: merged([
+      ...window.skipped.map(([from, to]): [number, number] => [from, to]),
+      ...skipped,
+    ]),
+  };
 }
 
 function merged(ranges: [number, number][]): [number, number][] {
@@ -105,7 +126,11 @@ function trimmedBack(window: LogWindow): LogWindow {
 }
 
 /** Index of the first entry whose key is at least `key` (the length when there is none). Keys ascend. */
-export function lowerBound<T>(entries: readonly T[], key: number, keyOf: (entry: T) => number): number {
+export function lowerBound<T>(
+  entries: readonly T[],
+  key: number,
+  keyOf: (entry: T) => number,
+): number {
   let low = 0;
   let high = entries.length;
   while (low < high) {
@@ -119,5 +144,9 @@ export function lowerBound<T>(entries: readonly T[], key: number, keyOf: (entry:
 /** Whether a jump to `seq` can be served without asking the server. */
 export function covers(window: LogWindow, seq: number): boolean {
   if (window.lines.length === 0) return false;
-  return seq > window.floor && seq <= window.ceil && !window.skipped.some(([from, to]) => from <= seq && seq <= to);
+  return (
+    seq > window.floor &&
+    seq <= window.ceil &&
+    !window.skipped.some(([from, to]) => from <= seq && seq <= to)
+  );
 }

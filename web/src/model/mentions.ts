@@ -3,7 +3,12 @@
 export type Mention = { text: string } | { time: string } | { text: string; href: string };
 
 const FOUND = /(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)|\b(JB|SP|PX|JD)_([0-9A-Za-z]+)\b/g;
-const PAGE: Record<string, string> = { JB: "/jobs/", SP: "/schedules/", PX: "/executions/", JD: "/jds/" };
+const PAGE: Record<string, string> = {
+  JB: "/jobs/",
+  SP: "/schedules/",
+  PX: "/executions/",
+  JD: "/jds/",
+};
 
 export function mentions(sentence: string): Mention[] {
   const out: Mention[] = [];

@@ -13,7 +13,18 @@ export interface Narrowing {
 }
 
 /** Where a line can come from. */
-export const SOURCES = ["emitter", "logging", "stdout", "stderr", "warning", "exception", "fd", "subprocess", "scheduler", "system"] as const;
+export const SOURCES = [
+  "emitter",
+  "logging",
+  "stdout",
+  "stderr",
+  "warning",
+  "exception",
+  "fd",
+  "subprocess",
+  "scheduler",
+  "system",
+] as const;
 
 export const NO_NARROWING: Narrowing = { sources: [], logger: "", since: "", until: "" };
 
@@ -32,7 +43,12 @@ export function parseNarrowing(query: URLSearchParams): Narrowing {
 }
 
 /** The same as parameters, in addresses of the UI and of the API. */
-export function narrowingQuery({ sources, logger, since, until }: Narrowing): Record<string, string> {
+export function narrowingQuery({
+  sources,
+  logger,
+  since,
+  until,
+}: Narrowing): Record<string, string> {
   return {
     ...(sources.length > 0 ? { source: sources.join(",") } : {}),
     ...(logger ? { logger } : {}),

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 
 import { hitsIn, NO_NEEDLE, repeats } from "./needle";
 
-const found = (text: string, needle: string, more = {}) => hitsIn(text, { ...NO_NEEDLE, text: needle, ...more }).map(([from, to]) => text.slice(from, to));
+const found = (text: string, needle: string, more = {}) =>
+  hitsIn(text, { ...NO_NEEDLE, text: needle, ...more }).map(([from, to]) => text.slice(from, to));
 
 describe("a literal", () => {
   it("is found whatever its case, unless the case matters", () => {
@@ -26,9 +27,12 @@ describe("a pattern", () => {
     expect(found("x1", "(?P<n>\\d)", regex)).toEqual(["1"]);
   });
 
-  it.each(["(", "*", "", "a*", "\\pL{1"])("%j marks nothing where it is none, or matches nothing", (text) => {
-    expect(found("bbb", text, regex)).toEqual([]);
-  });
+  it.each(["(", "*", "", "a*", "\\pL{1"])(
+    "%j marks nothing where it is none, or matches nothing",
+    (text) => {
+      expect(found("bbb", text, regex)).toEqual([]);
+    },
+  );
 
   it("marks nothing where that could take for ever", () => {
     const line = "a".repeat(5000);

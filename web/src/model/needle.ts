@@ -11,7 +11,15 @@ export interface Needle {
 export const NO_NEEDLE: Needle = { text: "", matchCase: false, regex: false };
 
 /** The needle that a search is about: its text, and how that is meant. */
-export function needleOf({ q, matchCase, regex }: { q: string; matchCase: boolean; regex: boolean }): Needle {
+export function needleOf({
+  q,
+  matchCase,
+  regex,
+}: {
+  q: string;
+  matchCase: boolean;
+  regex: boolean;
+}): Needle {
   return { text: q, matchCase, regex };
 }
 
@@ -29,10 +37,17 @@ export function hitsIn(text: string, needle: Needle): Hit[] {
 }
 
 function occurrences(text: string, needle: Needle): Hit[] {
-  const [haystack, wanted] = needle.matchCase ? [text, needle.text] : [text.toLowerCase(), needle.text.toLowerCase()];
+  const [haystack, wanted] = needle.matchCase
+    ? [text, needle.text]
+    : [text.toLowerCase(), needle.text.toLowerCase()];
   if (haystack.length !== text.length) return [];
   const hits: Hit[] = [];
-  for (let at = haystack.indexOf(wanted); at >= 0; at = haystack.indexOf(wanted, at + wanted.length)) hits.push([at, at + wanted.length]);
+  for (
+    let at = haystack.indexOf(wanted);
+    at >= 0;
+    at = haystack.indexOf(wanted, at + wanted.length)
+  )
+    hits.push([at, at + wanted.length]);
   return hits;
 }
 

@@ -2,7 +2,16 @@ import { describe, expect, it } from "vitest";
 
 import type { Outline, StageSpan, TaskSpan } from "../api/types";
 import { emptyCounts } from "./levels";
-import { axisOf, closedAtFirst, openAtFirst, place, tasksOf, tickLabel, ticks, treeRows } from "./outline";
+import {
+  axisOf,
+  closedAtFirst,
+  openAtFirst,
+  place,
+  tasksOf,
+  tickLabel,
+  ticks,
+  treeRows,
+} from "./outline";
 import { parseUs } from "./time";
 
 const NOW = parseUs("2026-11-24T12:01:00Z");
@@ -17,22 +26,36 @@ function span(from: number, to: number | null, status: StageSpan["status"] = "co
     duration_ms: to === null ? null : (to - from) * 1000,
     log_count: 1,
     counts: emptyCounts(),
+    first_seq: null,
+    last_seq: null,
   };
 }
 
-const task = (id: string, more: Partial<TaskSpan> = {}): TaskSpan => ({ task_id: id, name: null, is_stage: false, result: null, ...span(2, 3), ...more });
+const task = (id: string, more: Partial<TaskSpan> = {}): TaskSpan => ({
+  task_id: id,
+  name: null,
+  is_stage: false,
+  result: null,
+  ...span(2, 3),
+  ...more,
+});
 const OUTLINE: Outline = {
   job_id: "JB_1",
   attempt: 1,
   attempts: [1],
   stages: [
     { stage: "fetch", tasks: [task("fetch", { is_stage: true })], ...span(0, 2) },
-    { stage: "score", tasks: [task("score", { is_stage: true }), task("CN_1", { name: "Ada" }), task("CN_2")], ...span(2, null, "running") },
+    {
+      stage: "score",
+      tasks: [task("score", { is_stage: true }), task("CN_1", { name: "Ada" }), task("CN_2")],
+      ...span(2, null, "running"),
+    },
   ],
 };
 
 describe("treeRows", () => {
-  const names = (closed: string[], needle = "") => treeRows(OUTLINE, new Set(closed), needle, NOW).map((row) => row.label);
+  const names = (closed: string[], needle = "") =>
+    treeRows(OUTLINE, new Set(closed), needle, NOW).map((row) => row.label);
 
   it("shows a stage's own lines only beside tasks", () => {
     expect(names([])).toEqual(["fetch", "score", "stage-level lines", "Ada", "CN_2"]);
@@ -52,7 +75,12 @@ describe("treeRows", () => {
   });
 
   it("has unique keys although a task is called like its stage", () => {
-    const twins: Outline = { ...OUTLINE, stages: [{ ...OUTLINE.stages[1]!, tasks: [task("score", { is_stage: true }), task("score")] }] };
+    const twins: Outline = {
+      ...OUTLINE,
+      stages: [
+        { ...OUTLINE.stages[1]!, tasks: [task("score", { is_stage: true }), task("score")] },
+      ],
+    };
     const keys = treeRows(twins, new Set(), "", NOW).map((row) => row.key);
     expect(new Set(keys).size).toBe(keys.length);
   });
@@ -93,11 +121,14 @@ describe("axis", () => {
     expect(tickLabel(us)).toBe(label);
   });
 
-  it.each([1000, 84_000, 2_900_000, 61_000_000, 5_400_000_000, 400_000_000_000])("has few ticks for %d µs", (length) => {
-    const marks = ticks({ from: 0, to: length }, 4);
-    expect(marks.length).toBeGreaterThanOrEqual(1);
-    expect(marks.length).toBeLessThanOrEqual(4);
-  });
+  it.each([1000, 84_000, 2_900_000, 61_000_000, 5_400_000_000, 400_000_000_000])(
+    "has few ticks for %d µs",
+    (length) => {
+      const marks = ticks({ from: 0, to: length }, 4);
+      expect(marks.length).toBeGreaterThanOrEqual(1);
+      expect(marks.length).toBeLessThanOrEqual(4);
+    },
+  );
 });
 
 describe("a run shown in place", () => {
@@ -107,7 +138,10 @@ describe("a run shown in place", () => {
   });
 
   it("puts a stage's own lines before its tasks", () => {
-    const stage = { ...OUTLINE.stages[1]!, tasks: [task("CN_1"), task("score", { is_stage: true })] };
+    const stage = {
+      ...OUTLINE.stages[1]!,
+      tasks: [task("CN_1"), task("score", { is_stage: true })],
+    };
     expect(tasksOf(stage).map((one) => one.task_id)).toEqual(["score", "CN_1"]);
   });
 });

@@ -89,14 +89,21 @@ function taskRow(stage: StageSpan, task: TaskSpan, nowUs: number): TreeRow {
 }
 
 /** Rows that are visible when the stages in `closed` are shut; a needle keeps what its text occurs in, and opens it. */
-export function treeRows(outline: Outline, closed: ReadonlySet<string>, needle: string, nowUs: number): TreeRow[] {
+export function treeRows(
+  outline: Outline,
+  closed: ReadonlySet<string>,
+  needle: string,
+  nowUs: number,
+): TreeRow[] {
   const rows: TreeRow[] = [];
   const wanted = needle.trim().toLowerCase();
   for (const stage of outline.stages) {
     const head = stageRow(stage, nowUs);
     const headFits = head.label.toLowerCase().includes(wanted);
-    const fits = (task: TaskSpan) => `${task.name ?? ""}\n${task.task_id}`.toLowerCase().includes(wanted);
-    const tasks = head.children === 0 ? [] : wanted === "" || headFits ? stage.tasks : stage.tasks.filter(fits);
+    const fits = (task: TaskSpan) =>
+      `${task.name ?? ""}\n${task.task_id}`.toLowerCase().includes(wanted);
+    const tasks =
+      head.children === 0 ? [] : wanted === "" || headFits ? stage.tasks : stage.tasks.filter(fits);
     if (wanted !== "" && !headFits && tasks.length === 0) continue;
     rows.push(head);
     if (wanted !== "" ? !headFits || !closed.has(stage.stage) : !closed.has(stage.stage)) {
@@ -117,17 +124,28 @@ export function closedAtFirst(outline: Outline): Set<string> {
 
 /** Stages and tasks that are open at first where lines are shown in place: those that failed or run, and what is alone. */
 export function openAtFirst(outline: Outline): Set<string> {
-  const open = outline.stages.filter((stage) => stage.status === "failed" || stage.status === "running" || outline.stages.length === 1);
+  const open = outline.stages.filter(
+    (stage) =>
+      stage.status === "failed" || stage.status === "running" || outline.stages.length === 1,
+  );
   return new Set(open.map((stage) => stage.stage));
 }
 
 /** The tasks of a stage; its own lines, which no task said, come first. */
 export function tasksOf(stage: StageSpan): TaskSpan[] {
-  return [...stage.tasks.filter((task) => task.is_stage), ...stage.tasks.filter((task) => !task.is_stage)];
+  return [
+    ...stage.tasks.filter((task) => task.is_stage),
+    ...stage.tasks.filter((task) => !task.is_stage),
+  ];
 }
 
 /** The time from the first start to the last end, never empty. */
-export function axisOf(outline: Outline, runFrom: number | null, runTo: number | null, nowUs: number): Axis {
+export function axisOf(
+  outline: Outline,
+  runFrom: number | null,
+  runTo: number | null,
+  nowUs: number,
+): Axis {
   let from = runFrom ?? Number.POSITIVE_INFINITY;
   let to = runTo ?? Number.NEGATIVE_INFINITY;
   for (const stage of outline.stages) {
@@ -155,7 +173,8 @@ export function tickLabel(us: number): string {
   if (us < 1_000_000) return `${us / 1000} ms`;
   const seconds = us / 1_000_000;
   if (seconds < 60) return `${seconds} s`;
-  const [high, low, unit] = seconds < 3600 ? [seconds / 60, seconds % 60, ""] : [seconds / 3600, (seconds / 60) % 60, " h"];
+  const [high, low, unit] =
+    seconds < 3600 ? [seconds / 60, seconds % 60, ""] : [seconds / 3600, (seconds / 60) % 60, " h"];
   return `${Math.floor(high)}:${String(Math.floor(low)).padStart(2, "0")}${unit}`;
 }
 
@@ -164,9 +183,13 @@ export function ticks(axis: Axis, count: number): number[] {
   const span = axis.to - axis.from;
   const nice = [
     ...Array.from({ length: 7 }, (_, power) => [1, 2, 5].map((base) => base * 10 ** power)).flat(),
-    ...[10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400].map((s) => s * 1_000_000),
+    ...[10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400].map(
+      (s) => s * 1_000_000,
+    ),
   ];
-  const step = nice.find((size) => span / size <= count) ?? Math.ceil(span / count / 86_400_000_000) * 86_400_000_000;
+  const step =
+    nice.find((size) => span / size <= count) ??
+    Math.ceil(span / count / 86_400_000_000) * 86_400_000_000;
   const out: number[] = [];
   for (let at = step; at < span; at += step) out.push(at);
   return out;

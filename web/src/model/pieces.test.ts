@@ -6,7 +6,10 @@ import { pieces, safeHref, withHits } from "./pieces";
 import { bare, foldedStates } from "./plain-text";
 
 const ESC = "\u001b";
-const text = (message: string) => pieces(message, "dark").map((part) => part.text).join("");
+const text = (message: string) =>
+  pieces(message, "dark")
+    .map((part) => part.text)
+    .join("");
 const styles = (message: string) => pieces(message, "dark").map((part) => [part.text, part.style]);
 
 describe("colours", () => {
@@ -32,14 +35,17 @@ describe("colours", () => {
     expect(styles(`${ESC}[4:3mcurly`)).toEqual([["curly", "d-underline"]]);
   });
 
-  it.each(["dark", "light"] as const)("can be read on a selected line of the %s theme, all of the palette", (theme) => {
-    const background = theme === "dark" ? ([22, 48, 76] as const) : ([220, 235, 253] as const);
-    for (let index = 16; index < 256; index += 1) {
-      const [part] = pieces(`${ESC}[38;5;${index}mx`, theme);
-      const rgb = part!.color!.match(/\d+/g)!.map(Number) as unknown as [number, number, number];
-      expect(contrast(rgb, background)).toBeGreaterThanOrEqual(4.5);
-    }
-  });
+  it.each(["dark", "light"] as const)(
+    "can be read on a selected line of the %s theme, all of the palette",
+    (theme) => {
+      const background = theme === "dark" ? ([22, 48, 76] as const) : ([220, 235, 253] as const);
+      for (let index = 16; index < 256; index += 1) {
+        const [part] = pieces(`${ESC}[38;5;${index}mx`, theme);
+        const rgb = part!.color!.match(/\d+/g)!.map(Number) as unknown as [number, number, number];
+        expect(contrast(rgb, background)).toBeGreaterThanOrEqual(4.5);
+      }
+    },
+  );
 
   it("never hide text", () => {
     expect(styles(`${ESC}[8msecret`)).toEqual([["secret", ""]]);
@@ -111,12 +117,17 @@ describe("links", () => {
     " https:x:y",
   ])("are not made of %s", (message) => {
     for (const [, href] of links(message)) expect(href).toMatch(/^https?:\/\/[^/]/);
-    expect(links(message).every(([, href]) => !/^(javascript|data|file|vbscript)/i.test(href!))).toBe(true);
+    expect(
+      links(message).every(([, href]) => !/^(javascript|data|file|vbscript)/i.test(href!)),
+    ).toBe(true);
   });
 
   it("of a terminal show where they lead", () => {
-    const link = (target: string) => links(`${ESC}]8;;${target}${ESC}\\here${ESC}]8;;${ESC}\\ after`);
-    expect(link("https://evil.example/x")).toEqual([["here (evil.example)", "https://evil.example/x"]]);
+    const link = (target: string) =>
+      links(`${ESC}]8;;${target}${ESC}\\here${ESC}]8;;${ESC}\\ after`);
+    expect(link("https://evil.example/x")).toEqual([
+      ["here (evil.example)", "https://evil.example/x"],
+    ]);
     expect(link("javascript:alert(1)")).toEqual([]);
   });
 
@@ -154,5 +165,7 @@ describe("hits", () => {
 });
 
 it("bare text has no codes", () => {
-  expect(bare(`${ESC}[31mred${ESC}[0m ${ESC}]8;;https://x.test${ESC}\\here${ESC}]8;;${ESC}\\\u0000`)).toBe("red here\\x00");
+  expect(
+    bare(`${ESC}[31mred${ESC}[0m ${ESC}]8;;https://x.test${ESC}\\here${ESC}]8;;${ESC}\\\u0000`),
+  ).toBe("red here\\x00");
 });

@@ -19,6 +19,7 @@ export interface Piece {
   hit: boolean;
 }
 
+// eslint-disable-next-line no-control-regex -- escape sequences are what is looked for
 const SGR = /\u001b\[([0-9;:]*)m/g;
 const FENCED = new RegExp(
   `${MARK_OPEN}([^${MARK_CLOSE}]*)${MARK_CLOSE}|${LINK_OPEN}([^${LINK_TEXT}]*)${LINK_TEXT}|${LINK_CLOSE}|([^${MARK_OPEN}${LINK_OPEN}${LINK_CLOSE}]+)`,
@@ -52,7 +53,9 @@ function lookOf(entry: Anser.AnserJsonEntry, theme: Theme): Look {
   const classes = decorations.filter((name) => DECORATIONS.has(name)).map((name) => `d-${name}`);
   const reverse = decorations.includes("reverse");
   const [fg, bg] = reverse ? [entry.bg, entry.fg] : [entry.fg, entry.bg];
-  const [fgTrue, bgTrue] = reverse ? [entry.bg_truecolor, entry.fg_truecolor] : [entry.fg_truecolor, entry.bg_truecolor];
+  const [fgTrue, bgTrue] = reverse
+    ? [entry.bg_truecolor, entry.fg_truecolor]
+    : [entry.fg_truecolor, entry.bg_truecolor];
   const [fgRgb, bgRgb] = [rgbOf(fg, fgTrue), rgbOf(bg, bgTrue)];
   if (fg && !fgRgb) classes.push(`f-${fg}`);
   if (bg && !bgRgb) classes.push(`b-${bg}`);
@@ -71,7 +74,9 @@ function semicolons(parameters: string): string {
       const numbers = part.split(":");
       const extended = numbers[0] === "38" || numbers[0] === "48";
       if (!extended) return numbers[0];
-      return numbers[1] === "2" ? [numbers[0], "2", ...numbers.slice(-3)].join(";") : numbers.filter(Boolean).join(";");
+      return numbers[1] === "2"
+        ? [numbers[0], "2", ...numbers.slice(-3)].join(";")
+        : numbers.filter(Boolean).join(";");
     })
     .join(";");
 }
@@ -93,8 +98,12 @@ export function safeHref(text: string): string | null {
 /** An address found in prose, without the punctuation that follows it. */
 function trimmed(found: string): string {
   let text = found.replace(/[.,;:!?*_~]+$/, "");
-  for (const [open, close] of [["(", ")"], ["[", "]"]] as const) {
-    while (text.endsWith(close) && text.split(open).length < text.split(close).length) text = text.slice(0, -1);
+  for (const [open, close] of [
+    ["(", ")"],
+    ["[", "]"],
+  ] as const) {
+    while (text.endsWith(close) && text.split(open).length < text.split(close).length)
+      text = text.slice(0, -1);
   }
   return text.replace(/[.,;:!?]+$/, "");
 }
@@ -139,7 +148,14 @@ export function pieces(message: string, theme: Theme, raw = false): Piece[] {
   if (terminal) {
     for (const match of text.matchAll(SGR)) {
       pushFenced(out, text.slice(end, match.index), look, link);
-      look = lookOf(terminal.processChunkJson(`${semicolons(match[1]!)}m`, { use_classes: true, json: true }, true), theme);
+      look = lookOf(
+        terminal.processChunkJson(
+          `${semicolons(match[1]!)}m`,
+          { use_classes: true, json: true },
+          true,
+        ),
+        theme,
+      );
       end = match.index + match[0].length;
     }
   }

@@ -19,11 +19,16 @@ const HYPERLINK = new RegExp(
 );
 const SGR_AHEAD = new RegExp(`${ESC}(?!\\[[0-9;:]*m)`, "g");
 // C0 without tab, newline and escape; DEL; C1; bidirectional controls; line and paragraph separators; BOM; zero-width characters.
-const CONTROL = /[\u0000-\u0008\u000b-\u001a\u001c-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/g;
+const CONTROL =
+  // eslint-disable-next-line no-control-regex -- they are what is looked for
+  /[\u0000-\u0008\u000b-\u001a\u001c-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/g;
 
 function mark(character: string): string {
   const code = character.charCodeAt(0);
-  const hex = code.toString(16).toUpperCase().padStart(code < 0x100 ? 2 : 4, "0");
+  const hex = code
+    .toString(16)
+    .toUpperCase()
+    .padStart(code < 0x100 ? 2 : 4, "0");
   return `${MARK_OPEN}${code < 0x100 ? `\\x${hex}` : `U+${hex}`}${MARK_CLOSE}`;
 }
 
@@ -39,16 +44,23 @@ export function foldedStates(message: string): number {
   if (!message.includes("\r")) return 0;
   return message
     .split(/\r*\n/)
-    .reduce((sum, line) => sum + Math.max(0, line.split("\r").filter((state) => state !== "").length - 1), 0);
+    .reduce(
+      (sum, line) => sum + Math.max(0, line.split("\r").filter((state) => state !== "").length - 1),
+      0,
+    );
 }
 
 /** Message ready to be coloured. With `raw`, carriage returns are shown as marks and nothing is folded. */
 export function readable(message: string, raw = false): string {
   let text = message.replace(FENCES, "\uFFFD");
   if (!raw && text.includes("\r")) {
-    text = text.split(/\r*\n/).map((line) => (line.includes("\r") ? lastState(line) : line)).join("\n");
+    text = text
+      .split(/\r*\n/)
+      .map((line) => (line.includes("\r") ? lastState(line) : line))
+      .join("\n");
   }
-  if (text.includes(`${ESC}]8;`)) text = text.replace(HYPERLINK, `${LINK_OPEN}$1${LINK_TEXT}$2${LINK_CLOSE}`);
+  if (text.includes(`${ESC}]8;`))
+    text = text.replace(HYPERLINK, `${LINK_OPEN}$1${LINK_TEXT}$2${LINK_CLOSE}`);
   return text.replace(SGR_AHEAD, `${MARK_OPEN}\\x1B${MARK_CLOSE}`).replace(CONTROL, mark);
 }
 

@@ -18,7 +18,11 @@ export function cutAt(text: string, quotes: readonly Quote[], chosen: Quote | nu
   for (let at = 0; at + 1 < sorted.length; at += 1) {
     const [from, to] = [sorted[at]!, sorted[at + 1]!];
     const quoted = quotes.filter((quote) => quote.start <= from && to <= quote.end).length;
-    cuts.push({ text: points.slice(from, to).join(""), quoted, chosen: chosen !== null && chosen.start <= from && to <= chosen.end });
+    cuts.push({
+      text: points.slice(from, to).join(""),
+      quoted,
+      chosen: chosen !== null && chosen.start <= from && to <= chosen.end,
+    });
   }
   return cuts;
 }
@@ -35,5 +39,7 @@ export function verdict(evidence: Pick<Evidence, "strength" | "how">): Verdict {
 /** Musts first, those that decide before the others, then by weight; what is not met before what is, within the same. */
 export function ordered(evidence: readonly Evidence[]): Evidence[] {
   const rank = (one: Evidence) => (one.importance === "must" ? 2 : 0) + (one.critical ? 1 : 0);
-  return [...evidence].sort((a, b) => rank(b) - rank(a) || b.weight - a.weight || a.strength - b.strength);
+  return [...evidence].sort(
+    (a, b) => rank(b) - rank(a) || b.weight - a.weight || a.strength - b.strength,
+  );
 }

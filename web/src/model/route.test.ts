@@ -1,7 +1,19 @@
 import { describe, expect, it } from "vitest";
 
 import { NO_NARROWING, type Narrowing } from "./narrowing";
-import { above, filterKey, filterQuery, formatHash, formatRoute, hides, linePath, noFilter, parseHash, parseRoute, type Route } from "./route";
+import {
+  above,
+  filterKey,
+  filterQuery,
+  formatHash,
+  formatRoute,
+  hides,
+  linePath,
+  noFilter,
+  parseHash,
+  parseRoute,
+  type Route,
+} from "./route";
 
 const NARROWING: Narrowing = {
   sources: ["logging", "stderr"],
@@ -14,14 +26,30 @@ const at = (path: string) => parseRoute(new URL(path, "http://localhost:8820"));
 describe("parseRoute", () => {
   it("reads the list of jobs with its filter", () => {
     expect(at("/jobs")).toEqual({ view: "jobs", status: [], handler: null });
-    expect(at("/jobs/?status=failed,running")).toEqual({ view: "jobs", status: ["failed", "running"], handler: null });
+    expect(at("/jobs/?status=failed,running")).toEqual({
+      view: "jobs",
+      status: ["failed", "running"],
+      handler: null,
+    });
     expect(at("/jobs?handler=a.b%20c")).toEqual({ view: "jobs", status: [], handler: "a.b c" });
   });
 
   it("reads a job with filters and selected lines", () => {
-    const route = at("/jobs/JB_1?stage=fetch_jd&task=CN_1&level=warn&q=a%20b&find=filter&attempt=2#A2L10-L14");
-    expect(route).toMatchObject({ view: "job", id: "JB_1", attempt: 2, lines: { attempt: 2, from: 10, to: 14 } });
-    expect(route.view === "job" && route.filter).toMatchObject({ stage: "fetch_jd", task: "CN_1", q: "a b", searchMode: "filter" });
+    const route = at(
+      "/jobs/JB_1?stage=fetch_jd&task=CN_1&level=warn&q=a%20b&find=filter&attempt=2#A2L10-L14",
+    );
+    expect(route).toMatchObject({
+      view: "job",
+      id: "JB_1",
+      attempt: 2,
+      lines: { attempt: 2, from: 10, to: 14 },
+    });
+    expect(route.view === "job" && route.filter).toMatchObject({
+      stage: "fetch_jd",
+      task: "CN_1",
+      q: "a b",
+      searchMode: "filter",
+    });
     expect(route.view === "job" && [...route.filter.levels]).toEqual(["warn", "error", "critical"]);
   });
 
@@ -38,13 +66,30 @@ describe("parseRoute", () => {
     expect(at("/")).toEqual({ view: "panel" });
     expect(at("/schedules")).toEqual({ view: "panel" });
     expect(at("/schedules/SP_1")).toEqual({ view: "schedule", id: "SP_1" });
-    expect(at("/search?q=a+b&level=warn")).toEqual({ view: "search", q: "a b", level: "warn", matchCase: false, regex: false, ...NO_NARROWING });
-    expect(at("/search?level=loud")).toEqual({ view: "search", q: "", level: null, matchCase: false, regex: false, ...NO_NARROWING });
+    expect(at("/search?q=a+b&level=warn")).toEqual({
+      view: "search",
+      q: "a b",
+      level: "warn",
+      matchCase: false,
+      regex: false,
+      ...NO_NARROWING,
+    });
+    expect(at("/search?level=loud")).toEqual({
+      view: "search",
+      q: "",
+      level: null,
+      matchCase: false,
+      regex: false,
+      ...NO_NARROWING,
+    });
   });
 
-  it.each(["/constructor/x", "/nowhere", "/jobs/a/b", "/jobs/%E0%A4%A"])("knows that nothing is at %s", (path) => {
-    expect(at(path).view).toBe("missing");
-  });
+  it.each(["/constructor/x", "/nowhere", "/jobs/a/b", "/jobs/%E0%A4%A"])(
+    "knows that nothing is at %s",
+    (path) => {
+      expect(at(path).view).toBe("missing");
+    },
+  );
 
   it("ignores an attempt that is no number", () => {
     expect(at("/jobs/JB_1?attempt=x")).toMatchObject({ attempt: null });
@@ -59,7 +104,14 @@ describe("formatRoute", () => {
     { view: "jobs", status: ["failed"], handler: "a.b & c" },
     { view: "schedule", id: "SP_1" },
     { view: "execution", id: "PX/1" },
-    { view: "search", q: "100% & more", level: "error", matchCase: true, regex: true, ...NARROWING },
+    {
+      view: "search",
+      q: "100% & more",
+      level: "error",
+      matchCase: true,
+      regex: true,
+      ...NARROWING,
+    },
     { view: "search", q: "", level: null, matchCase: false, regex: false, ...NO_NARROWING },
     { view: "jds" },
     { view: "jd", id: "JD_1" },
@@ -70,7 +122,16 @@ describe("formatRoute", () => {
       view: "job",
       id: "weird/id?#é",
       attempt: 2,
-      filter: { stage: "a&b", task: "", levels: new Set(["info"]), q: "100% #x", searchMode: "filter", matchCase: false, regex: true, ...NARROWING },
+      filter: {
+        stage: "a&b",
+        task: "",
+        levels: new Set(["info"]),
+        q: "100% #x",
+        searchMode: "filter",
+        matchCase: false,
+        regex: true,
+        ...NARROWING,
+      },
       lines: { attempt: 2, from: 3, to: 9 },
     },
   ];
@@ -82,12 +143,19 @@ describe("formatRoute", () => {
 
 describe("other addresses", () => {
   it("lead to a line with what was searched", () => {
-    expect(linePath({ job_id: "JB_1", attempt: 2, id: 7 }, { text: "a b", matchCase: true, regex: false })).toBe("/jobs/JB_1?attempt=2&q=a+b&case=true#A2L7");
+    expect(
+      linePath(
+        { job_id: "JB_1", attempt: 2, id: 7 },
+        { text: "a b", matchCase: true, regex: false },
+      ),
+    ).toBe("/jobs/JB_1?attempt=2&q=a+b&case=true#A2L7");
     expect(linePath({ job_id: "JB_1", attempt: 1, id: 7 })).toBe("/jobs/JB_1?attempt=1#A1L7");
   });
 
   it("lead one step up", () => {
-    expect([at("/jobs/JB_1"), at("/jds/JD_1"), at("/candidates/CN_1"), at("/jobs")].map(above)).toEqual(["/jobs", "/jds", "/candidates", "/"]);
+    expect(
+      [at("/jobs/JB_1"), at("/jds/JD_1"), at("/candidates/CN_1"), at("/jobs")].map(above),
+    ).toEqual(["/jobs", "/jds", "/candidates", "/"]);
   });
 });
 
@@ -96,9 +164,12 @@ describe("hash of lines", () => {
     expect(parseHash("#A1L9-L3")).toEqual({ attempt: 1, from: 3, to: 9 });
   });
 
-  it.each(["", "#L3", "#A0L1", "#A1L0", "#A1L1-", "#A1Lx", "#A1L99999999999999999999"])("refuses %j", (hash) => {
-    expect(parseHash(hash)).toBeNull();
-  });
+  it.each(["", "#L3", "#A0L1", "#A1L0", "#A1L1-", "#A1Lx", "#A1L99999999999999999999"])(
+    "refuses %j",
+    (hash) => {
+      expect(parseHash(hash)).toBeNull();
+    },
+  );
 
   it("is short for one line", () => {
     expect(formatHash({ attempt: 1, from: 7, to: 7 })).toBe("#A1L7");
@@ -110,7 +181,9 @@ describe("filterQuery", () => {
   it("sends the search only when it hides lines", () => {
     expect(filterQuery({ ...noFilter(), q: "x" })).toEqual({});
     expect(filterQuery({ ...noFilter(), q: "x", searchMode: "filter" })).toEqual({ q: "x" });
-    expect(filterQuery({ ...noFilter(), q: "x", searchMode: "filter", matchCase: true, regex: true })).toEqual({ q: "x", case: "true", regex: "true" });
+    expect(
+      filterQuery({ ...noFilter(), q: "x", searchMode: "filter", matchCase: true, regex: true }),
+    ).toEqual({ q: "x", case: "true", regex: "true" });
     expect(hides(noFilter())).toBe(false);
   });
 

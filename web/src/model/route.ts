@@ -31,17 +31,34 @@ export type Route =
   | { view: "job"; id: string; attempt: number | null; filter: LogFilter; lines: LineRange | null }
   | { view: "schedule"; id: string }
   | { view: "execution"; id: string }
-  | ({ view: "search"; q: string; level: Level | null; matchCase: boolean; regex: boolean } & Narrowing)
+  | ({
+      view: "search";
+      q: string;
+      level: Level | null;
+      matchCase: boolean;
+      regex: boolean;
+    } & Narrowing)
   | { view: "jds" }
   | { view: "jd"; id: string }
   | { view: "candidates"; id: string | null }
   | { view: "missing"; path: string };
 
 /** Views of one thing each, by the first part of their path. */
-const OF_ONE = { jobs: "job", schedules: "schedule", executions: "execution", jds: "jd", candidates: "candidates" } as const;
+const OF_ONE = {
+  jobs: "job",
+  schedules: "schedule",
+  executions: "execution",
+  jds: "jd",
+  candidates: "candidates",
+} as const;
 
 /** The places that the head of every page leads to, each with its key. */
-export const PLACES: readonly { key: string; name: string; path: string; views: readonly Route["view"][] }[] = [
+export const PLACES: readonly {
+  key: string;
+  name: string;
+  path: string;
+  views: readonly Route["view"][];
+}[] = [
   { key: "1", name: "Pulse", path: "/", views: ["panel", "schedule", "execution"] },
   { key: "2", name: "Jobs", path: "/jobs", views: ["jobs", "job"] },
   { key: "3", name: "Search", path: "/search", views: ["search"] },
@@ -50,7 +67,16 @@ export const PLACES: readonly { key: string; name: string; path: string; views: 
 ];
 
 export function noFilter(): LogFilter {
-  return { stage: null, task: null, levels: parseLevels(""), q: "", searchMode: "highlight", matchCase: false, regex: false, ...NO_NARROWING };
+  return {
+    stage: null,
+    task: null,
+    levels: parseLevels(""),
+    q: "",
+    searchMode: "highlight",
+    matchCase: false,
+    regex: false,
+    ...NO_NARROWING,
+  };
 }
 
 export function parseRoute(url: URL): Route {
@@ -61,7 +87,13 @@ export function parseRoute(url: URL): Route {
   const id = decode(of[2]!);
   if (view === null || id === null) return { view: "missing", path };
   if (view !== "job") return { view, id };
-  return { view, id, attempt: positive(url.searchParams.get("attempt")), filter: parseFilter(url.searchParams), lines: parseHash(url.hash) };
+  return {
+    view,
+    id,
+    attempt: positive(url.searchParams.get("attempt")),
+    filter: parseFilter(url.searchParams),
+    lines: parseHash(url.hash),
+  };
 }
 
 function parseList(path: string, query: URLSearchParams): Route {
@@ -70,10 +102,20 @@ function parseList(path: string, query: URLSearchParams): Route {
     case "/schedules":
       return { view: "panel" };
     case "/jobs":
-      return { view: "jobs", status: (query.get("status") ?? "").split(",").filter(Boolean), handler: query.get("handler") || null };
+      return {
+        view: "jobs",
+        status: (query.get("status") ?? "").split(",").filter(Boolean),
+        handler: query.get("handler") || null,
+      };
     case "/search": {
       const level = query.get("level");
-      return { view: "search", q: query.get("q") ?? "", level: level !== null && isLevel(level) ? level : null, ...parseHow(query), ...parseNarrowing(query) };
+      return {
+        view: "search",
+        q: query.get("q") ?? "",
+        level: level !== null && isLevel(level) ? level : null,
+        ...parseHow(query),
+        ...parseNarrowing(query),
+      };
     }
     case "/jds":
       return { view: "jds" };
@@ -102,7 +144,13 @@ function parseHow(query: URLSearchParams): { matchCase: boolean; regex: boolean 
 }
 
 /** The same as parameters, in addresses of the UI and of the API. */
-export function howQuery({ matchCase, regex }: { matchCase: boolean; regex: boolean }): Record<string, string> {
+export function howQuery({
+  matchCase,
+  regex,
+}: {
+  matchCase: boolean;
+  regex: boolean;
+}): Record<string, string> {
   return { ...(matchCase ? { case: "true" } : {}), ...(regex ? { regex: "true" } : {}) };
 }
 
@@ -130,7 +178,9 @@ export function parseHash(hash: string): LineRange | null {
 
 export function formatHash(lines: LineRange | null): string {
   if (!lines) return "";
-  return lines.from === lines.to ? `#A${lines.attempt}L${lines.from}` : `#A${lines.attempt}L${lines.from}-L${lines.to}`;
+  return lines.from === lines.to
+    ? `#A${lines.attempt}L${lines.from}`
+    : `#A${lines.attempt}L${lines.from}-L${lines.to}`;
 }
 
 export function formatRoute(route: Route): string {
@@ -140,7 +190,13 @@ export function formatRoute(route: Route): string {
     case "panel":
       return "/";
     case "jobs":
-      return withQuery("/jobs", new URLSearchParams({ ...(route.status.length > 0 ? { status: route.status.join(",") } : {}), ...(route.handler ? { handler: route.handler } : {}) }));
+      return withQuery(
+        "/jobs",
+        new URLSearchParams({
+          ...(route.status.length > 0 ? { status: route.status.join(",") } : {}),
+          ...(route.handler ? { handler: route.handler } : {}),
+        }),
+      );
     case "job":
       return formatJob(route);
     case "schedule":
@@ -154,7 +210,15 @@ export function formatRoute(route: Route): string {
     case "candidates":
       return route.id === null ? "/candidates" : candidatePath(route.id);
     case "search":
-      return withQuery("/search", new URLSearchParams({ ...(route.q ? { q: route.q } : {}), ...(route.level ? { level: route.level } : {}), ...howQuery(route), ...narrowingQuery(route) }));
+      return withQuery(
+        "/search",
+        new URLSearchParams({
+          ...(route.q ? { q: route.q } : {}),
+          ...(route.level ? { level: route.level } : {}),
+          ...howQuery(route),
+          ...narrowingQuery(route),
+        }),
+      );
   }
 }
 
@@ -168,7 +232,8 @@ function formatJob(route: Extract<Route, { view: "job" }>): string {
   if (level !== "") query.set("level", level);
   if (filter.q !== "") query.set("q", filter.q);
   if (filter.q !== "" && filter.searchMode === "filter") query.set("find", "filter");
-  for (const [name, value] of Object.entries({ ...howQuery(filter), ...narrowingQuery(filter) })) query.set(name, value);
+  for (const [name, value] of Object.entries({ ...howQuery(filter), ...narrowingQuery(filter) }))
+    query.set(name, value);
   return withQuery(jobPath(route.id), query) + formatHash(route.lines);
 }
 
@@ -184,9 +249,18 @@ export const jdPath = (id: string) => `/jds/${encodeURIComponent(id)}`;
 export const candidatePath = (id: string) => `/candidates/${encodeURIComponent(id)}`;
 
 /** A line on its job's page, with the search that found it. */
-export function linePath(line: { job_id: string; attempt: number; id: number }, needle: Needle = NO_NEEDLE): string {
-  const query = new URLSearchParams({ attempt: String(line.attempt), ...(needle.text ? { q: needle.text, ...howQuery(needle) } : {}) });
-  return withQuery(jobPath(line.job_id), query) + formatHash({ attempt: line.attempt, from: line.id, to: line.id });
+export function linePath(
+  line: { job_id: string; attempt: number; id: number },
+  needle: Needle = NO_NEEDLE,
+): string {
+  const query = new URLSearchParams({
+    attempt: String(line.attempt),
+    ...(needle.text ? { q: needle.text, ...howQuery(needle) } : {}),
+  });
+  return (
+    withQuery(jobPath(line.job_id), query) +
+    formatHash({ attempt: line.attempt, from: line.id, to: line.id })
+  );
 }
 
 /** One step up from a view, for the key and the arrow that say so. */
@@ -203,7 +277,8 @@ export function filterQuery(filter: LogFilter): Record<string, string> {
   if (filter.task !== null) query.task_id = filter.task;
   const level = formatLevels(filter.levels);
   if (level !== "") query.level = level;
-  if (filter.q !== "" && filter.searchMode === "filter") Object.assign(query, { q: filter.q }, howQuery(filter));
+  if (filter.q !== "" && filter.searchMode === "filter")
+    Object.assign(query, { q: filter.q }, howQuery(filter));
   return Object.assign(query, narrowingQuery(filter));
 }
 

@@ -1,10 +1,34 @@
 /** Jobs and lines for the tests of this folder. */
-import type { Job, Line } from "../api/types";
+import type { Job, Line, Receipt } from "../api/types";
 import { emptyCounts } from "./levels";
 
 export function line(id: number, more: Partial<Line> = {}): Line {
-  const base = { attempt: 1, stage: null, task_id: null, timestamp: "2026-11-24T12:00:00Z", level: "info", source: "emitter" } as const;
-  return { id, ...base, logger: null, message: `line ${id}`, metadata: null, ...more };
+  const base = {
+    attempt: 1,
+    stage: null,
+    task_id: null,
+    timestamp: "2026-11-24T12:00:00Z",
+    level: "info",
+    source: "emitter",
+  } as const;
+  const message = `line ${id}`;
+  return {
+    id,
+    ...base,
+    logger: null,
+    message,
+    metadata: null,
+    size: message.length,
+    truncated: false,
+    flags: [],
+    ...more,
+  };
+}
+
+/** That of an attempt that said so many lines, all of which are stored. */
+export function receipt(count: number): Receipt {
+  const text = `complete: ${count} of ${count}`;
+  return { accepted: count, stored: count, lost: 0, redactions: 0, complete: true, text };
 }
 
 export function lines(from: number, to: number): Line[] {
@@ -16,14 +40,19 @@ export function job(id: string, created: number, more: Partial<Job> = {}): Job {
   return {
     id,
     handler_name: "h",
-    source: null,
+    source: "h",
     status: "completed",
+    run_kind: "queue",
+    door: "queue",
     attempt: 1,
     max_attempts: 1,
-    progress: null,
-    cost_estimate: null,
-    cost_actual: null,
+    priority: 0,
+    progress: { current: 0, total: 0 },
+    cost_estimate: 0,
+    cost_actual: 0,
     error: null,
+    error_type: null,
+    error_details: [],
     error_stage: null,
     parent_job_id: null,
     execution_id: null,
@@ -39,7 +68,7 @@ export function job(id: string, created: number, more: Partial<Job> = {}): Job {
     completed_at: null,
     duration_ms: null,
     counts: emptyCounts(),
-    receipt: null,
+    receipt: receipt(0),
     ...more,
   };
 }

@@ -8,7 +8,9 @@ const TIMED = /(^|\s)--(every|cron|at)(\s|=|$)/;
 
 /** What is missing before the server can be asked; null: nothing. */
 export function missingTiming(code: string, when: string): string | null {
-  return when.trim() === "" && !TIMED.test(code) ? "Say how often: 6h, or five fields of cron such as 0 9 * * 1-5." : null;
+  return when.trim() === "" && !TIMED.test(code)
+    ? "Say how often: 6h, or five fields of cron such as 0 9 * * 1-5."
+    : null;
 }
 
 /**
@@ -37,10 +39,10 @@ export function changes(
   const name = wanted.name.trim();
   if (name !== (schedule.name ?? "")) found.name = name === "" ? null : name;
   const { every, cron } = newSchedule("", wanted.when, wanted.zone.trim());
-  const zoned = cron !== undefined && wanted.zone.trim() !== schedule.time_zone;
+  const zoned = cron && wanted.zone.trim() !== schedule.time_zone;
   if (wanted.when.trim() === whenOf(schedule) && !zoned) return found;
-  if (every !== undefined) found.every = every;
-  if (cron !== undefined) Object.assign(found, { cron, time_zone: wanted.zone.trim() });
+  if (every) found.every = every;
+  if (cron) Object.assign(found, { cron, time_zone: wanted.zone.trim() });
   return found;
 }
 
@@ -49,11 +51,18 @@ export function listed<T extends Pick<Schedule, "created_from_doc">>(schedules: 
   return schedules.filter((schedule) => schedule.created_from_doc !== "__force_trigger__");
 }
 
-export function scheduleTitle(schedule: Pick<Schedule, "name" | "ats_code" | "handler_name" | "id">): string {
+export function scheduleTitle(
+  schedule: Pick<Schedule, "name" | "ats_code" | "handler_name" | "id">,
+): string {
   return schedule.name || schedule.ats_code || schedule.handler_name || schedule.id;
 }
 
-const CAUSE: Record<Execution["cause"], string> = { schedule: "", catch_up: "caught up", force: "by hand", rerun: "run again" };
+const CAUSE: Record<Execution["cause"], string> = {
+  schedule: "",
+  catch_up: "caught up",
+  force: "by hand",
+  rerun: "run again",
+};
 
 export function causeOf(execution: Pick<Execution, "cause">): string {
   return CAUSE[execution.cause] ?? execution.cause;

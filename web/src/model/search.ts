@@ -22,7 +22,7 @@ export function grouped(lines: readonly FoundLine[]): Found[] {
         jobId: line.job_id,
         attempt: line.attempt,
         handler: line.handler_name,
-        about: line.job_source ?? null,
+        about: line.job_source,
         lines: [line],
       });
   }

@@ -41,7 +41,10 @@ export const SHORTCUTS: { title: string; entries: Shortcut[] }[] = [
   {
     title: "Anywhere",
     entries: [
-      { keys: PLACES.map((place) => place.key), does: PLACES.map((place) => place.name.toLowerCase()).join(", ") },
+      {
+        keys: PLACES.map((place) => place.key),
+        does: PLACES.map((place) => place.name.toLowerCase()).join(", "),
+      },
       { keys: ["u"], does: "one step up" },
       { keys: ["?"], does: "this help" },
       { keys: ["Esc"], does: "close, clear the search, clear the selection" },
@@ -61,13 +64,19 @@ interface KeyPress {
 export function inTextField(target: EventTarget | null): boolean {
   const element = target as { tagName?: string; isContentEditable?: boolean; type?: string } | null;
   const tag = element?.tagName?.toUpperCase();
-  if (tag === "INPUT") return !["checkbox", "radio", "button", "range"].includes(element?.type ?? "text");
+  if (tag === "INPUT")
+    return !["checkbox", "radio", "button", "range"].includes(element?.type ?? "text");
   return tag === "TEXTAREA" || tag === "SELECT" || element?.isContentEditable === true;
 }
 
 /** Ctrl+F: the browser's own search sees only the lines on the screen, so the first press is ours and one in the field is the browser's. */
 export function isFind({ key, ctrlKey, metaKey, altKey, target }: KeyPress): boolean {
-  return key === "f" && ctrlKey !== metaKey && !altKey && (target as { id?: string } | null)?.id !== "log-find";
+  return (
+    key === "f" &&
+    ctrlKey !== metaKey &&
+    !altKey &&
+    (target as { id?: string } | null)?.id !== "log-find"
+  );
 }
 
 /** The key when the press may be a shortcut, else null. `single`: letters, digits and signs alone may be (WCAG 2.1.4). */

@@ -42,29 +42,34 @@ describe("numbers", () => {
 
 describe("summary of a result", () => {
   it("sums up JSON and leaves other text", () => {
-    expect(resultSummary('{"jd_id":"JD_1","title":"Data Engineer","scores":[1,2]}')).toBe('title="Data Engineer" scores=[2] jd_id=JD_1');
+    expect(resultSummary('{"jd_id":"JD_1","title":"Data Engineer","scores":[1,2]}')).toBe(
+      'title="Data Engineer" scores=[2] jd_id=JD_1',
+    );
     expect(resultSummary("12 vacancies, 3 new")).toBe("12 vacancies, 3 new");
     expect(resultSummary('{"cut off": "')).toBe('{"cut off": "');
   });
 });
 
 describe("the gist of a message", () => {
-  const trace = 'Traceback (most recent call last):\n  File "x.py", line 1\n    boom()\nKeyError: 1\n';
+  const trace =
+    'Traceback (most recent call last):\n  File "x.py", line 1\n    boom()\nKeyError: 1\n';
+  const said = (message: string) => ({ message, truncated: false });
   it("leaves the frames out", () => {
-    expect(gist({ message: trace })).toBe("KeyError: 1");
-    expect(gist({ message: `row 3 is broken\n${trace}` })).toBe("row 3 is broken\nKeyError: 1");
+    expect(gist(said(trace))).toBe("KeyError: 1");
+    expect(gist(said(`row 3 is broken\n${trace}`))).toBe("row 3 is broken\nKeyError: 1");
   });
   it("leaves everything else as it is", () => {
-    for (const message of ["", "two\nlines", `said: ${trace}`]) expect(gist({ message })).toBe(message);
+    for (const message of ["", "two\nlines", `said: ${trace}`])
+      expect(gist(said(message))).toBe(message);
     expect(gist({ message: trace, truncated: true })).toBe(trace);
   });
 });
 
 describe("summary of metadata", () => {
   it("is one short line", () => {
-    expect(summary({ url: "https://x/y", n: 3, ok: true, list: [1, 2], deep: { a: 1 }, none: null })).toBe(
-      'url=https://x/y n=3 ok=true list=[2] deep={…} none=null',
-    );
+    expect(
+      summary({ url: "https://x/y", n: 3, ok: true, list: [1, 2], deep: { a: 1 }, none: null }),
+    ).toBe("url=https://x/y n=3 ok=true list=[2] deep={…} none=null");
     expect(summary({ text: "two words" })).toBe('text="two words"');
     expect(summary(null)).toBe("");
     expect(summary({})).toBe("");
@@ -79,7 +84,17 @@ describe("summary of metadata", () => {
 
 describe("shortcuts", () => {
   const press = (key: string, target: object | null, more = {}, single = true) =>
-    shortcutKey({ key, ctrlKey: false, metaKey: false, altKey: false, target: target as EventTarget | null, ...more }, single);
+    shortcutKey(
+      {
+        key,
+        ctrlKey: false,
+        metaKey: false,
+        altKey: false,
+        target: target as EventTarget | null,
+        ...more,
+      },
+      single,
+    );
 
   it("rest in fields and with modifiers", () => {
     expect(press("e", { tagName: "INPUT", type: "search" })).toBeNull();
@@ -91,14 +106,28 @@ describe("shortcuts", () => {
   });
 
   it("are no letters, digits and signs once those are turned off", () => {
-    const left = ["e", "G", "?", "/", "2", "ß", "Escape", "End", "PageUp", "Enter", " "].filter((key) => press(key, null, {}, false) !== null);
+    const left = ["e", "G", "?", "/", "2", "ß", "Escape", "End", "PageUp", "Enter", " "].filter(
+      (key) => press(key, null, {}, false) !== null,
+    );
     expect(left).toEqual(["Escape", "End", "PageUp", "Enter", " "]);
   });
 
   it("take Ctrl+F once", () => {
-    const find = (id: string, more: object) => isFind({ key: "f", ctrlKey: false, metaKey: false, altKey: false, target: { id } as unknown as EventTarget, ...more });
+    const find = (id: string, more: object) =>
+      isFind({
+        key: "f",
+        ctrlKey: false,
+        metaKey: false,
+        altKey: false,
+        target: { id } as unknown as EventTarget,
+        ...more,
+      });
     expect([find("", { ctrlKey: true }), find("", { metaKey: true })]).toEqual([true, true]);
-    expect([find("log-find", { ctrlKey: true }), find("", {}), find("", { ctrlKey: true, altKey: true })]).toEqual([false, false, false]);
+    expect([
+      find("log-find", { ctrlKey: true }),
+      find("", {}),
+      find("", { ctrlKey: true, altKey: true }),
+    ]).toEqual([false, false, false]);
   });
 
   it("share keys with other controls only in the list", () => {
@@ -110,6 +139,11 @@ describe("shortcuts", () => {
 });
 
 it("copies one record a line, without colours", () => {
-  const text = linesAsText([line(1, { stage: "fetch", task_id: "T", message: "\u001b[31ma\u001b[0m\nb" }), line(2)]);
-  expect(text).toBe("2026-11-24T12:00:00Z info     [fetch/T] a\n    b\n2026-11-24T12:00:00Z info     line 2\n");
+  const text = linesAsText([
+    line(1, { stage: "fetch", task_id: "T", message: "\u001b[31ma\u001b[0m\nb" }),
+    line(2),
+  ]);
+  expect(text).toBe(
+    "2026-11-24T12:00:00Z info     [fetch/T] a\n    b\n2026-11-24T12:00:00Z info     line 2\n",
+  );
 });

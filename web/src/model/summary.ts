@@ -1,16 +1,18 @@
 /** One line of `key=value` for a row, from metadata of any shape. */
-import type { Json, Line } from "../api/types";
+import type { Line } from "../api/types";
 
-function brief(value: Json): string {
-  if (typeof value === "string") return /^[\w./:@+-]*$/.test(value) && value !== "" ? value : JSON.stringify(value);
+function brief(value: unknown): string {
+  if (typeof value === "string")
+    return /^[\w./:@+-]*$/.test(value) && value !== "" ? value : JSON.stringify(value);
   if (Array.isArray(value)) return value.length === 0 ? "[]" : `[${value.length}]`;
   if (value !== null && typeof value === "object") return "{…}";
   return String(value);
 }
 
 /** At most about `limit` characters; empty for nothing. */
-export function summary(metadata: Json, limit = 96): string {
-  if (metadata === null || typeof metadata !== "object") return metadata === null ? "" : brief(metadata).slice(0, limit);
+export function summary(metadata: unknown, limit = 96): string {
+  if (metadata === null || typeof metadata !== "object")
+    return metadata === null ? "" : brief(metadata).slice(0, limit);
   if (Array.isArray(metadata)) return metadata.length === 0 ? "" : `[${metadata.length}]`;
   let text = "";
   for (const [key, value] of Object.entries(metadata)) {
@@ -24,10 +26,14 @@ export function summary(metadata: Json, limit = 96): string {
 /** The same for a result that is kept as text: JSON is summed up, its ids last; anything else stays as it is. */
 export function resultSummary(text: string, limit = 240): string {
   try {
-    const value = JSON.parse(text) as Json;
-    if (value === null || typeof value !== "object" || Array.isArray(value)) return summary(value, limit);
-    const isId = ([key]: [string, Json]) => Number(key.endsWith("_id"));
-    return summary(Object.fromEntries(Object.entries(value).sort((a, b) => isId(a) - isId(b))), limit);
+    const value = JSON.parse(text) as unknown;
+    if (value === null || typeof value !== "object" || Array.isArray(value))
+      return summary(value, limit);
+    const isId = ([key]: [string, unknown]) => Number(key.endsWith("_id"));
+    return summary(
+      Object.fromEntries(Object.entries(value).sort((a, b) => isId(a) - isId(b))),
+      limit,
+    );
   } catch {
     return text;
   }

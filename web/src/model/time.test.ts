@@ -1,6 +1,18 @@
 import { describe, expect, it } from "vitest";
 
-import { ago, allForms, clockTime, dayBefore, dayTime, duration, nextMode, offset, parseUs, timeLeft, type TimeMode } from "./time";
+import {
+  ago,
+  allForms,
+  clockTime,
+  dayBefore,
+  dayTime,
+  duration,
+  nextMode,
+  offset,
+  parseUs,
+  timeLeft,
+  type TimeMode,
+} from "./time";
 
 const NOON = parseUs("2026-11-24T12:00:00.000000Z");
 
@@ -95,7 +107,12 @@ it("has the date in a sentence unless it is today", () => {
 });
 
 it("goes through the modes", () => {
-  expect(["local", "utc", "relative", "delta"].map((mode) => nextMode(mode as TimeMode))).toEqual(["utc", "relative", "delta", "local"]);
+  expect(["local", "utc", "relative", "delta"].map((mode) => nextMode(mode as TimeMode))).toEqual([
+    "utc",
+    "relative",
+    "delta",
+    "local",
+  ]);
 });
 
 it("shows every form at once", () => {
@@ -108,7 +125,15 @@ it("shows every form at once", () => {
 describe("timeLeft", () => {
   it("is as rough as it is far away", () => {
     const told = [0.4, 1.2, 89, 100, 5399, 7200, 200_000].map(timeLeft);
-    expect(told).toEqual(["a moment left", "2 s left", "89 s left", "2 min left", "90 min left", "2 h left", "2 d left"]);
+    expect(told).toEqual([
+      "a moment left",
+      "2 s left",
+      "89 s left",
+      "2 min left",
+      "90 min left",
+      "2 h left",
+      "2 d left",
+    ]);
   });
 
   it("is silent when nothing is known", () => {

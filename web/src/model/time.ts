@@ -76,7 +76,8 @@ export function duration(ms: number | null | undefined): string {
   if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
   const seconds = Math.round(ms / 1000);
   if (seconds < 3600) return `${Math.floor(seconds / 60)} m ${two(seconds % 60)} s`;
-  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ${two(Math.floor(seconds / 60) % 60)} m`;
+  if (seconds < 86_400)
+    return `${Math.floor(seconds / 3600)} h ${two(Math.floor(seconds / 60) % 60)} m`;
   return `${Math.floor(seconds / 86_400)} d ${Math.floor(seconds / 3600) % 24} h`;
 }
 
@@ -103,7 +104,9 @@ export function ago(us: number, nowUs: number): string {
 function roughly(seconds: number): string {
   if (seconds < 90) return `${Math.ceil(seconds)} s`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
-  return seconds < 129_600 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} d`;
+  return seconds < 129_600
+    ? `${Math.round(seconds / 3600)} h`
+    : `${Math.round(seconds / 86_400)} d`;
 }
 
 function isoDay(us: number): string {
@@ -136,7 +139,11 @@ export function fullLocal(us: number): string {
 }
 
 /** What a pointer resting on a time shows: every form at once. `beforeUs`: of the line that is shown above it. */
-export function allForms(iso: string, startUs: number | null, beforeUs: number | null = null): string {
+export function allForms(
+  iso: string,
+  startUs: number | null,
+  beforeUs: number | null = null,
+): string {
   const us = parseUs(iso);
   const since = startUs === null ? "" : `\n${offset(us - startUs)} since the start of the run`;
   const delta = beforeUs === null ? "" : `\n${offset(us - beforeUs)} since the line before`;

@@ -20,7 +20,10 @@ class Connection {
       this.reachable = reachable;
       if (may !== null) this.loggedOut = !may;
     });
-    document.addEventListener("visibilitychange", () => (this.#hidden = document.visibilityState === "hidden"));
+    document.addEventListener(
+      "visibilitychange",
+      () => (this.#hidden = document.visibilityState === "hidden"),
+    );
   }
 }
 

@@ -66,7 +66,13 @@ export class Finder {
 
   async #ask(position: { after?: number; before?: number; limit: number }) {
     try {
-      const page = await getLines(this.jobId, this.attempt, this.filter, position, this.#abort.signal);
+      const page = await getLines(
+        this.jobId,
+        this.attempt,
+        this.filter,
+        position,
+        this.#abort.signal,
+      );
       this.error = null;
       return page;
     } catch (error) {

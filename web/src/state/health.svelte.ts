@@ -9,10 +9,13 @@ class Health {
   warnings = $state.raw<readonly string[]>([]);
   /** Warnings that the reader has put away; one that changes comes back. */
   hidden = $state.raw<ReadonlySet<string>>(new Set());
-  readonly #polled = new Polled(async (signal) => {
-    this.take((await getSystem(signal)).warnings);
-    return null;
-  }, () => EVERY_MS);
+  readonly #polled = new Polled(
+    async (signal) => {
+      this.take((await getSystem(signal)).warnings);
+      return null;
+    },
+    () => EVERY_MS,
+  );
 
   /** For an effect. What the view shows comes first. */
   readonly watch = (): (() => void) => {

@@ -41,14 +41,18 @@ export class JobRun {
   get growing(): boolean {
     const job = this.job;
     if (!job || this.attempt < job.attempt) return false;
-    return !isOver(job) || (job.receipt !== null && job.receipt.stored + job.receipt.lost < job.receipt.accepted);
+    return (
+      !isOver(job) ||
+      (job.receipt !== null && job.receipt.stored + job.receipt.lost < job.receipt.accepted)
+    );
   }
 
   /** Microseconds since the epoch at which an attempt began, as far as it is known. */
   startOf(attempt: number): number | null {
     const known = this.attempts.find((one) => one.attempt === attempt)?.started_at;
     if (known) return parseUs(known);
-    if (this.job?.attempt === attempt) return this.job.started_at ? parseUs(this.job.started_at) : null;
+    if (this.job?.attempt === attempt)
+      return this.job.started_at ? parseUs(this.job.started_at) : null;
     const starts = (this.outline?.stages ?? []).map((stage) => parseUs(stage.started_at ?? ""));
     const said = starts.filter((us) => !Number.isNaN(us));
     return said.length > 0 ? Math.min(...said) : null;
@@ -56,8 +60,11 @@ export class JobRun {
 
   /** Lines by level of the attempt that is shown; null while they are not known. */
   get counts(): Counts | null {
-    if (this.outline?.attempt === this.attempt && this.outline.attempts.length > 1) return this.#countsOfOutline();
-    return this.job && this.attempt === this.job.attempt && this.job.attempt <= 1 ? this.job.counts : null;
+    if (this.outline?.attempt === this.attempt && this.outline.attempts.length > 1)
+      return this.#countsOfOutline();
+    return this.job && this.attempt === this.job.attempt && this.job.attempt <= 1
+      ? this.job.counts
+      : null;
   }
 
   #countsOfOutline(): Counts {
@@ -114,7 +121,11 @@ export class JobRun {
     if (mark === this.#outlineMark) return;
     const began = performance.now();
     try {
-      this.outline = await getOutline(this.id, job.attempt === 0 ? null : this.attempt, this.#abort.signal);
+      this.outline = await getOutline(
+        this.id,
+        job.attempt === 0 ? null : this.attempt,
+        this.#abort.signal,
+      );
       this.outlineError = null;
       await this.#refreshKin(job);
       this.#outlineMark = mark;

@@ -4,9 +4,14 @@ import { navigation } from "./navigation.svelte";
 const MOVES = ["wheel", "touchstart", "pointerdown", "keydown"] as const;
 
 /** An attachment; `list` is what grows in the view by pages. */
-export function keepsPlace(list: { items: readonly unknown[] } | null = null): (element: HTMLElement) => () => void {
+export function keepsPlace(
+  list: { items: readonly unknown[] } | null = null,
+): (element: HTMLElement) => () => void {
   return (element) => {
-    const forget = navigation.keep(() => ({ top: element.scrollTop, items: list?.items.length ?? 0 }));
+    const forget = navigation.keep(() => ({
+      top: element.scrollTop,
+      items: list?.items.length ?? 0,
+    }));
     const stop = restored(element, navigation.place?.top ?? 0);
     return () => {
       forget();

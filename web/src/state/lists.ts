@@ -10,7 +10,11 @@ const ACTIVE_MS = 2000;
 const IDLE_MS = 5000;
 
 /** `atFirst`: as many as were shown when the list was left. */
-export function jobList(status: readonly string[], handler: string | null, atFirst = 0): PagedList<Job> {
+export function jobList(
+  status: readonly string[],
+  handler: string | null,
+  atFirst = 0,
+): PagedList<Job> {
   return new PagedList<Job>({
     pageSize: 50,
     atFirst,
@@ -30,9 +34,15 @@ export function executionList(scheduleId: string): PagedList<Execution> {
   return new PagedList<Execution>({
     pageSize: 20,
     load: async (limit, cursor, signal) => {
-      const { executions, next_cursor, total } = await listExecutions(scheduleId, limit, cursor, signal);
+      const { executions, next_cursor, total } = await listExecutions(
+        scheduleId,
+        limit,
+        cursor,
+        signal,
+      );
       return { items: executions, next_cursor, total };
     },
-    every: (executions) => (executions.some((one) => one.status === "running") ? ACTIVE_MS / 2 : IDLE_MS),
+    every: (executions) =>
+      executions.some((one) => one.status === "running") ? ACTIVE_MS / 2 : IDLE_MS,
   });
 }

@@ -63,9 +63,14 @@ export class LogActions {
   /** From the selected line, else from the first one on the screen, to its neighbour. */
   async moveSelection(by: 1 | -1): Promise<void> {
     const session = this.session();
-    const shown = session.rows.filter((row): row is Extract<Row, { kind: "line" }> => row.kind === "line");
+    const shown = session.rows.filter(
+      (row): row is Extract<Row, { kind: "line" }> => row.kind === "line",
+    );
     const here = this.lines?.to ?? null;
-    const at = here === null ? shown.findIndex((row) => row.seq >= session.visible.top) : shown.findIndex((row) => row.seq >= here) + by;
+    const at =
+      here === null
+        ? shown.findIndex((row) => row.seq >= session.visible.top)
+        : shown.findIndex((row) => row.seq >= here) + by;
     const next = shown[at];
     if (!next) return;
     this.select(next.seq);
@@ -77,8 +82,14 @@ export class LogActions {
     const { run, attempt, filter, visible } = this.session();
     const range = this.lines ?? { from: visible.top, to: visible.bottom };
     const found: Line[] = [];
-    for (let after = range.from - 1; after < range.to && found.length < MOST_COPIED; ) {
-      const page = await getLines(run.id, attempt, filter, { after, limit: Math.min(COPY_PAGE, range.to - after) }, null);
+    for (let after = range.from - 1; after < range.to && found.length < MOST_COPIED;) {
+      const page = await getLines(
+        run.id,
+        attempt,
+        filter,
+        { after, limit: Math.min(COPY_PAGE, range.to - after) },
+        null,
+      );
       if (page.logs.length === 0) break;
       found.push(...page.logs.filter((line) => line.id <= range.to));
       after = page.logs.at(-1)!.id;
@@ -88,7 +99,14 @@ export class LogActions {
 
   async link(): Promise<void> {
     const { attempt, visible } = this.session();
-    const lines = this.lines ?? { attempt, from: Math.max(1, visible.top), to: Math.max(1, visible.top) };
-    await notices.copy(location.origin + formatRoute({ ...this.route(), lines }), "a link to the selection");
+    const lines = this.lines ?? {
+      attempt,
+      from: Math.max(1, visible.top),
+      to: Math.max(1, visible.top),
+    };
+    await notices.copy(
+      location.origin + formatRoute({ ...this.route(), lines }),
+      "a link to the selection",
+    );
   }
 }

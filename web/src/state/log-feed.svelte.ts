@@ -75,7 +75,8 @@ export class LogFeed {
   /** The server said how far the attempt has come. */
   noteLast(seq: number): void {
     if (seq > this.lastSeq) this.lastSeq = seq;
-    if (seq > this.window.ceil && this.window.atEnd && !hides(this.filter)) this.window = { ...this.window, atEnd: false };
+    if (seq > this.window.ceil && this.window.atEnd && !hides(this.filter))
+      this.window = { ...this.window, atEnd: false };
   }
 
   /** Brings the surroundings of a line into memory. False when a later jump took over. */
@@ -146,7 +147,9 @@ export class LogFeed {
   /** One more page at the end; null when there is nothing to do. */
   async forward(limit = this.#more): Promise<LinePage | null> {
     if (this.#busy.forward || this.pending !== null) return null;
-    const skip = this.folded.find(([from, to]) => from <= this.window.ceil && this.window.ceil < to);
+    const skip = this.folded.find(
+      ([from, to]) => from <= this.window.ceil && this.window.ceil < to,
+    );
     if (skip) {
       this.window = skippedForward(this.window, [this.window.ceil + 1, skip[1]]);
       return null;
@@ -158,7 +161,9 @@ export class LogFeed {
 
   async backward(): Promise<LinePage | null> {
     if (this.#busy.backward || this.pending !== null || this.window.atStart) return null;
-    const skip = this.folded.find(([from, to]) => from <= this.window.floor && this.window.floor < to);
+    const skip = this.folded.find(
+      ([from, to]) => from <= this.window.floor && this.window.floor < to,
+    );
     if (skip) {
       this.window = skippedBackward(this.window, [skip[0], this.window.floor]);
       return null;
@@ -189,7 +194,11 @@ export class LogFeed {
     return this.forward(LIVE_PAGE);
   }
 
-  async #extend(way: "forward" | "backward", at: Position, join: (page: LinePage) => LogWindow): Promise<LinePage | null> {
+  async #extend(
+    way: "forward" | "backward",
+    at: Position,
+    join: (page: LinePage) => LogWindow,
+  ): Promise<LinePage | null> {
     const signal = this.#abort.signal;
     this.#busy[way] = true;
     try {
@@ -216,7 +225,8 @@ export class LogFeed {
       [this.total, this.counts] = [page.total_count, page.counts];
       this.#countedTo = page.counts.total;
     }
-    if (page.expired !== undefined && page.expired?.lines !== this.expired?.lines) this.expired = page.expired;
+    if (page.expired !== undefined && page.expired?.lines !== this.expired?.lines)
+      this.expired = page.expired;
     this.lastSeq = Math.max(this.lastSeq, page.logs.at(-1)?.id ?? 0, page.counts.total);
     return page;
   }

@@ -4,18 +4,22 @@ import { SvelteMap, SvelteSet } from "svelte/reactivity";
 import { eventsPath, getMessage } from "../api/jobs";
 import { liveLines, type LineSource } from "../api/live-lines";
 import { sentence } from "../api/client";
-import type { Line } from "../api/types";
-import { errorsOf, LEVELS } from "../model/levels";
+import type { Level, Line } from "../api/types";
+import { errorsOf } from "../model/levels";
 import { buildRows, folding, groupKey, type Group, type Row } from "../model/log-rows";
 import type { LogWindow } from "../model/log-window";
 import { hides, type LineRange, type LogFilter } from "../model/route";
 import { grouped } from "../model/numbers";
+import { toggled } from "../model/toggled";
 import { FoldRanges } from "./fold-ranges";
 import { Finder } from "./finder.svelte";
 import type { JobRun } from "./job-run.svelte";
 import { LogFeed } from "./log-feed.svelte";
 import { notices } from "./notices.svelte";
 import { preferences } from "./preferences.svelte";
+
+const SEVERE: ReadonlySet<Level> = new Set(["error", "critical"]);
+const NONE: ReadonlySet<string> = new Set();
 
 export type Align = "top" | "context" | "nearest";
 
@@ -29,7 +33,7 @@ export class LogSession {
   readonly feed: LogFeed;
   readonly hits: Finder | null;
   readonly errors: Finder;
-  folded = $state.raw<ReadonlySet<string>>(new Set());
+  folded = $state.raw(NONE);
   expanded = new SvelteSet<number>();
   /** Whole messages that were asked for, or why they did not come. */
   messages = new SvelteMap<number, { text: string; whole: boolean; failed: boolean }>();
@@ -48,7 +52,12 @@ export class LogSession {
   #again = () => this.goTo(1, "top");
   #ranges: FoldRanges;
   #live: LineSource;
-  #built: { window: LogWindow; headings: boolean; folded: ReadonlySet<string>; rows: Row[] } | null = null;
+  #built: {
+    window: LogWindow;
+    headings: boolean;
+    folded: ReadonlySet<string>;
+    rows: Row[];
+  } | null = null;
 
   constructor(
     readonly run: JobRun,
@@ -57,9 +66,9 @@ export class LogSession {
   ) {
     this.#ranges = new FoldRanges(run.id, attempt);
     this.feed = new LogFeed(run.id, attempt, filter);
-    this.hits = filter.q === "" ? null : new Finder(run.id, attempt, { ...filter, searchMode: "filter" });
-    const severe = new Set(LEVELS.filter((level) => level === "error" || level === "critical"));
-    this.errors = new Finder(run.id, attempt, { ...filter, q: "", levels: severe });
+    this.hits =
+      filter.q === "" ? null : new Finder(run.id, attempt, { ...filter, searchMode: "filter" });
+    this.errors = new Finder(run.id, attempt, { ...filter, q: "", levels: SEVERE });
     this.#live = liveLines({
       address: () => eventsPath(run.id, attempt, filter, this.feed.window.ceil),
       deliver: (lines) => this.feed.deliver(lines),
@@ -77,7 +86,8 @@ export class LogSession {
     const { folded } = this;
     const { window } = this.feed;
     const known = this.#built;
-    if (known && known.window === window && known.headings === headings && known.folded === folded) return known.rows;
+    if (known && known.window === window && known.headings === headings && known.folded === folded)
+      return known.rows;
     const rows = buildRows(window, { headings, folded, dense: !hides(this.filter) });
     this.#built = { window, headings, folded, rows };
     return rows;
@@ -104,11 +114,15 @@ export class LogSession {
 
   /** The last lines of a run that has just ended. */
   async finish(): Promise<void> {
-    if (this.feed.loaded && this.feed.pending === null) await this.feed.forward(this.feed.livePage).catch(() => null);
+    if (this.feed.loaded && this.feed.pending === null)
+      await this.feed.forward(this.feed.livePage).catch(() => null);
   }
 
   /** Opens where it matters: the linked line, else what was on screen, else the first error of a failed run, else the tail of a growing one. */
-  async open(lines: LineRange | null, keep: { top: number; pinned: boolean } | null): Promise<void> {
+  async open(
+    lines: LineRange | null,
+    keep: { top: number; pinned: boolean } | null,
+  ): Promise<void> {
     if (this.hits) void this.hits.load();
     if (lines && lines.attempt === this.attempt) return this.#openAt(lines.from);
     if (keep && !keep.pinned) return this.goTo(keep.top, "top");
@@ -120,8 +134,13 @@ export class LogSession {
   async #openAt(seq: number): Promise<void> {
     await this.goTo(seq, "context");
     const { window } = this.feed;
-    if (window.lines.some((line) => line.id === seq) || this.closed || this.feed.error !== null) return;
-    notices.say(hides(this.filter) ? `Line ${grouped(seq)} is hidden by the filters` : `Line ${grouped(seq)} is not stored, or not any more`);
+    if (window.lines.some((line) => line.id === seq) || this.closed || this.feed.error !== null)
+      return;
+    notices.say(
+      hides(this.filter)
+        ? `Line ${grouped(seq)} is hidden by the filters`
+        : `Line ${grouped(seq)} is not stored, or not any more`,
+    );
   }
 
   /** Knows the errors, for the marks on the scrollbar and for stepping. */
@@ -189,20 +208,17 @@ export class LogSession {
 
   toggleFold(group: Group): void {
     const key = groupKey(group);
-    const next = new Set(this.folded);
-    const opens = next.delete(key);
-    if (!opens) next.add(key);
-    this.#setFolded(next, opens ? key : null);
+    this.#setFolded(toggled(this.folded, key), this.folded.has(key) ? key : null);
   }
 
-  foldAll(stages: readonly string[]): void {
-    this.#setFolded(new Set(stages), null);
+  foldAll(stages: ReadonlySet<string>): void {
+    this.#setFolded(stages, null);
     this.pinned = false;
   }
 
   unfoldAll(): void {
     const top = this.visible.top;
-    this.#setFolded(new Set(), null);
+    this.#setFolded(NONE, null);
     if (this.feed.window.skipped.length > 0) void this.#reload(top);
   }
 
@@ -223,7 +239,9 @@ export class LogSession {
   async #learnRanges(): Promise<void> {
     const { folded } = this;
     this.learning = folded.size > 0;
-    const ranges = await this.#ranges.of(this.run.outline, folded, this.#abort.signal).catch(() => []);
+    const ranges = await this.#ranges
+      .of(this.run.outline, folded, this.#abort.signal)
+      .catch(() => []);
     if (this.folded !== folded) return;
     this.feed.folded = ranges;
     this.learning = false;

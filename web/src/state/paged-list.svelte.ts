@@ -52,10 +52,14 @@ export class PagedList<T extends Listed> {
 
   async #refresh(): Promise<number | null> {
     const { load, every, pageSize, atFirst = 0, wanted = [] } = this.source;
-    const limit = Math.min(MOST_REFRESHED, Math.max(pageSize, this.loaded ? this.items.length : atFirst));
+    const limit = Math.min(
+      MOST_REFRESHED,
+      Math.max(pageSize, this.loaded ? this.items.length : atFirst),
+    );
     try {
       const page = await load(limit, null, this.#abort.signal);
-      this.items = page.next_cursor === null ? page.items : refreshed(this.items, page.items, wanted);
+      this.items =
+        page.next_cursor === null ? page.items : refreshed(this.items, page.items, wanted);
       this.total = page.total ?? null;
       if (this.#pages <= 1) {
         this.nextCursor = page.next_cursor;
@@ -75,7 +79,11 @@ export class PagedList<T extends Listed> {
     if (this.nextCursor === null || this.loadingMore) return;
     this.loadingMore = true;
     try {
-      const page = await this.source.load(this.source.pageSize, this.nextCursor, this.#abort.signal);
+      const page = await this.source.load(
+        this.source.pageSize,
+        this.nextCursor,
+        this.#abort.signal,
+      );
       this.items = extended(this.items, page.items);
       this.nextCursor = page.next_cursor;
       this.#pages += 1;

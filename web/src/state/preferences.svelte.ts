@@ -40,7 +40,9 @@ class Preferences {
   /** A letter, digit or sign alone is a shortcut. */
   singleKeys = $state(this.#stored.singleKeys !== false);
   /** Share of the width that the left pane takes. */
-  pane = $state(typeof this.#stored.pane === "number" ? Math.min(0.7, Math.max(0.2, this.#stored.pane)) : 0.36);
+  pane = $state(
+    typeof this.#stored.pane === "number" ? Math.min(0.7, Math.max(0.2, this.#stored.pane)) : 0.36,
+  );
 
   /** The theme that is really shown. */
   get shown(): Theme {
@@ -64,7 +66,10 @@ class Preferences {
   #save(): void {
     const { theme, time, wrap, headings, histogram, singleKeys, pane } = this;
     try {
-      localStorage.setItem(KEY, JSON.stringify({ theme, time, wrap, headings, histogram, singleKeys, pane }));
+      localStorage.setItem(
+        KEY,
+        JSON.stringify({ theme, time, wrap, headings, histogram, singleKeys, pane }),
+      );
     } catch {
       // Private windows may refuse; the choice then lasts as long as the page.
     }
