@@ -85,12 +85,13 @@ coverage: $(STAMP) $(WEB_STAMP) ## Run the tests and say which lines of Python n
 	@$(BIN)/coverage html --quiet --directory build/coverage
 	@echo "line by line: build/coverage/index.html"
 
-check: $(STAMP) $(WEB_STAMP) ## Lint, types, layers, budgets, the lock
+check: $(STAMP) $(WEB_STAMP) ## Lint, types, layers, budgets, SQL, the lock
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python tools/budgets.py
+	@$(BIN)/python tools/sql_outside_storage.py
 	@$(BIN)/python tools/lock.py check
 	@$(BIN)/python tools/api_types.py --check
 	@$(BIN)/python tools/node.py run check
