@@ -27,8 +27,8 @@ from qntx.storage.sqlite.connection import transaction
 from qntx.storage.sqlite.logs import LogStore
 from qntx.storage.sqlite.migrate import open_database
 from qntx.storage.sqlite.search_blocks import Candidates, forget_run, grams, may_hold
-from tests.support.log_rows import Said, store
-from tests.unit.test_filtering import clear, filters, fits, holds, lines, needles
+from tests.support.line_oracle import filters, fits, holds, lines, needles
+from tests.support.log_rows import Said, clear, store
 
 
 @pytest.fixture
