@@ -51,6 +51,15 @@ class SmallIndexer:
             fields = {"id": job_id, "request": {"source": "test", **request}}
             attempt_writes.spawn(self._db, self._run(job), fields, now_us())
 
+    def span(self, job: Claimed, stage: str, task: str | None, status: str, **fields: Any) -> None:
+        """A stage or task is known, begins or ends."""
+        at_us = fields.pop("at_us", 1_000_000)
+        with transaction(self._db):
+            index_writer = IndexWriter(self._db)
+            context = index_writer.context(self._run(job), stage, task)
+            key = index_writer.place(context)
+            attempt_writes.span(self._db, key, {"status": status, **fields}, at_us)
+
     def lines(self, job_id: str, said: Sequence[Said], attempt: int = 1) -> None:
         """A round of lines, all of one attempt."""
         with transaction(self._db):

@@ -10,7 +10,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from qntx.clock import iso
-from qntx.model.log import level_name
+from qntx.model.log import LEVEL_NAMES, level_name
 from qntx.model.text_match import TextMatch
 from qntx.model.views import Histogram
 from tests.support.log_rows import Said
@@ -43,6 +43,8 @@ filters = st.fixed_dictionaries(
     {},
     optional={
         "min_level": st.sampled_from([20, 25, 30]),
+        "levels": st.sampled_from([("debug",), ("info", "error"), ()]),
+        "stage_only": st.booleans(),
         "sources": st.sampled_from([("emitter",), ("logging", "stdout")]),
         "logger": st.sampled_from(["a", "a.b", "a.", "A"]),
         "stage": st.sampled_from(["", "s"]),
@@ -64,6 +66,8 @@ def fits(said: Said, wanted: dict[str, Any]) -> bool:
     prefix = f"{logger}".rstrip(".") + "."
     return (
         said.level >= wanted.get("min_level", -99)
+        and level_name(said.level) in wanted.get("levels", LEVEL_NAMES)
+        and (said.task is None or not wanted.get("stage_only"))
         and said.source in wanted.get("sources", [said.source])
         and (logger is None or mine == logger or mine.startswith(prefix))
         and ("stage" not in wanted or (said.stage or "") == wanted["stage"])
