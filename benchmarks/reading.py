@@ -19,15 +19,17 @@ import apsw
 import numpy
 
 from measure import TEMPLATES, Report
+from qntx.indexer.keys import Keys
 from qntx.indexer.search_index import SearchIndex
+from qntx.indexer.sequencing import store_lines, tally
 from qntx.model.filtering import parse_filter
-from qntx.storage.sqlite import export, ndjson
 from qntx.storage.sqlite.connection import transaction
-from qntx.storage.sqlite.index_writer import IndexWriter
+from qntx.storage.sqlite.exports import ExportStore
+from qntx.storage.sqlite.log_writer import SqliteLogWriter
 from qntx.storage.sqlite.logs import LogStore
 from qntx.storage.sqlite.migrate import open_database
-from qntx.storage.sqlite.search import search
-from qntx.storage.sqlite.sequencing import insert
+from qntx.storage.sqlite.search import SearchStore
+from qntx.storage.sqlite.search_index_writer import SqliteSearchIndexWriter
 
 LARGE = 1_000_000
 SMALL, SMALL_JOBS = 1_000, 4_000
@@ -76,7 +78,7 @@ def pages(db: apsw.Connection, report: Report) -> None:
 
 
 def found(db: apsw.Connection, report: Report, last_id: str) -> None:
-    logs = LogStore(db)
+    logs, search = LogStore(db), SearchStore(db)
 
     def in_job(**words: Any) -> Callable[[], None]:
         wanted = parse_filter(**words)
@@ -84,10 +86,10 @@ def found(db: apsw.Connection, report: Report, last_id: str) -> None:
 
     def in_all(**words: Any) -> Callable[[], None]:
         wanted = parse_filter(**words)
-        return lambda: search(db, wanted, limit=100) and None
+        return lambda: search.page(wanted, limit=100) and None
 
     assert len(logs.page(JOB, parse_filter(q="Zebra-Crossing"), limit=100).logs) == 100
-    assert len(search(db, parse_filter(q=last_id)).logs) == 1
+    assert len(search.page(parse_filter(q=last_id)).logs) == 1
     report.bar(
         "first 100 of a rare text in the job, and how many",
         ms(in_job(q="Zebra-Crossing")),
@@ -104,11 +106,12 @@ def found(db: apsw.Connection, report: Report, last_id: str) -> None:
 
 
 def exports(path: Path, report: Report) -> None:
-    for name, chunks in (("txt", export.text), ("ndjson", ndjson.ndjson)):
+    exported = ExportStore(path)
+    for name, chunks in (("txt", exported.text), ("ndjson", exported.ndjson)):
         rates = []
         for _ in range(3):
             started = time.process_time()
-            size = sum(map(len, chunks(path, JOB, parse_filter())))
+            size = sum(map(len, chunks(JOB, parse_filter())))
             rates.append(LARGE / (time.process_time() - started) / 1e6)
         assert size > LARGE * 80
         report.bar(f"export as {name}", max(rates), 0.5, "M lines/s", at_least=True)
@@ -166,7 +169,8 @@ def text(rand: random.Random, index: int, number: int) -> bytes:
 
 def add(db: apsw.Connection, job_id: str, lines: Any) -> None:
     lines = iter(lines)
-    index_writer = IndexWriter(db)
+    writer = SqliteLogWriter(db)
+    keys = Keys(writer)
     at, order = 1_700_000_000_000_000, 0
     db.execute(
         "INSERT INTO async_ix_jobs(id, source, status, handler_name, created_at, updated_at)"
@@ -175,12 +179,12 @@ def add(db: apsw.Connection, job_id: str, lines: Any) -> None:
     )
     while part := list(islice(lines, ROUND)):
         with transaction(db):
-            run = index_writer.run(job_id, 1)
-            origin = index_writer.origin("logging", "bench.job")
+            run = keys.run(job_id, 1)
+            origin = keys.origin("logging", "bench.job")
             pending = [
                 (
                     0,
-                    index_writer.context(run, stage, task),
+                    keys.context(run, stage, task),
                     origin,
                     at + order + n,
                     level,
@@ -190,13 +194,13 @@ def add(db: apsw.Connection, job_id: str, lines: Any) -> None:
                 )
                 for n, (level, stage, task, message) in enumerate(part)
             ]
-            index_writer.count(insert(index_writer, pending, several=False), [run])
+            writer.add_counts(*tally(store_lines(writer, pending, several=False), [run]))
         order += len(part)
 
 
 def index(path: Path) -> tuple[int, float]:
     """Build the search index; (lines, seconds)."""
-    builder = SearchIndex(path)
+    builder = SearchIndex(SqliteSearchIndexWriter(path))
     builder._numpy = numpy
     started = time.process_time()
     while builder.turn(idle=True):

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from qntx.runtime.outcome import Outcome
     from qntx.runtime.registry import Handler, HandlerClass, Registry
     from qntx.runtime.requests import JobOptions
-    from qntx.storage.sqlite.queue import JobQueue
+    from qntx.storage.interfaces.jobs import Queue
 
 require_linux()
 
@@ -57,7 +57,6 @@ _HOMES = {
     "JobCancelled": "qntx.errors",
     "JobContext": "qntx.runtime.context",
     "JobOptions": "qntx.runtime.requests",
-    "JobQueue": "qntx.storage.sqlite.queue",
     "JobRequest": "qntx.model.job",
     "JobStopped": "qntx.errors",
     "JsonEmitter": "qntx.recording.emitters",
@@ -70,6 +69,7 @@ _HOMES = {
     "Overlap": "qntx.model.firing_policy",
     "ProgressEmitter": "qntx.recording.emitters",
     "QntxError": "qntx.errors",
+    "Queue": "qntx.storage.interfaces.jobs",
     "Registry": "qntx.runtime.registry",
     "RetryPolicy": "qntx.model.retry",
     "Settings": "qntx.config",
@@ -94,7 +94,6 @@ __all__ = [
     "JobCancelled",
     "JobContext",
     "JobOptions",
-    "JobQueue",
     "JobRequest",
     "JobStopped",
     "JsonEmitter",
@@ -107,6 +106,7 @@ __all__ = [
     "Overlap",
     "ProgressEmitter",
     "QntxError",
+    "Queue",
     "Registry",
     "RetryPolicy",
     "Settings",

@@ -12,7 +12,7 @@ import pytest
 from qntx.api import search as api_search
 from qntx.app import App
 from qntx.model.search import FoundPage, Indexed
-from qntx.storage.sqlite.search import indexed
+from qntx.storage.sqlite.search import SearchStore, indexed
 from tests.support.api_data import Data, Talker, running
 from tests.support.api_server import serving
 from tests.support.log_rows import Said, store
@@ -218,7 +218,7 @@ def test_nobody_looks_on_for_one_who_is_gone(fresh: App, monkeypatch: pytest.Mon
         looked.set()
         return FoundPage(q="x", logs=[], next_cursor="more", indexed=Indexed(0, 0))
 
-    monkeypatch.setattr(api_search.search, "search", endless)
+    monkeypatch.setattr(SearchStore, "page", endless)
     monkeypatch.setattr(api_search, "FIRST_LINE_LIMIT_S", 3600)
     with serving(fresh) as (server, client):
         with socket.create_connection(("127.0.0.1", server.port)) as asking:

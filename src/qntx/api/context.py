@@ -21,7 +21,7 @@ from qntx.clock import now_us
 from qntx.errors import NotFound
 from qntx.maintenance.loop import MaintenanceLoop
 from qntx.model.ids import is_id
-from qntx.storage.sqlite.store import Store
+from qntx.storage.interfaces import Store
 
 #: Gives what is to be shown of the workers.
 WorkersInfo: TypeAlias = Callable[[], Any]
@@ -58,9 +58,7 @@ class ServerContext:
         maintenance: MaintenanceLoop | None = None,
     ) -> ServerContext:
         """The context for *app*."""
-        return cls(
-            app, DatabasePoller(app.store.path), auth, now_us(), sessions, workers, maintenance
-        )
+        return cls(app, DatabasePoller(app.store), auth, now_us(), sessions, workers, maintenance)
 
     def close(self) -> None:
         """The server stops: streams and long requests end."""
@@ -71,7 +69,7 @@ class ServerContext:
     def reading(self) -> Iterator[Store]:
         """This thread's store, everything read inside being of one moment."""
         store = self.app.store
-        with store.connection:
+        with store.reading():
             yield store
 
 

@@ -18,10 +18,9 @@ from qntx.errors import (
     Conflict,
     NotFound,
     QntxError,
+    StoreMisuse,
     StoreUnavailable,
 )
-from qntx.storage.sqlite.connection import unavailable
-from qntx.storage.sqlite.store import UNAVAILABLE
 
 LOG = logging.getLogger("qntx.api")
 REQUEST_ID = "qntx.request_id"
@@ -50,6 +49,7 @@ _STATUS: tuple[tuple[type[QntxError], int], ...] = (
     (BadInput, 400),
     (NotFound, 404),
     (Conflict, 409),
+    (StoreMisuse, 500),
     (StoreUnavailable, 503),
     (TooSlow, 408),
     (Unauthorized, 401),
@@ -67,8 +67,6 @@ _CODES = {
     429: "too_many_requests",
     503: "unavailable",
 }
-#: Errors of the database that are mistakes in a statement of ours, not its condition.
-_OUR_MISTAKES = frozenset({"SQLError", "BindingsError", "MisuseError", "MismatchError"})
 
 
 class ProblemDetail(msgspec.Struct, frozen=True):
@@ -169,14 +167,9 @@ def _ours(request: Request[Any, Any, Any], error: QntxError) -> Response[bytes]:
     if status == 500:
         return _unexpected(request, error)
     retry = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
+    if isinstance(error, StoreUnavailable) and error.__cause__ is not None:
+        LOG.error("request %s: %r", request_id_of(request.scope), error.__cause__)
     return _answer(request, status, error.code, error.message, headers=retry)
-
-
-def _store(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    if type(error).__name__ in _OUR_MISTAKES:
-        return _unexpected(request, error)
-    LOG.error("request %s: %r", request_id_of(request.scope), error)
-    return _ours(request, unavailable(request.app.state.server.app.store.path, error))
 
 
 def _framework(
@@ -274,5 +267,4 @@ def handlers(
         RecursionError: _too_deep,
         UnicodeDecodeError: _no_text,
         Exception: _unexpected,
-        **{kind: _store for kind in UNAVAILABLE if not issubclass(kind, QntxError)},
     }

@@ -6,19 +6,24 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from qntx.application import Application
     from qntx.config import Settings
     from qntx.storage.interfaces import Store
 
 
-def open_store(settings: Settings, applications: Sequence[Application] = ()) -> Store:
+def open_store(where: Settings | Path, applications: Sequence[Application] = ()) -> Store:
     """
-    The store of the data directory of *settings*: the one place that chooses a backend.
+    The store of the data directory of *where* (or at that path): the one place that chooses.
 
     With the tables of *applications*, which may become more. Nothing is opened yet: the first
-    use does, and raises StoreUnavailable where it cannot.
+    use does, and raises StoreUnavailable where it cannot. A path is for processes that do without
+    settings, which cost as much to import as all the rest.
     """
+    from pathlib import Path
+
     from qntx.storage.sqlite.store import SqliteStore
 
-    return SqliteStore(settings.database, applications)
+    database = where / "qntx.db" if isinstance(where, Path) else where.database
+    return SqliteStore(database, applications)

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import apsw
+import msgspec
 
 from qntx.errors import BadInput, NotFound
 from qntx.journal.format import BODY_APART
+from qntx.model.groups import LineGroups
+from qntx.model.log import WARN
 from qntx.model.views import (
     Counts,
     Histogram,
@@ -19,7 +22,8 @@ from qntx.model.views import (
     StagesView,
     TaskLogPage,
 )
-from qntx.storage.interfaces.logs import Logs, Tail
+from qntx.storage.interfaces.logs import MAX_LINES_PER_PAGE, Logs, Tail, Totals
+from qntx.storage.sqlite.groups import groups
 from qntx.storage.sqlite.histogram import histogram
 from qntx.storage.sqlite.jobs import make_cursor, read_cursor
 from qntx.storage.sqlite.line_query import OF_TASK, Rows, Selection, of_task
@@ -29,11 +33,9 @@ from qntx.storage.sqlite.retention import KEPT_LINES, expired_of
 from qntx.storage.sqlite.search_blocks import END
 from qntx.storage.sqlite.translation import translated
 
-MAX_LINES_PER_PAGE = 10_000
-
 
 @translated
-class LogStore(Logs):
+class LogStore(Logs):  # budget: one method per question
     """The lines of one database."""
 
     def __init__(self, connection: apsw.Connection) -> None:
@@ -93,6 +95,11 @@ class LogStore(Logs):
 
     def histogram(self, job_id: str, wanted: LogFilter, buckets: int) -> Histogram:
         return histogram(self._db, job_id, wanted, self.runs(job_id, wanted.attempt), buckets)
+
+    def groups(self, job_id: str, wanted: LogFilter) -> LineGroups:
+        if wanted.min_level is None and wanted.levels is None:
+            wanted = msgspec.structs.replace(wanted, min_level=WARN)
+        return groups(self._db, job_id, wanted, self.runs(job_id, wanted.attempt))
 
     def since(self, job_id: str, wanted: LogFilter, position: int, limit: int) -> Tail:
         rows: Rows = []
@@ -168,6 +175,19 @@ class LogStore(Logs):
         ):
             return Receipt.of(*map(int, row))
         raise AssertionError("an aggregate without a row")
+
+    def totals(self) -> Totals:
+        sql = "SELECT total(stored), total(lost), total(redactions) FROM job_attempts"
+        [row] = self._db.execute(sql).fetchall()
+        return Totals(*(int(value) for value in row))  # type: ignore[arg-type]
+
+    def journal_offsets(self) -> dict[str, tuple[int, int]]:
+        return {
+            str(producer): (int(segment), int(position))
+            for producer, segment, position in self._db.execute(
+                "SELECT producer, segment, position FROM journal_offsets"
+            )
+        }
 
     # -- whole messages ------------------------------------------------------------------------
 
