@@ -93,7 +93,7 @@ def captured(home: Path, texts: list[str], suffix: str) -> list[tuple[str, tuple
     logger = logging.getLogger("benchmark")
     active = ActiveRun(Run("JB_bench", 1), journal)
     with capturing(active, settings):
-        streams.lead_to(None, None)  # a worker has no console
+        streams.forward_to(None, None)  # a worker has no console
         emit = LogCapturingEmitter(active)
         found.append((f"emitter{suffix}", timed(emit.info, texts)))
         found.append((f"logging{suffix}", timed(logger.info, texts)))

@@ -21,12 +21,12 @@ import numpy
 from measure import TEMPLATES, Report
 from qntx.indexer.search_index import SearchIndex
 from qntx.model.filtering import parse_filter
-from qntx.storage.sqlite import export, ndjson
 from qntx.storage.sqlite.connection import transaction
+from qntx.storage.sqlite.exports import ExportStore
 from qntx.storage.sqlite.index_writer import IndexWriter
 from qntx.storage.sqlite.logs import LogStore
 from qntx.storage.sqlite.migrate import open_database
-from qntx.storage.sqlite.search import search
+from qntx.storage.sqlite.search import SearchStore
 from qntx.storage.sqlite.sequencing import insert
 
 LARGE = 1_000_000
@@ -76,7 +76,7 @@ def pages(db: apsw.Connection, report: Report) -> None:
 
 
 def found(db: apsw.Connection, report: Report, last_id: str) -> None:
-    logs = LogStore(db)
+    logs, search = LogStore(db), SearchStore(db)
 
     def in_job(**words: Any) -> Callable[[], None]:
         wanted = parse_filter(**words)
@@ -84,10 +84,10 @@ def found(db: apsw.Connection, report: Report, last_id: str) -> None:
 
     def in_all(**words: Any) -> Callable[[], None]:
         wanted = parse_filter(**words)
-        return lambda: search(db, wanted, limit=100) and None
+        return lambda: search.page(wanted, limit=100) and None
 
     assert len(logs.page(JOB, parse_filter(q="Zebra-Crossing"), limit=100).logs) == 100
-    assert len(search(db, parse_filter(q=last_id)).logs) == 1
+    assert len(search.page(parse_filter(q=last_id)).logs) == 1
     report.bar(
         "first 100 of a rare text in the job, and how many",
         ms(in_job(q="Zebra-Crossing")),
@@ -104,11 +104,12 @@ def found(db: apsw.Connection, report: Report, last_id: str) -> None:
 
 
 def exports(path: Path, report: Report) -> None:
-    for name, chunks in (("txt", export.text), ("ndjson", ndjson.ndjson)):
+    exported = ExportStore(path)
+    for name, chunks in (("txt", exported.text), ("ndjson", exported.ndjson)):
         rates = []
         for _ in range(3):
             started = time.process_time()
-            size = sum(map(len, chunks(path, JOB, parse_filter())))
+            size = sum(map(len, chunks(JOB, parse_filter())))
             rates.append(LARGE / (time.process_time() - started) / 1e6)
         assert size > LARGE * 80
         report.bar(f"export as {name}", max(rates), 0.5, "M lines/s", at_least=True)

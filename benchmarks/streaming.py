@@ -27,10 +27,9 @@ OLD_RUNS, OLD_LINES = 20, 50_000
 
 SERVER = """
 import sys
-from qntx.api.server import serve
 from qntx.app import App
 
-serve(App(home=sys.argv[1]), "127.0.0.1", 0, ready=lambda url: print(url, flush=True))
+App(home=sys.argv[1]).serve(port=0, workers=0, ready=lambda url: print(url, flush=True))
 """
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ import msgspec
 from qntx.application import Application, declared
 from qntx.config import Section, Settings, load
 from qntx.errors import BadInput, StoreUnavailable
+from qntx.handlers.shell_command import HANDLERS as SHELL_HANDLERS
 from qntx.indexer.launch import IndexerProcess
 from qntx.model.firing_policy import MissedPolicy, OverlapPolicy
 from qntx.model.ids import new_id
@@ -21,6 +21,7 @@ from qntx.model.job import UNSUPERVISED, Claimed, JobRequest
 from qntx.model.retry import Backoff
 from qntx.recording.emitters import ProgressEmitter
 from qntx.recording.session import close_journals, journal_of
+from qntx.runtime.app_modules import import_app_module, modules_with, refuse_in_worker
 from qntx.runtime.cancellation_watcher import watching_for_cancellation
 from qntx.runtime.context import Control
 from qntx.runtime.execute import execute
@@ -45,7 +46,8 @@ class App:  # budget: the one object that users hold; each method is a line or a
         def daily(ctx, payload): ...
 
         app.run("reports.daily", {"day": "2026-01-31"})     # here and now, captured
-        app.enqueue("reports.daily", {"day": "2026-01-31"}) # for a worker of `qntx serve`
+        app.enqueue("reports.daily", {"day": "2026-01-31"}) # for a worker of a server
+        app.serve()                                         # that server, until Ctrl-C
     """
 
     def __init__(
@@ -138,18 +140,12 @@ class App:  # budget: the one object that users hold; each method is a line or a
         """
         Import *modules* and take over the handlers that they declare.
 
-        ``package.module`` may hold an ``App`` or ``Registry`` under any name;
-        ``package.module:name`` names it. Raises BadInput when there is none.
+        ``package.module`` (or ``folder/module.py``) may hold an ``App`` or ``Registry`` under any
+        name; ``package.module:name`` names it. Raises BadInput when there is none.
         """
         for spec in modules:
             module_name, _, attribute = spec.partition(":")
-            try:
-                module = importlib.import_module(module_name)
-            except ImportError as error:
-                raise BadInput(
-                    f"module {module_name!r} cannot be imported: {error} - "
-                    "check the setting app (QNTX_APP) and the Python path"
-                ) from error
+            module = import_app_module(module_name)
             found = [getattr(module, attribute, None)] if attribute else vars(module).values()
             taken = [value for value in found if isinstance(value, App | Registry | Application)]
             if not taken:
@@ -195,9 +191,15 @@ class App:  # budget: the one object that users hold; each method is a line or a
         """
         for shown, found in declared():
             if not isinstance(found, App | Registry | Application):
-                raise BadInput(f"{shown} is no qntx App, Registry or Application")
+                raise BadInput(f"{shown} is not a qntx App, Registry or Application")
             if not isinstance(found, Application) or not found.missing:
                 self.include(found)
+
+    def load_configured(self) -> None:
+        """Take over what is built in, what installed packages declare, and the setting ``app``."""
+        self.include(SHELL_HANDLERS)
+        self.load_installed()
+        self.load(self.settings.app)
 
     # -- the queue -------------------------------------------------------------------------------
 
@@ -271,6 +273,47 @@ class App:  # budget: the one object that users hold; each method is a line or a
             parent_job_id=parent_job_id,
             execution_id=execution_id,
             max_attempts=max_attempts,
+        )
+
+    # -- as a server ------------------------------------------------------------------------------
+
+    def serve(
+        self,
+        *,
+        host: str | None = None,
+        port: int | None = None,
+        workers: int | None = None,
+        allow_remote: bool = False,
+        ready: Callable[[str], None] | None = None,
+    ) -> None:
+        """
+        Run a server (workers, schedules, API, web UI) until Ctrl-C or SIGTERM, as ``qntx serve``.
+
+        The keywords stand for those of the settings' section ``server``; *ready* is called with the
+        address (default: it is printed on stderr). To be called in the main thread. Workers import
+        the modules that have this `App` as a variable, so call it below ``if __name__ ==
+        "__main__":``. Raises BadInput when they would not find it, or the address cannot be used.
+        """
+        # The server stands below this class, and is loaded when needed: it takes half a second.
+        from qntx.server import serve
+
+        refuse_in_worker()
+        modules = modules_with(self)
+        found = modules or self.settings.app or workers == 0
+        if self.registry.names() and not found:
+            raise BadInput(
+                "no module has this App as a variable, so workers cannot import its handlers - "
+                "assign it at the top of a module"
+            )
+        self.load_configured()
+        serve(
+            self,
+            host=host,
+            port=port,
+            workers=workers,
+            allow_remote=allow_remote,
+            modules=modules,
+            ready=ready,
         )
 
     # -- in the foreground -------------------------------------------------------------------------

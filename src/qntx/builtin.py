@@ -6,13 +6,10 @@ from typing import Any
 
 from qntx.app import App
 from qntx.config import Settings
-from qntx.handlers.shell_command import HANDLERS as SHELL_HANDLERS
 
 
 def built_in_app(settings: Settings | None = None, **overrides: Any) -> App:
     """An `App` with all handlers: built in, of installed packages, of the settings."""
     app = App(settings, **overrides)
-    app.registry.include(SHELL_HANDLERS)
-    app.load_installed()
-    app.load(app.settings.app)
+    app.load_configured()
     return app

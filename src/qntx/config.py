@@ -114,7 +114,9 @@ def _days(value: object) -> float | str:
     except ValueError:
         days = -1.0
     if not 0 < days <= 36_500:
-        raise ValueError(f'{value!r} is no number of days - give one above 0, or "forever"')
+        raise ValueError(
+            f'{value!r} is not a valid number of days - give one above 0, or "forever"'
+        )
     return days
 
 
@@ -273,7 +275,7 @@ def _wrong(fault: Any, given: dict[str, Any]) -> str:
         *sections, last = fault["loc"]
         within = "".join(f"{section}." for section in sections)
         known = _names_in(with_contributed(Settings, given), sections)
-        return f"there is no setting {name!r}{did_you_mean(str(last), known, within)} - {where}"
+        return f"unknown setting {name!r}{did_you_mean(str(last), known, within)} - {where}"
     reason = fault["msg"].removeprefix("Value error, ")
     return f"setting {name!r} cannot be used: {reason} - {where}"
 

@@ -10,7 +10,8 @@ Every exception that qntx raises, as one tree.
     ├── Conflict                 the object is not in a state that allows this (HTTP 409)
     │   └── IllegalTransition    a job may not move between these two states
     ├── StoreUnavailable         the database is missing, damaged or newer than qntx (503)
-    │   └── StoreBusy            it is locked, or its disk is full: trying again may help
+    │   ├── StoreBusy            it is locked, or its disk is full: trying again may help
+    │   └── StoreMisuse          a statement of ours is wrong: a mistake of qntx (500)
     └── JobStopped               raised inside a handler that was asked to stop
         ├── JobCancelled
         ├── JobPaused
@@ -76,6 +77,10 @@ class IllegalTransition(Conflict):
     code = "illegal_transition"
 
 
+#: The next step where the error of the database itself is all that is known.
+SEE_DOCTOR = " - see qntx doctor"
+
+
 class StoreUnavailable(QntxError):
     """The database cannot be used right now."""
 
@@ -84,6 +89,10 @@ class StoreUnavailable(QntxError):
 
 class StoreBusy(StoreUnavailable):
     """The database is locked, or its disk is full: trying again may help."""
+
+
+class StoreMisuse(StoreUnavailable):
+    """The database does not understand what qntx asks of it: a mistake of qntx."""
 
 
 class JobStopped(QntxError):

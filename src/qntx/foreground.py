@@ -130,9 +130,9 @@ def _child(active: ActiveRun, command: Sequence[str], store: Store) -> tuple[int
     try:
         child = subprocess.Popen(command, stdout=spools[0].fd, stderr=spools[1].fd)
     except OSError as error:
-        subprocesses.settle(active, active.root, spools)
+        subprocesses.finish_spools(active, active.root, spools)
         text = f"cannot run {command[0]!r}: {error.strerror} - check the name and the PATH"
-        lines.put(active, active.root, ERROR, active.journal.origin("system"), text)
+        lines.append_line(active, active.root, ERROR, active.journal.origin("system"), text)
         return 127, Outcome("failed", error=text, error_type=NOT_FOUND)
     requests: list[str] = []
     with (
@@ -140,7 +140,7 @@ def _child(active: ActiveRun, command: Sequence[str], store: Store) -> tuple[int
         watching_for_cancellation(store, active.run.job_id, _ending(child, requests)),
     ):
         code = child.wait()
-    subprocesses.settle(active, active.root, spools)
+    subprocesses.finish_spools(active, active.root, spools)
     return (code if code >= 0 else 128 - code), _outcome(active, code, cancelled=bool(requests))
 
 
@@ -152,7 +152,7 @@ def _outcome(active: ActiveRun, code: int, *, cancelled: bool) -> Outcome:
     names = {int(known): known.name for known in signal.Signals}  # real-time ones have none
     shown = f"exit {code}" if code > 0 else f"killed: {names.get(-code, f'signal {-code}')}"
     text = f"command cancelled: {shown}" if cancelled else f"command failed: {shown}"
-    lines.put(active, active.root, ERROR, active.journal.origin("system"), text)
+    lines.append_line(active, active.root, ERROR, active.journal.origin("system"), text)
     if cancelled:
         return Outcome("cancelled", result, text, reason="cancelled")
     return Outcome("failed", result, text, "exit_code")

@@ -161,7 +161,7 @@ def get_jd(
 ) -> JDView:
     """The text, what was extracted from it, and every candidate's score with its evidence."""
     if not is_id(jd_id):
-        raise NotFound(f"there is no job description {jd_id[:80]!r} - see GET /api/pulse/jds")
+        raise NotFound(f"unknown job description {jd_id[:80]!r} - see GET /api/pulse/jds")
     with _records(server) as records:
         jd = records.get_jd(jd_id)
         names = {candidate.id: candidate.name for candidate in records.list_candidates()}

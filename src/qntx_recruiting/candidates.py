@@ -73,4 +73,4 @@ def _candidate(where: str, data: object) -> Candidate:
     try:
         return msgspec.convert(data, Candidate)
     except msgspec.ValidationError as error:
-        raise BadInput(f"{where} is no usable candidate: {error} - correct the file") from None
+        raise BadInput(f"{where} is not a usable candidate: {error} - correct the file") from None

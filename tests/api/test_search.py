@@ -12,7 +12,7 @@ import pytest
 from qntx.api import search as api_search
 from qntx.app import App
 from qntx.model.search import FoundPage, Indexed
-from qntx.storage.sqlite.search import indexed
+from qntx.storage.sqlite.search import SearchStore, indexed
 from tests.support.api_data import Data, Talker, running
 from tests.support.api_server import serving
 from tests.support.log_rows import Said, store
@@ -138,8 +138,8 @@ def test_filters_narrow_it(client: httpx2.Client, data: Data) -> None:
         ({"q": ""}, "q: the text to look for is missing (at character 1)"),
         ({"q": "a(b", "regex": "true"}, "missing ): a(b (at its end, character 3)"),
         ({"q": "x{9999}", "regex": "true"}, "invalid repetition size: {9999} (at character 2)"),
-        ({"q": "x", "level": "loud"}, "'loud' is no level"),
-        ({"q": "x", "cursor": "zzz"}, "'zzz' is no cursor"),
+        ({"q": "x", "level": "loud"}, "'loud' is not a valid level"),
+        ({"q": "x", "cursor": "zzz"}, "'zzz' is not a valid cursor"),
         ({"q": "x" * 1_025}, "1024"),
     ],
 )
@@ -218,7 +218,7 @@ def test_nobody_looks_on_for_one_who_is_gone(fresh: App, monkeypatch: pytest.Mon
         looked.set()
         return FoundPage(q="x", logs=[], next_cursor="more", indexed=Indexed(0, 0))
 
-    monkeypatch.setattr(api_search.search, "search", endless)
+    monkeypatch.setattr(SearchStore, "page", endless)
     monkeypatch.setattr(api_search, "FIRST_LINE_LIMIT_S", 3600)
     with serving(fresh) as (server, client):
         with socket.create_connection(("127.0.0.1", server.port)) as asking:

@@ -21,7 +21,6 @@ from tests.support.api_server import TOKEN, serving
 
 SCRIPT = """
 import sys, threading
-from qntx.api.server import serve
 from qntx.app import App
 
 app = App(home=sys.argv[1])
@@ -30,7 +29,7 @@ app.enqueue("nothing")
 busy = threading.Event()
 helper = threading.Thread(target=busy.wait)
 helper.start()
-serve(app, "127.0.0.1", 0, ready=lambda url: print(url, flush=True))
+app.serve(port=0, workers=0, ready=lambda url: print(url, flush=True))
 busy.set()
 helper.join()
 print("stopped in good order", flush=True)

@@ -269,10 +269,9 @@ def test_one_who_lags_is_told_and_then_gets_everything(
 
 SERVER = """
 import sys
-from qntx.api.server import serve
 from qntx.app import App
 
-serve(App(home=sys.argv[1]), "127.0.0.1", 0, ready=lambda url: print(url, flush=True))
+App(home=sys.argv[1]).serve(port=0, workers=0, ready=lambda url: print(url, flush=True))
 """
 
 

@@ -138,9 +138,9 @@ def test_what_is_shown_cannot_steer_the_terminal(home: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--text", "a[", "--regex"], "error: 'a[' is no pattern that RE2 knows: missing ]: ["),
-        (["--since", "noon"], "error: since: 'noon' is no time"),
-        (["--level", "loud"], "error: 'loud' is no level"),
+        (["--text", "a[", "--regex"], "error: 'a[' is not a valid pattern (RE2): missing ]: ["),
+        (["--since", "noon"], "error: since: 'noon' is not a valid time"),
+        (["--level", "loud"], "error: 'loud' is not a valid level"),
         (["--around", "5", "-f"], "error: --around goes with neither"),
         (["--limit", "5", "-f"], "error: --limit goes with neither --follow nor --histogram"),
         (["--tail", "5", "--limit", "5"], "error: --tail goes with neither --around nor --limit"),

@@ -164,3 +164,50 @@ def test_a_block_and_a_run_put_back_what_they_replace(tmp_path: Path) -> None:
         """,
     )
     assert shown.split() == PATCHED.split()
+
+
+#: How a program sets a hook that calls the one it found, and what has it called.
+HOOKS = {
+    "a thread's exception": (
+        "threading, 'excepthook'",
+        "thread = threading.Thread(target=int, args=('x',)); thread.start(); thread.join()",
+    ),
+    "an exception that nobody can raise": (
+        "sys, 'unraisablehook'",
+        "weakref.finalize(Thing(), int, 'x')",
+    ),
+    "a warning": ("warnings, 'showwarning'", "warnings.warn('x')"),
+}
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_a_hook_set_in_one_run_shows_and_logs_once_in_the_next(tmp_path: Path, name: str) -> None:
+    place, cause = HOOKS[name]
+    shown = run(
+        tmp_path,
+        f"""
+        import qntx, weakref
+        from qntx.model.views import LogFilter
+        warnings.simplefilter("always")
+
+        class Thing:
+            pass
+
+        calls = []
+        with qntx.capture("sets it"):
+            found = getattr({place})
+
+            def theirs(*args, **kwargs):
+                calls.append(1)
+                found(*args, **kwargs)
+
+            setattr({place}, theirs)
+        for _ in range(2):
+            with qntx.capture("goes on") as emit:
+                {cause}
+            lines = list(qntx.App().store.logs.lines(emit.job_id, LogFilter()))
+            print(len(calls), len(lines))
+            calls.clear()
+        """,
+    )
+    assert shown.split() == ["1"] * 4

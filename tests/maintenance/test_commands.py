@@ -62,6 +62,7 @@ def test_a_rule_that_cannot_be(tmp_path: Path) -> None:
     found = qntx(tmp_path / "home", "retention", "run", QNTX_RETENTION__DAYS="never")
     assert found.returncode == 1
     assert found.stderr == (
-        "error: setting 'retention.days' cannot be used: 'never' is no number of days - give one "
+        "error: setting 'retention.days' cannot be used: 'never' is not a valid number "
+        "of days - give one "
         'above 0, or "forever" - correct it in qntx.toml or in QNTX_RETENTION__DAYS\n'
     )

@@ -115,8 +115,9 @@ def test_a_limit_is_told_once_per_crossing_also_over_restarts(app: App) -> None:
 def test_a_size_at_the_edge_is_not_told_every_minute(app: App) -> None:
     app.run("levels", {})
     told: list[Any] = []
-    watch = SizeWatch(app.settings, app.store.facts, told.append)
-    taken = measure(app.settings).database_bytes + measure(app.settings).journal_bytes
+    watch = SizeWatch(app.settings, app.store, told.append)
+    now = measure(app.settings, app.store)
+    taken = now.database_bytes + now.journal_bytes
     for limit in (taken - 1, taken + 1, taken - 1, int(taken * 1.02), taken - 1):
         app.settings.storage.limit = type(app.settings.storage.limit)(limit)
         watch.look()
@@ -126,10 +127,10 @@ def test_a_size_at_the_edge_is_not_told_every_minute(app: App) -> None:
 def test_a_disk_that_is_nearly_full(app: App) -> None:
     app.settings.storage = StorageSettings.model_validate({"min_free": "1000TB", "limit": 0})
     told: list[Any] = []
-    SizeWatch(app.settings, app.store.facts, told.append).look()
+    SizeWatch(app.settings, app.store, told.append).look()
     assert [(one.event, one.over) for one in told] == [("low_disk_space", True)]
     assert "free on the disk" in told[0].message
-    assert measure(app.settings).limit_bytes is None
+    assert measure(app.settings, app.store).limit_bytes is None
 
 
 def test_the_webhook_gets_it(app: App) -> None:

@@ -191,8 +191,8 @@ def test_two_at_once(app: App) -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"days": 0}, "retention.days.*0 is no number of days"),
-        ({"days": "soon"}, "retention.days.*'soon' is no number of days"),
+        ({"days": 0}, "retention.days.*0 is not a valid number of days"),
+        ({"days": "soon"}, "retention.days.*'soon' is not a valid number of days"),
         ({"days": float("nan")}, "retention.days"),
         ({"rules": [{"level": "debug"}]}, "retention.rules.0.days"),
         ({"rules": [{"levle": "debug", "days": 1}]}, "retention.rules.0.levle"),

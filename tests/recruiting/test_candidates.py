@@ -53,7 +53,7 @@ def test_mistakes_are_named(tmp_path: Path, entry: object, said: str) -> None:
     path = write(tmp_path / "lines.jsonl", KIM, entry)
     with pytest.raises(BadInput) as error:
         load_candidates(path)
-    assert f"{path}, line 2 is no usable candidate" in str(error.value)
+    assert f"{path}, line 2 is not a usable candidate" in str(error.value)
     assert said in str(error.value)
 
 

@@ -90,7 +90,7 @@ def test_every_spelling_means_one_thing() -> None:
 def test_mistakes_in_a_gazetteer_are_reported() -> None:
     with pytest.raises(ExtractionError, match="'Go' is listed twice"):
         Gazetteer("[x]\nGo\nGo\n")
-    with pytest.raises(ExtractionError, match="implies 'Nothing', which is no skill"):
+    with pytest.raises(ExtractionError, match="implies 'Nothing', which is not a known skill"):
         Gazetteer("[x]\nGo > Nothing\n")
 
 

@@ -209,7 +209,7 @@ def test_what_models_cost_is_noted(store: RecruitingStore, settings: Settings) -
 
 
 def test_an_unknown_job_description(store: RecruitingStore) -> None:
-    with pytest.raises(NotFound, match="there is no job description JD_nope"):
+    with pytest.raises(NotFound, match="unknown job description JD_nope"):
         store.get_jd("JD_nope")
 
 

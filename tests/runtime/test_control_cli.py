@@ -86,10 +86,10 @@ def test_unique_gives_the_active_job_of_the_same_source(home: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["test.nothing"], "there is no handler 'test.nothing'"),
+        (["test.nothing"], "unknown handler 'test.nothing'"),
         (["test.note", "--payload", "{"], "--payload is no JSON"),
         (["test.note", "--payload", '{"path": 3}'], "does not fit handler 'test.note'"),
-        (["test.noop", "--delay", "soon"], "'soon' is no duration"),
+        (["test.noop", "--delay", "soon"], "'soon' is not a valid duration"),
         (["test.noop", "--priority", "99999999999"], "cannot be asked for like that"),
     ],
 )
@@ -123,7 +123,7 @@ def test_one_job_that_cannot_be_moved_does_not_keep_the_others(home: Path) -> No
     result = qntx(home, "resume", job_id, "JB_nothing")
     assert result.exit_code == 1
     assert "is queued" in result.stderr
-    assert "there is no job 'JB_nothing'" in result.stderr
+    assert "unknown job 'JB_nothing'" in result.stderr
     result = qntx(home, "cancel", "JB_nothing", job_id, "--json")
     assert result.exit_code == 1
     assert msgspec.json.decode(result.stdout) == [{"id": job_id, "status": "cancelled"}]

@@ -52,7 +52,7 @@ def test_ids_of_any_length_are_whole(bench: Bench) -> None:
     assert {attempt.job.id for attempt in claimed} >= {"J", "JB", "JB_", "x" * 500}
     for attempt in claimed:
         attempt.begin()
-        bench.judge(attempt, "worker_killed: SIGKILL")
+        bench.rescue(attempt, "worker_killed: SIGKILL")
     bench.store_all()
     assert bench.store.jobs.counts()["failed"] == 5
     assert new_id("JB") != new_id("JB")

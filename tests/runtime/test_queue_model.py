@@ -258,7 +258,7 @@ class QueueMachine(RuleBasedStateMachine):
     def worker_dies(self, number: int, reason: str, first: bool) -> None:
         attempt = self.pick(number)
         counts, job = self.counts(attempt), self.jobs[attempt.job.id]
-        self.bench.judge(attempt, reason, next_in_line=first)
+        self.bench.rescue(attempt, reason, next_in_line=first)
         self.bench.store_all()
         if not counts:
             return
@@ -274,7 +274,7 @@ class QueueMachine(RuleBasedStateMachine):
         attempt = self.pick(number)
         counts, job = self.counts(attempt), self.jobs[attempt.job.id]
         attempt.end("completed")
-        self.bench.judge(attempt, "worker_killed: SIGKILL")
+        self.bench.rescue(attempt, "worker_killed: SIGKILL")
         self.bench.store_all()
         if counts:
             self.ended(attempt.job.id, "completed")

@@ -86,13 +86,13 @@ def test_a_checkpoint_of_a_stale_attempt_is_not_taken(bench: Bench) -> None:
     job_id = bench.enqueue()
     first = bench.claim()[0]
     first.event("checkpoint", state={"last": "CN_7"})
-    bench.judge(first, "server_restarted")
+    bench.rescue(first, "server_restarted")
     bench.store_all()
     second = bench.claim()[0]
     assert second.job.checkpoint == {"last": "CN_7"}
     first.event("checkpoint", state={"last": "CN_1"})
     bench.store_all()
-    bench.judge(second, "server_restarted")
+    bench.rescue(second, "server_restarted")
     bench.store_all()
     assert bench.claim()[0].job.checkpoint == {"last": "CN_7"}
     assert bench.status(job_id) == "running"
@@ -121,7 +121,7 @@ def test_the_end_of_a_job_reaches_its_execution(bench: Bench) -> None:
     )
     attempt = bench.claim()[0]
     attempt.begin()
-    bench.judge(attempt, "worker_killed: SIGKILL")
+    bench.rescue(attempt, "worker_killed: SIGKILL")
     bench.store_all()
     assert db.execute("SELECT status, error_message FROM pulse_executions").fetchall() == [
         ("failed", "worker_killed: SIGKILL")
@@ -131,14 +131,14 @@ def test_the_end_of_a_job_reaches_its_execution(bench: Bench) -> None:
 def test_the_end_that_a_worker_told_before_it_died_counts(bench: Bench) -> None:
     """Even when the judge's journal is read first, and the worker's was not known yet."""
     other = bench.enqueue()
-    bench.judge(bench.claim()[0], "server_restarted")
+    bench.rescue(bench.claim()[0], "server_restarted")
     bench.store_all()
     bench.queue.cancel(other)
     job_id = bench.enqueue()
     attempt = bench.claim()[0]
     attempt.begin()
     attempt.end("completed")
-    bench.judge(attempt, "worker_killed: SIGKILL")
+    bench.rescue(attempt, "worker_killed: SIGKILL")
     bench.store_all()
     assert bench.status(job_id) == "completed"
     assert bench.lines(job_id) == []
@@ -149,7 +149,7 @@ def test_of_a_dead_workers_jobs_only_the_one_that_had_begun_is_blamed(bench: Ben
     attempts = bench.claim(3)
     attempts[1].begin()
     for number, attempt in enumerate(attempts):
-        bench.judge(attempt, "worker_killed: SIGSEGV", next_in_line=number == 0)
+        bench.rescue(attempt, "worker_killed: SIGSEGV", next_in_line=number == 0)
     bench.store_all()
     assert [bench.status(job_id) for job_id in ids] == ["queued", "failed", "queued"]
     reasons = [bench.store.jobs.attempts(job_id)[0].reason for job_id in ids]
@@ -161,7 +161,7 @@ def test_children_of_an_attempt_that_is_over_or_of_a_cancelled_parent_do_not_run
 ) -> None:
     bench.enqueue()
     stale = bench.claim()[0]
-    bench.judge(stale, "lease_expired")
+    bench.rescue(stale, "lease_expired")
     bench.store_all()
     stale.event("spawn", id="JB_stale", request={"handler_name": "a", "source": "x"})
     current = bench.claim()[0]

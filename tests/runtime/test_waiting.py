@@ -123,7 +123,7 @@ def test_explain_asks_the_workers_not_its_own_handlers(running: Running) -> None
 
 def test_a_lost_lease_is_a_line(running: Running) -> None:
     from qntx.recording.session import journal_of
-    from qntx.runtime.rescue import judge
+    from qntx.runtime.rescue import rescue
 
     app = running.app
     app.handler("nobody.has")(lambda ctx, payload: None)
@@ -132,7 +132,7 @@ def test_a_lost_lease_is_a_line(running: Running) -> None:
     app.store.connection.execute(
         "UPDATE job_attempts SET pid = 1, started_at = ? WHERE job_id = ?", (iso(now_us()), job_id)
     )
-    judge(job, "lease_expired", journal_of(app.settings.home))
+    rescue(job, "lease_expired", journal_of(app.settings.home))
     said = wait_until(lambda: [x for x in scheduler_lines(app, job_id) if "lease" in x])
     assert said[0].startswith("lease lost: ")
 

@@ -108,8 +108,8 @@ def test_errors_name_the_word(tool: Tool) -> None:
     assert "--payload is no JSON" in tool.fails(
         "schedules", "create", "--handler", "shell.command", "--payload", "{", "--every", "1h"
     )
-    assert "there is no schedule 'SP_1'" in tool.fails("schedules", "show", "SP_1")
-    assert "there is no job 'JB_1'" in tool.fails("explain", "JB_1")
+    assert "unknown schedule 'SP_1'" in tool.fails("schedules", "show", "SP_1")
+    assert "unknown job 'JB_1'" in tool.fails("explain", "JB_1")
 
 
 def test_a_scheduled_command_is_captured_and_survives_a_killed_server(tool: Tool) -> None:

@@ -71,8 +71,8 @@ def test_commands(code: str, command: IxCommand) -> None:
         ("ix linkedin https://a.example", "ix target linkedin cannot be scheduled"),
         ("ix 'https://a.example", "unterminated quote: '"),
         ("ix https://a.example --every 1h --every 2h", "--every is given twice"),
-        ("ix https://[a.example/jobs", "'https://[a.example/jobs' is no address"),
-        ("ix htp://a.example/jobs", "'htp://a.example/jobs' is no address of the web"),
+        ("ix https://[a.example/jobs", "'https://[a.example/jobs' is not a valid address"),
+        ("ix htp://a.example/jobs", "'htp://a.example/jobs' is not a web address"),
     ],
 )
 def test_errors_name_the_word(code: str, message: str) -> None:
@@ -102,7 +102,7 @@ def test_the_handler_is_judged_by_the_address(code: str, handler: str) -> None:
 
 @pytest.mark.parametrize("code", ["ix http://[::1", "ix jd http://a]/jobs"])
 def test_an_address_that_is_none_is_refused(code: str) -> None:
-    with pytest.raises(BadInput, match=r"is no address: .* - check"):
+    with pytest.raises(BadInput, match=r"is not a valid address: .* - check"):
         handler_of(parse_ix(code), BOTH)
 
 

@@ -137,13 +137,13 @@ def test_policies_as_text() -> None:
 
 @pytest.mark.parametrize("text", ["", "parallel", "parallel(0)", "queue(2)", "PARALLEL(2)", "x(1)"])
 def test_wrong_overlap(text: str) -> None:
-    with pytest.raises(BadInput, match="no overlap policy"):
+    with pytest.raises(BadInput, match="not a valid overlap policy"):
         parse_overlap(text)
 
 
 @pytest.mark.parametrize("text", ["", "all", "all(0)", "one(1)", "all(9999)", "all(1", "never"])
 def test_wrong_missed(text: str) -> None:
-    with pytest.raises(BadInput, match="no missed-run policy"):
+    with pytest.raises(BadInput, match="not a valid missed-run policy"):
         parse_missed(text)
 
 
@@ -176,7 +176,7 @@ def test_moves(before: ScheduleState, after: ScheduleState) -> None:
         ({"every": "1h", "interval_seconds": 5}, "both say when"),
         ({"every": "soon"}, "'soon'"),
         ({"interval_seconds": -1}, "-1 is below 1"),
-        ({"cron": "61 * * * *"}, "'61' is no minute"),
+        ({"cron": "61 * * * *"}, "'61' is not a valid minute"),
         ({"run_at": "tomorrow"}, "'tomorrow'"),
         ({"run_at": "2026-01-01T00:00:00"}, "with a zone"),
         ({"every": "1h", "time_zone": "Foo/Bar"}, "'Foo/Bar'"),

@@ -67,7 +67,7 @@ def test_a_command(bench: Bench) -> None:
             BadInput,
             "unknown field `since`",
         ),
-        ({"ats_code": "ix https://a.example --at 6h"}, BadInput, "--at '6h' is no time"),
+        ({"ats_code": "ix https://a.example --at 6h"}, BadInput, "--at '6h' is not a valid time"),
     ],
 )
 def test_what_cannot_be_created(
@@ -123,7 +123,7 @@ def test_an_edit_plans_anew_at_once(bench: Bench) -> None:
         ({"interval_seconds": 0}, "below 1"),
         ({"time_zone": "Foo/Bar"}, "Foo/Bar"),
         ({"overlap": "no"}, "'no'"),
-        ({"state": "deleted"}, "no state to set"),
+        ({"state": "deleted"}, "not a state that can be set"),
         ({"run_at": "2020-01-01T00:00:00Z"}, "would never fire again"),
         ({"payload": {"text": []}}, "text"),
         ({"every": "1h", "state": "stopped"}, "'stopped'"),
@@ -261,7 +261,7 @@ def test_pages_of_executions(bench: Bench) -> None:
     assert len(seen) == 7
     assert [e.id for e in store.page(made.id, limit=3, offset=3)[0]] == seen[3:6]
     assert store.total(made.id, ["skipped"]) == 6
-    with pytest.raises(BadInput, match="'nope' is no execution status"):
+    with pytest.raises(BadInput, match="'nope' is not a valid execution status"):
         store.page(made.id, statuses=["nope"])
 
 

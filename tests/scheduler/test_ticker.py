@@ -217,7 +217,7 @@ def test_an_enqueue_that_fails_is_recorded_and_does_not_loop(bench: Bench) -> No
     assert bench.tick() == _anchor(bench) + MINUTE
     (failed,) = bench.executions(schedule)
     assert failed.status == "failed"
-    assert "there is no handler 'said'" in str(failed.error_message)
+    assert "unknown handler 'said'" in str(failed.error_message)
     assert "not enqueued" in str(failed.reason)
     bench.tick(MINUTE)
     assert bench.statuses(schedule) == ["failed", "failed"]

@@ -205,19 +205,19 @@ def test_names_and_aliases(text: str, first: str) -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("61 * * * *", "'61' is no minute"),
-        ("0 24 * * *", "'24' is no hour"),
-        ("0 0 32 * *", "'32' is no day-of-month"),
+        ("61 * * * *", "'61' is not a valid minute"),
+        ("0 24 * * *", "'24' is not a valid hour"),
+        ("0 0 32 * *", "'32' is not a valid day-of-month"),
         ("0 0 31 2 *", "month 2 has no day 31"),
-        ("0 0 * FOO *", "'FOO' is no month"),
-        ("0 0 * * 8", "'8' is no day-of-week"),
+        ("0 0 * FOO *", "'FOO' is not a valid month"),
+        ("0 0 * * 8", "'8' is not a valid day-of-week"),
         ("* * *", "it has 3 fields"),
-        ("@never", "no cron expression"),
+        ("@never", "not a valid cron expression"),
         ("", "0 fields"),
-        ("60 * * * * *", "'60' is no second"),
-        ("a" * 500, "no cron expression"),
-        ("*/0 * * * *", "'*/0' is no minute"),
-        ("5-1 * * * *", "'5-1' is no minute"),
+        ("60 * * * * *", "'60' is not a valid second"),
+        ("a" * 500, "not a valid cron expression"),
+        ("*/0 * * * *", "'*/0' is not a valid minute"),
+        ("5-1 * * * *", "'5-1' is not a valid minute"),
     ],
 )
 def test_a_wrong_expression_names_its_field(text: str, named: str) -> None:
@@ -268,11 +268,11 @@ def test_h_in_every_field() -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("H(5-70) * * * *", "'H(5-70)' is no minute"),
-        ("0 HX * * *", "'HX' is no hour"),
-        ("H(9-5) * * * *", "'H(9-5)' is no minute"),
-        ("H/0 * * * *", "'H/0' is no minute"),
-        ("0 0 H/30 * *", "'H/30' is no day-of-month"),
+        ("H(5-70) * * * *", "'H(5-70)' is not a valid minute"),
+        ("0 HX * * *", "'HX' is not a valid hour"),
+        ("H(9-5) * * * *", "'H(9-5)' is not a valid minute"),
+        ("H/0 * * * *", "'H/0' is not a valid minute"),
+        ("0 0 H/30 * *", "'H/30' is not a valid day-of-month"),
     ],
 )
 def test_a_wrong_h_names_its_field(text: str, named: str) -> None:
@@ -326,5 +326,5 @@ def test_texts_that_say_when() -> None:
     assert parse_timing("@daily") == {"cron": "@daily"}
     assert parse_timing("0 9 * * 1-5") == {"cron": "0 9 * * 1-5"}
     assert parse_timing("2026-12-24T18:00:00+01:00") == {"run_at": "2026-12-24T17:00:00.000000Z"}
-    with pytest.raises(BadInput, match="no time with a zone"):
+    with pytest.raises(BadInput, match="not a valid time with a zone"):
         parse_timing("2026-12-24T18:00:00")

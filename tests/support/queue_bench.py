@@ -13,7 +13,7 @@ from qntx.recording.context import ActiveRun
 from qntx.recording.lines import record_event
 from qntx.runtime.execute import begin_attempt, end_attempt
 from qntx.runtime.outcome import Outcome
-from qntx.runtime.rescue import judge
+from qntx.runtime.rescue import rescue
 from qntx.storage.sqlite.migrate import open_database
 from qntx.storage.sqlite.store import Store
 
@@ -63,9 +63,9 @@ class Bench:
         """Claim jobs of any handler."""
         return [Attempt(self, job) for job in self.queue.claim(limit, worker, HANDLERS, 30)]
 
-    def judge(self, attempt: Attempt, reason: str, **options: Any) -> None:
+    def rescue(self, attempt: Attempt, reason: str, **options: Any) -> None:
         """A supervisor ends an attempt whose worker is gone."""
-        judge(attempt.job, reason, self.judge_journal, **options)
+        rescue(attempt.job, reason, self.judge_journal, **options)
 
     def store_all(self) -> None:
         """Have the indexer store all that was said."""

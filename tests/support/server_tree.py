@@ -12,9 +12,9 @@ from pathlib import Path
 
 from qntx.app import App
 from qntx.builtin import built_in_app
-from qntx.cli.control import told_to_end
 from qntx.runtime.supervisor import Supervisor
 from qntx.scheduler.ticker import Ticker
+from qntx.server import wait_for_shutdown_signal
 from tests.support.paths import ROOT
 from tests.support.processes import command_of, send, tree_of
 from tests.support.waiting import wait_until
@@ -113,14 +113,14 @@ def main() -> None:
     """Run until SIGTERM."""
     faulthandler.register(signal.SIGUSR1)
     home, workers, lease_s = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
-    told = told_to_end()
+    wait = wait_for_shutdown_signal()
     app = built_in_app(home=home)
     supervisor = Supervisor(app.settings, workers, lease_s=lease_s, keepalive=app.ensure_indexer)
     ticker = Ticker(app.settings, app.request)
     with app.indexing():
         supervisor.start()
         ticker.start()
-        told()
+        wait()
         ticker.stop()
         supervisor.stop(5)
 

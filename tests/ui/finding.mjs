@@ -131,7 +131,7 @@ async function search({ page, check }) {
       ),
     );
     await find.fill("(");
-    await page.locator("[role=alert]", { hasText: "is no pattern" }).waitFor();
+    await page.locator("[role=alert]", { hasText: "is not a valid pattern" }).waitFor();
     await page.getByRole("button", { name: "Regular expression" }).click();
     await page.getByRole("button", { name: "Match case" }).click();
     await find.fill("SCORED");

@@ -401,7 +401,7 @@ async function asking({ page, jobId, check }) {
   });
   await check("what is no pattern is said in place", async () => {
     await page.locator("#log-find").fill("(never closed");
-    await page.locator("[role=alert]", { hasText: "is no pattern" }).first().waitFor();
+    await page.locator("[role=alert]", { hasText: "is not a valid pattern" }).first().waitFor();
   });
 }
 

@@ -22,7 +22,7 @@ from qntx.model.filtering import parse_filter
 from qntx.model.log import level_name
 from qntx.model.text_match import TextMatch, fold
 from qntx.model.views import Histogram, LogFilter
-from qntx.storage.sqlite import export
+from qntx.storage.sqlite import text_export as export
 from qntx.storage.sqlite.histogram import BLOCK_LINES, step_of
 from qntx.storage.sqlite.index_writer import LARGE_MESSAGE_BYTES
 from qntx.storage.sqlite.logs import LogStore
@@ -246,10 +246,10 @@ def test_exports_hold_what_pages_hold(db: apsw.Connection, tmp_path: Path) -> No
         ({"q": "a(b", "regex": True}, "missing ): a(b (at its end, character 3)"),
         ({"q": "x" * 1_025, "regex": True}, "longer than 1,024 bytes"),
         ({"q": "(\\pL{1,999})" * 9, "regex": True}, "pattern too large"),
-        ({"level": "loud"}, "'loud' is no level"),
-        ({"source": "stdout,nowhere"}, "'nowhere' is no source"),
-        ({"since": "yesterday"}, "since: 'yesterday' is no time"),
-        ({"until": "2026-01-01T00:00:00"}, "until: '2026-01-01T00:00:00' is no time"),
+        ({"level": "loud"}, "'loud' is not a valid level"),
+        ({"source": "stdout,nowhere"}, "'nowhere' is not a valid source"),
+        ({"since": "yesterday"}, "since: 'yesterday' is not a valid time"),
+        ({"until": "2026-01-01T00:00:00"}, "until: '2026-01-01T00:00:00' is not a valid time"),
     ],
 )
 def test_what_cannot_be_used_is_named(words: dict[str, Any], sentence: str) -> None:

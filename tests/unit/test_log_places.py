@@ -55,18 +55,18 @@ def test_order_is_the_number_not_the_time(
 def test_what_cannot_be_stored_is_counted_and_said(tmp_path: Path) -> None:
     from qntx.journal.run_scope import Run
     from qntx.recording.context import ActiveRun
-    from qntx.recording.lines import put
+    from qntx.recording.lines import append_line
 
     home = tmp_path / "home"
     journal = Journal(home / "journal", memory_limit_bytes=2_000)
     active = ActiveRun(Run("JB_full", 1), journal)
     origin = journal.origin("emitter")
-    put(active, active.root, 20, origin, "before")
+    append_line(active, active.root, 20, origin, "before")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(journal, "_open", lambda need: False)
         journal._end = journal._pos  # the segment is full, and there is no other
         for n in range(100):
-            put(active, active.root, 20, origin, f"line {n} " + "x" * 100)
+            append_line(active, active.root, 20, origin, f"line {n} " + "x" * 100)
     assert journal.close() == 0
     drain_all(home)
     app = App(home=home)

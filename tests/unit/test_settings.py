@@ -105,9 +105,15 @@ def test_a_file_that_is_no_toml_is_named(
 @pytest.mark.parametrize(
     ("toml", "said"),
     [
-        ("[servr]\nport = 1", r"no setting 'servr', did you mean 'server'\?"),
-        ("[capture]\nredcat = false", r"no setting 'capture\.redcat', did you mean 'capture\.red"),
-        ("[storage]\nzzzz = 1", r"no setting 'storage\.zzzz' - correct it in .*QNTX_STORAGE__ZZZZ"),
+        ("[servr]\nport = 1", r"unknown setting 'servr', did you mean 'server'\?"),
+        (
+            "[capture]\nredcat = false",
+            r"unknown setting 'capture\.redcat', did you mean 'capture\.red",
+        ),
+        (
+            "[storage]\nzzzz = 1",
+            r"unknown setting 'storage\.zzzz' - correct it in .*QNTX_STORAGE__ZZZZ",
+        ),
     ],
 )
 def test_a_setting_that_there_is_not_is_refused(

@@ -27,7 +27,7 @@ def cancel_job(server: Server, job_id: JobId) -> Job:
 
     A running one is asked to stop, then made to: it is cancelled when it has. Needs the token.
     """
-    return _moved(server, job_id, Queue.cancel)
+    return _moved(server, job_id, lambda queue: queue.cancel)
 
 
 @post(
@@ -45,7 +45,7 @@ def pause_job(server: Server, job_id: JobId) -> Job:
     A running one is asked to stop, and goes on from its last checkpoint when it is resumed. Needs
     the token.
     """
-    return _moved(server, job_id, Queue.pause)
+    return _moved(server, job_id, lambda queue: queue.pause)
 
 
 @post(
@@ -58,7 +58,7 @@ def pause_job(server: Server, job_id: JobId) -> Job:
 )
 def resume_job(server: Server, job_id: JobId) -> Job:
     """Put a paused job back on the queue; answers with it. Needs the token."""
-    return _moved(server, job_id, Queue.resume)
+    return _moved(server, job_id, lambda queue: queue.resume)
 
 
 @post(
@@ -75,12 +75,14 @@ def retry_job(server: Server, job_id: JobId) -> Job:
 
     Answers with the job. Needs the token.
     """
-    return _moved(server, job_id, Queue.retry)
+    return _moved(server, job_id, lambda queue: queue.retry)
 
 
-def _moved(server: ServerContext, job_id: str, move: Callable[[Queue, str], str]) -> Job:
+def _moved(
+    server: ServerContext, job_id: str, move: Callable[[Queue], Callable[[str], str]]
+) -> Job:
     job_id = checked_job_id(job_id)
-    move(server.app.queue, job_id)
+    move(server.app.store.queue)(job_id)
     with server.reading() as store:
         return store.jobs.get(job_id)
 

@@ -16,11 +16,10 @@ import msgspec
 from qntx.api.database_poller import DatabasePoller, Listener
 from qntx.api.sse import frame
 from qntx.clock import iso, monotonic_s, now_us
-from qntx.errors import NotFound
+from qntx.errors import NotFound, StoreUnavailable
 from qntx.model.views import Job
 from qntx.runtime.token_channel import TokenReceiver
-from qntx.storage.sqlite.changes import Changed, Changes, since
-from qntx.storage.sqlite.store import UNAVAILABLE, Store
+from qntx.storage.interfaces import Changed, Store
 
 #: How many events, and bytes of them, are kept for those who read slowly.
 KEPT_EVENTS = 4_000
@@ -128,14 +127,14 @@ class ChangeFeed:
         if at < iso(now_us() - AWAY_US):
             return [], False
         with self._reading() as store:
-            changed = since(store.connection, at)
+            changed = store.changes.since(at)
             return list(_told(store, changed, self.newest, self._epoch)), not changed.untold
 
     # -- the feed itself -----------------------------------------------------------------------
 
     async def _run(self) -> None:
         """Look for changes until nobody has listened for a while."""
-        changes, loop = Changes(), asyncio.get_running_loop()
+        loop, place = asyncio.get_running_loop(), None
         receiver = self._receive(loop)
         idle_since = None
         try:
@@ -144,9 +143,10 @@ class ChangeFeed:
                     woken.clear()
                     began = monotonic_s()
                     try:
-                        self._add(await asyncio.to_thread(self._look, changes))
+                        frames, place = await asyncio.to_thread(self._look, place)
+                        self._add(frames)
                         self._begun.set()
-                    except UNAVAILABLE:
+                    except StoreUnavailable:
                         pass  # it is looked at again; nothing is passed over
                     await woken.wait(1.0)
                     await asyncio.sleep(max(0.0, began + FEED_PAUSE_S - monotonic_s()))
@@ -178,9 +178,10 @@ class ChangeFeed:
     def _take_tokens(self, receiver: TokenReceiver) -> None:
         self._add([frame(b"token", _encode(token)) for token in receiver.read(TOKENS)])
 
-    def _look(self, changes: Changes) -> list[bytes]:
+    def _look(self, place: object | None) -> tuple[list[bytes], object]:
         with self._reading() as store:
-            return list(_told(store, changes.look(store.connection)))
+            changed, place = store.changes.look(place)
+            return list(_told(store, changed)), place
 
     def _add(self, frames: list[bytes]) -> None:
         for one in frames:

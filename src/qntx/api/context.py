@@ -16,12 +16,12 @@ from prometheus_client import CollectorRegistry
 from qntx.api.change_feed import ChangeFeed
 from qntx.api.database_poller import DatabasePoller
 from qntx.api.security.sessions import Sessions
-from qntx.app import App
+from qntx.api.served import Served
 from qntx.clock import now_us
 from qntx.errors import NotFound
 from qntx.maintenance.loop import MaintenanceLoop
 from qntx.model.ids import is_id
-from qntx.storage.sqlite.store import Store
+from qntx.storage.interfaces import Store
 
 #: Gives what is to be shown of the workers.
 WorkersInfo: TypeAlias = Callable[[], Any]
@@ -31,7 +31,7 @@ WorkersInfo: TypeAlias = Callable[[], Any]
 class ServerContext:
     """One server's parts."""
 
-    app: App
+    app: Served
     poller: DatabasePoller
     auth: str
     started_us: int
@@ -51,16 +51,14 @@ class ServerContext:
     @classmethod
     def of(
         cls,
-        app: App,
+        app: Served,
         auth: str,
         sessions: Sessions,
         workers: WorkersInfo | None,
         maintenance: MaintenanceLoop | None = None,
     ) -> ServerContext:
         """The context for *app*."""
-        return cls(
-            app, DatabasePoller(app.store.path), auth, now_us(), sessions, workers, maintenance
-        )
+        return cls(app, DatabasePoller(app.store), auth, now_us(), sessions, workers, maintenance)
 
     def close(self) -> None:
         """The server stops: streams and long requests end."""
@@ -71,7 +69,7 @@ class ServerContext:
     def reading(self) -> Iterator[Store]:
         """This thread's store, everything read inside being of one moment."""
         store = self.app.store
-        with store.connection:
+        with store.reading():
             yield store
 
 
@@ -82,7 +80,5 @@ Server: TypeAlias = NamedDependency[SkipValidation[ServerContext]]
 def checked_job_id(job_id: str) -> str:
     """*job_id* if it could be an id at all; raises NotFound."""
     if not is_id(job_id):
-        raise NotFound(
-            f"there is no job {job_id[:80]!r} - GET /api/pulse/jobs lists those that there are"
-        )
+        raise NotFound(f"unknown job {job_id[:80]!r} - GET /api/pulse/jobs lists those that exist")
     return job_id

@@ -5,15 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import closing, contextmanager
 
 from qntx.errors import StoreUnavailable
-from qntx.storage.sqlite.connection import is_moved
-from qntx.storage.sqlite.migrate import open_database
-from qntx.storage.sqlite.store import UNAVAILABLE
+from qntx.storage.interfaces import Store
 
-DATABASE_POLL_S = 0.007
 DATABASE_RETRY_S = 0.5
 MAX_LISTENERS = 256
 
@@ -44,11 +40,10 @@ class Listener:
 
 
 class DatabasePoller:
-    """Polls the database's change counter in one thread, while somebody listens."""
+    """Waits for the change signal of the store in one thread, while somebody listens."""
 
-    def __init__(self, path: Path, poll_s: float = DATABASE_POLL_S) -> None:
-        self._path = path
-        self._poll_s = poll_s
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._listeners: set[Listener] = set()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -92,27 +87,15 @@ class DatabasePoller:
         self._wake_all()
 
     def _run(self) -> None:
-        while not self._leave():
-            try:
-                self._watch()
-            except UNAVAILABLE:
-                # Whoever listens reads, and reports what it finds; here it is tried again.
-                self._wake_all()
-                self._idle.wait(DATABASE_RETRY_S)
-
-    def _watch(self) -> None:
-        connection = open_database(self._path, make=False)
-        try:
-            seen = None
-            while not self._idle.wait(self._poll_s):
-                if is_moved(connection):
-                    return  # for the file that is there now
-                ((version,),) = connection.execute("PRAGMA data_version").fetchall()
-                if version != seen:
-                    seen = version
+        with closing(self._store.change_signal()) as signal:
+            while not self._leave():
+                try:
+                    while signal.wait(self._idle):
+                        self._wake_all()
+                except StoreUnavailable:
+                    # Whoever listens reads, and reports what it finds; here it is tried again.
                     self._wake_all()
-        finally:
-            connection.close()
+                    self._idle.wait(DATABASE_RETRY_S)
 
     def _leave(self) -> bool:
         """Whether the thread is no longer needed; it is forgotten then."""

@@ -221,7 +221,7 @@ def _download(
 ) -> Stream:
     known = _schedule(server, schedule_id)
     statuses = _statuses(status)
-    chunks = exported(server.app.store.path, known, statuses, rows)
+    chunks = exported(server.app.store, known, statuses, rows)
     # The first is read here: what is wrong is found while it can still be answered.
     first = next(chunks, b"")
     name = f'attachment; filename="{known}-executions.{suffix}"'

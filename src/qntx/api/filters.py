@@ -90,7 +90,7 @@ def log_filter(
     case: Case = False,
     regex: Regex = False,
 ) -> LogFilter:
-    """The filter that the parameters describe; raises BadInput with the names that there are."""
+    """The filter that the parameters describe; raises BadInput with the known names."""
     return parse_filter(
         stage=stage,
         task_id=task_id,

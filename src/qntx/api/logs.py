@@ -20,10 +20,8 @@ from qntx.api.security.headers import SANDBOX
 from qntx.errors import BadInput, NotFound
 from qntx.model.groups import LineGroups
 from qntx.model.views import Histogram, LogPage, TaskLogPage
-from qntx.storage.sqlite import export, ndjson
-from qntx.storage.sqlite.groups import issues
+from qntx.storage.interfaces.logs import MAX_LINES_PER_PAGE
 
-MAX_LINES_PER_PAGE = 10_000
 MAX_BUCKETS = 300
 MAX_SEQ = (1 << 32) - 1
 PLAIN = "text/plain"
@@ -127,7 +125,7 @@ def get_groups(server: Server, job_id: JobId, wanted: Wanted) -> LineGroups:
     grouped (looked_at), and 200 groups are given.
     """
     with server.reading() as store:
-        return issues(store, checked_job_id(job_id), wanted)
+        return store.logs.groups(checked_job_id(job_id), wanted)
 
 
 @get(
@@ -171,7 +169,7 @@ def get_message(server: Server, job_id: JobId, attempt: Number, seq: Number) -> 
     """The whole message of one line, as it was said."""
     if attempt > MAX_NUMBER or seq > 1 << 32:
         raise NotFound(f"job {job_id[:80]!r} has no line {attempt}:{seq} - see its logs")
-    chunks = export.message(server.app.store.path, checked_job_id(job_id), attempt, seq)
+    chunks = server.app.store.exports.message(checked_job_id(job_id), attempt, seq)
     first = next(chunks, b"")
     return Stream(
         _streamed(first, chunks), media_type=PLAIN, headers={"Content-Security-Policy": SANDBOX}
@@ -192,7 +190,7 @@ def download_text(server: Server, job_id: JobId, wanted: Wanted) -> Stream:
 
     Output that came without a newline stays without one.
     """
-    chunks = export.text(server.app.store.path, checked_job_id(job_id), wanted)
+    chunks = server.app.store.exports.text(checked_job_id(job_id), wanted)
     return _download(chunks, PLAIN, f"{job_id}.txt")
 
 
@@ -210,7 +208,7 @@ def download_ndjson(server: Server, job_id: JobId, wanted: Wanted) -> Stream:
 
     A message that is not valid UTF-8 is there as message_base64, too.
     """
-    chunks = ndjson.ndjson(server.app.store.path, checked_job_id(job_id), wanted)
+    chunks = server.app.store.exports.ndjson(checked_job_id(job_id), wanted)
     return _download(chunks, NDJSON, f"{job_id}.ndjson")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 from litestar import Response, get
 from litestar.openapi.datastructures import ResponseSpec
@@ -19,6 +18,7 @@ from qntx.api.problems import documented
 from qntx.clock import monotonic_s
 from qntx.maintenance.backlog import backlog
 from qntx.maintenance.size_watch import measure
+from qntx.storage.interfaces import Store, Totals
 
 PLAIN = "text/plain"
 #: The charset is added to it, as to every text: Prometheus takes none that is there twice.
@@ -75,7 +75,7 @@ class StoreMetrics(Collector):
     def __init__(self, context: ServerContext) -> None:
         self._context = context
         self._lock = threading.Lock()
-        self._totals: tuple[float, tuple[int, int, int]] | None = None
+        self._totals: tuple[float, Totals] | None = None
 
     def collect(self) -> Iterator[Metric]:
         """The figures of this moment."""
@@ -83,15 +83,17 @@ class StoreMetrics(Collector):
         with context.reading() as store:
             counts = store.jobs.counts()
             behind = backlog(context.app.settings, store)
-            stored, lost, redacted = self._read_totals(store.connection)
+            totals = self._read_totals(store)
         jobs = GaugeMetricFamily("qntx_jobs", "Jobs by status.", labels=("status",))
         for status, number in counts.items():
             jobs.add_metric((status,), number)
         yield jobs
         yield _gauge("qntx_queue_length", "Jobs that wait for a worker.", counts["queued"])
-        yield _counter("qntx_lines_stored", "Lines in the store, expired ones included.", stored)
-        yield _counter("qntx_lines_lost", "Lines that could not be kept.", lost)
-        yield _counter("qntx_redactions", "Secrets masked in lines.", redacted)
+        yield _counter(
+            "qntx_lines_stored", "Lines in the store, expired ones included.", totals.stored
+        )
+        yield _counter("qntx_lines_lost", "Lines that could not be kept.", totals.lost)
+        yield _counter("qntx_redactions", "Secrets masked in lines.", totals.redactions)
         yield _gauge("qntx_indexer_backlog_bytes", "Journal bytes not in the store.", behind.bytes)
         yield _gauge("qntx_indexer_lag_seconds", "Age of the oldest of them.", behind.age_s)
         yield from self._sizes()
@@ -102,20 +104,18 @@ class StoreMetrics(Collector):
         yield _gauge("qntx_streams", "Open live streams.", context.poller.listeners)
 
     def _sizes(self) -> Iterator[Metric]:
-        storage = measure(self._context.app.settings)
+        storage = measure(self._context.app.settings, self._context.app.store)
         yield _gauge("qntx_database_bytes", "Database and write-ahead log.", storage.database_bytes)
         yield _gauge("qntx_journal_bytes", "Journal segments on the disk.", storage.journal_bytes)
         yield _gauge("qntx_disk_free_bytes", "Free on the disk.", storage.free_bytes)
         limit = storage.limit_bytes or float("inf")
         yield _gauge("qntx_storage_limit_bytes", "Where a warning begins.", limit)
 
-    def _read_totals(self, connection: Any) -> tuple[int, int, int]:
+    def _read_totals(self, store: Store) -> Totals:
         """Sums over all attempts, at most ten seconds old."""
         with self._lock:
             if self._totals is None or monotonic_s() - self._totals[0] > TOTALS_S:
-                sql = "SELECT total(stored), total(lost), total(redactions) FROM job_attempts"
-                [row] = connection.execute(sql).fetchall()
-                self._totals = (monotonic_s(), (int(row[0]), int(row[1]), int(row[2])))
+                self._totals = (monotonic_s(), store.logs.totals())
             return self._totals[1]
 
 

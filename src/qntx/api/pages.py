@@ -13,7 +13,6 @@ from litestar import Request, Response, get
 from litestar.params import PathParameter
 from litestar.utils import normalize_path
 
-import qntx
 from qntx.api.security.hosts import AllowedHosts
 from qntx.api.security.request import header
 from qntx.api.security.tokens import Token
@@ -85,7 +84,7 @@ class WebFiles:
     """The built UI in *folder*, read into memory, and again when it was built anew."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder or Path(qntx.__file__).parent / "web"
+        self._folder = folder or Path(__file__).parents[1] / "web"
         self._lock = threading.Lock()
         self._stamp: int | None = None
         self._index: bytes | None = None

@@ -52,4 +52,4 @@ class Parameters:
 def _unknown(name: str, known: set[str]) -> str:
     meant = did_you_mean(name, known)
     takes = f"it takes {', '.join(sorted(known))}" if known else "it takes none"
-    return f"there is no parameter {name[:80]!r} at this address{meant} - {takes}"
+    return f"unknown parameter {name[:80]!r}{meant} - {takes}"

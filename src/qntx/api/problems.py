@@ -18,10 +18,9 @@ from qntx.errors import (
     Conflict,
     NotFound,
     QntxError,
+    StoreMisuse,
     StoreUnavailable,
 )
-from qntx.storage.sqlite.connection import unavailable
-from qntx.storage.sqlite.store import UNAVAILABLE
 
 LOG = logging.getLogger("qntx.api")
 REQUEST_ID = "qntx.request_id"
@@ -50,6 +49,7 @@ _STATUS: tuple[tuple[type[QntxError], int], ...] = (
     (BadInput, 400),
     (NotFound, 404),
     (Conflict, 409),
+    (StoreMisuse, 500),
     (StoreUnavailable, 503),
     (TooSlow, 408),
     (Unauthorized, 401),
@@ -67,8 +67,6 @@ _CODES = {
     429: "too_many_requests",
     503: "unavailable",
 }
-#: Errors of the database that are mistakes in a statement of ours, not its condition.
-_OUR_MISTAKES = frozenset({"SQLError", "BindingsError", "MisuseError", "MismatchError"})
 
 
 class ProblemDetail(msgspec.Struct, frozen=True):
@@ -98,7 +96,7 @@ def documented(*statuses: int) -> dict[int, ResponseSpec]:
         400: "A parameter or the body cannot be used.",
         401: "The token is missing or wrong.",
         403: "The Host is not allowed, or the request comes from another site.",
-        404: "There is no such object.",
+        404: "Unknown object.",
         409: "The object is not in a state that allows this.",
         413: "The body is too large.",
         414: "The URL is too long.",
@@ -169,14 +167,9 @@ def _ours(request: Request[Any, Any, Any], error: QntxError) -> Response[bytes]:
     if status == 500:
         return _unexpected(request, error)
     retry = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
+    if isinstance(error, StoreUnavailable) and error.__cause__ is not None:
+        LOG.error("request %s: %r", request_id_of(request.scope), error.__cause__)
     return _answer(request, status, error.code, error.message, headers=retry)
-
-
-def _store(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    if type(error).__name__ in _OUR_MISTAKES:
-        return _unexpected(request, error)
-    LOG.error("request %s: %r", request_id_of(request.scope), error)
-    return _ours(request, unavailable(request.app.state.server.app.store.path, error))
 
 
 def _framework(
@@ -204,7 +197,7 @@ def _sentence(request: Request[Any, Any, Any], status: int, error: HTTPException
     """One sentence with the next step, for an error that the framework found."""
     path = request.url.path[:200]
     if status == 404:
-        return f"there is nothing at {path} - /openapi.json lists what there is"
+        return f"nothing is at {path} - /openapi.json lists the addresses"
     if status == 405:
         return f"{request.method[:20]} is not possible at {path} - see /openapi.json"
     found = error.extra if isinstance(error.extra, list) else []
@@ -274,5 +267,4 @@ def handlers(
         RecursionError: _too_deep,
         UnicodeDecodeError: _no_text,
         Exception: _unexpected,
-        **{kind: _store for kind in UNAVAILABLE if not issubclass(kind, QntxError)},
     }

@@ -15,14 +15,13 @@ from qntx.api.jobs import Cursor
 from qntx.api.logs import LineLimit, Position
 from qntx.api.problems import documented
 from qntx.errors import NotFound
-from qntx.explain.sentences import Explanation, explain_job, explain_schedule
 from qntx.model.ids import is_id
 from qntx.model.schedule import Execution, NewSchedule, Schedule
 from qntx.model.views import Counts, LogFilter, LogPage, Receipt
 from qntx.scheduler.edits import EditSchedule
 from qntx.scheduler.history import Statistics, statistics
 from qntx.scheduler.service import ScheduleService
-from qntx.storage.sqlite.store import Store
+from qntx.storage.interfaces import Store
 
 BY = "the API"
 MAX_SCHEDULES = 1_000
@@ -58,7 +57,7 @@ def service_of(server: ServerContext) -> ScheduleService:
 def checked(text: str, noun: str, where: str) -> str:
     """*text* if it could be the id of a *noun*; raises NotFound that says *where* those are."""
     if not is_id(text):
-        raise NotFound(f"there is no {noun} {text[:80]!r} - {where} lists those that there are")
+        raise NotFound(f"unknown {noun} {text[:80]!r} - {where} lists those that exist")
     return text
 
 
@@ -86,7 +85,8 @@ def _read(server: ServerContext, schedule_id: str) -> Schedule:
         return store.schedules.get(schedule_id)
 
 
-def _id(text: str) -> str:
+def schedule_id_of(text: str) -> str:
+    """*text* if it could be the id of a schedule; raises NotFound."""
     return checked(text, "schedule", "GET /api/pulse/schedules")
 
 
@@ -155,7 +155,7 @@ def create_schedule(server: Server, data: JSONBody[NewSchedule]) -> Response[Sch
 )
 async def get_schedule(server: Server, schedule_id: ScheduleId) -> Schedule:
     """One schedule, also a deleted one."""
-    return await asyncio.to_thread(_read, server, _id(schedule_id))
+    return await asyncio.to_thread(_read, server, schedule_id_of(schedule_id))
 
 
 @patch(
@@ -175,7 +175,7 @@ async def edit_schedule(
     inactive; another move is answered with 409. Needs the token.
     """
     edit = service_of(server).edit
-    return await asyncio.to_thread(edit, _id(schedule_id), data, by=BY)
+    return await asyncio.to_thread(edit, schedule_id_of(schedule_id), data, by=BY)
 
 
 @delete(
@@ -187,7 +187,7 @@ async def edit_schedule(
 )
 async def delete_schedule(server: Server, schedule_id: ScheduleId) -> None:
     """It fires no more; its jobs, executions and logs stay. Needs the token."""
-    await asyncio.to_thread(service_of(server).delete, _id(schedule_id), by=BY)
+    await asyncio.to_thread(service_of(server).delete, schedule_id_of(schedule_id), by=BY)
 
 
 @post(
@@ -201,7 +201,7 @@ async def delete_schedule(server: Server, schedule_id: ScheduleId) -> None:
 )
 def pause_schedule(server: Server, schedule_id: ScheduleId) -> Schedule:
     """It fires no more until it is resumed; running jobs go on. Needs the token."""
-    return service_of(server).pause(_id(schedule_id), by=BY)
+    return service_of(server).pause(schedule_id_of(schedule_id), by=BY)
 
 
 @post(
@@ -215,7 +215,7 @@ def pause_schedule(server: Server, schedule_id: ScheduleId) -> Schedule:
 )
 def resume_schedule(server: Server, schedule_id: ScheduleId) -> Schedule:
     """It fires again from now on; instants of the pause were not missed. Needs the token."""
-    return service_of(server).resume(_id(schedule_id), by=BY)
+    return service_of(server).resume(schedule_id_of(schedule_id), by=BY)
 
 
 @post(
@@ -229,7 +229,7 @@ def resume_schedule(server: Server, schedule_id: ScheduleId) -> Schedule:
 )
 def trigger_schedule(server: Server, schedule_id: ScheduleId) -> Execution:
     """Fire it now, whatever its timing, state and overlap policy say. Needs the token."""
-    return service_of(server).trigger(_id(schedule_id))
+    return service_of(server).trigger(schedule_id_of(schedule_id))
 
 
 @get(
@@ -243,7 +243,7 @@ def trigger_schedule(server: Server, schedule_id: ScheduleId) -> Execution:
 def get_statistics(server: Server, schedule_id: ScheduleId) -> Statistics:
     """Success rate, durations (p50, p95) and trend of the newest 500 executions."""
     with server.reading() as store:
-        schedule = store.schedules.get(_id(schedule_id))
+        schedule = store.schedules.get(schedule_id_of(schedule_id))
         return statistics(store.executions, schedule.id)
 
 
@@ -265,40 +265,8 @@ def get_schedule_logs(
 ) -> LogPage:
     """Every decision about the schedule: fired, skipped, missed, edited, and why."""
     with server.reading() as store:
-        schedule = store.schedules.get(_id(schedule_id))
+        schedule = store.schedules.get(schedule_id_of(schedule_id))
         return lines_of(store, schedule.id, wanted, limit, after, before)
-
-
-@get(
-    "/api/pulse/schedules/{schedule_id:str}/explain",
-    sync_to_thread=True,
-    operation_id="explain_schedule_route",
-    tags=["schedules"],
-    summary="Why it is in its state",
-    responses=documented(404),
-)
-def explain_schedule_route(server: Server, schedule_id: ScheduleId) -> Explanation:
-    """Sentences: why the schedule is as it is, and what happens next."""
-    with server.reading() as store:
-        return explain_schedule(store, _id(schedule_id))
-
-
-@get(
-    "/api/pulse/jobs/{job_id:str}/explain",
-    sync_to_thread=True,
-    operation_id="explain_job_route",
-    tags=["jobs"],
-    summary="Why a job is in its state",
-    responses=documented(404),
-)
-def explain_job_route(
-    server: Server,
-    job_id: Annotated[str, PathParameter(description="The job's id (JB_…).", max_length=200)],
-) -> Explanation:
-    """Sentences: why the job is as it is, and what happens next."""
-    with server.reading() as store:
-        known = checked(job_id, "job", "GET /api/pulse/jobs")
-        return explain_job(store, server.app.registry, known)
 
 
 ROUTES = [
@@ -312,6 +280,4 @@ ROUTES = [
     trigger_schedule,
     get_statistics,
     get_schedule_logs,
-    explain_schedule_route,
-    explain_job_route,
 ]

@@ -19,9 +19,8 @@ from qntx.errors import BadInput
 from qntx.model.filtering import parse_filter
 from qntx.model.search import FoundLine, FoundPage
 from qntx.model.views import LogFilter
-from qntx.storage.sqlite import search
+from qntx.storage.interfaces.search import MAX_FOUND
 
-MAX_FOUND = 1_000
 #: How long a page looks for more lines, and for the first one.
 MORE_LINES_LIMIT_S = 2.0
 FIRST_LINE_LIMIT_S = 8.0
@@ -75,28 +74,38 @@ async def search_lines(
         case=case,
         regex=regex,
     )
-    began, found = monotonic_s(), list[FoundLine]()
     gone = asyncio.create_task(_gone(request.receive))
     try:
-        while True:
-            page = await asyncio.to_thread(
-                _look, server, wanted, handler, limit - len(found), cursor
-            )
-            found += page.logs
-            cursor = page.next_cursor
-            patience = MORE_LINES_LIMIT_S if found else FIRST_LINE_LIMIT_S
-            over = len(found) >= limit or monotonic_s() - began > patience or gone.done()
-            if cursor is None or over:
-                return msgspec.structs.replace(page, logs=found)
+        return await _search(server, wanted, handler, limit, cursor, gone)
     finally:
         gone.cancel()
+
+
+async def _search(
+    server: ServerContext,
+    wanted: LogFilter,
+    handler: str | None,
+    limit: int,
+    cursor: str | None,
+    gone: asyncio.Task[None],
+) -> FoundPage:
+    """Look until there are *limit* lines, it took too long, or *gone* is done."""
+    began, found = monotonic_s(), list[FoundLine]()
+    while True:
+        page = await asyncio.to_thread(_look, server, wanted, handler, limit - len(found), cursor)
+        found += page.logs
+        cursor = page.next_cursor
+        patience = MORE_LINES_LIMIT_S if found else FIRST_LINE_LIMIT_S
+        over = len(found) >= limit or monotonic_s() - began > patience or gone.done()
+        if cursor is None or over:
+            return msgspec.structs.replace(page, logs=found)
 
 
 def _look(
     server: ServerContext, wanted: LogFilter, handler: str | None, limit: int, cursor: str | None
 ) -> FoundPage:
     with server.reading() as store:
-        return search.search(store.connection, wanted, handler=handler, limit=limit, cursor=cursor)
+        return store.search.page(wanted, handler=handler, limit=limit, cursor=cursor)
 
 
 async def _gone(receive: Receive) -> None:

@@ -7,9 +7,8 @@ import contextlib
 import functools
 import signal
 import socket
-import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import uvicorn
@@ -22,6 +21,7 @@ from qntx.api import (
     contributed,
     events,
     executions,
+    explanations,
     jobs,
     login,
     logs,
@@ -49,7 +49,7 @@ from qntx.api.security.hosts import AllowedHosts, is_loopback
 from qntx.api.security.sessions import Sessions
 from qntx.api.security.stack import Guards, Policy, guarded
 from qntx.api.security.tokens import Token
-from qntx.app import App
+from qntx.api.served import Served
 from qntx.maintenance.loop import MaintenanceLoop
 
 #: Threads that read the store, each with a connection of its own.
@@ -70,6 +70,7 @@ _ROUTES = (
     *system.ROUTES,
     *contributed.ROUTES,
     *schedules.ROUTES,
+    *explanations.ROUTES,
     *executions.ROUTES,
     *retention.ROUTES,
     *login.ROUTES,
@@ -79,7 +80,7 @@ _ROUTES = (
 
 
 def create_api(
-    app: App,
+    app: Served,
     *,
     token: str | None = None,
     host: str | None = None,
@@ -154,7 +155,7 @@ class Server:
 
     def __init__(
         self,
-        app: App,
+        app: Served,
         host: str | None = None,
         port: int | None = None,
         *,
@@ -196,31 +197,6 @@ class Server:
     def stop(self) -> None:
         """Have :meth:`run` return soon; may be called from any thread."""
         self._server.should_exit = True
-
-
-def serve(
-    app: App,
-    host: str | None = None,
-    port: int | None = None,
-    *,
-    workers: WorkersInfo | None = None,
-    maintenance: MaintenanceLoop | None = None,
-    ready: Callable[[str], None] | None = None,
-) -> None:
-    """
-    Serve *app* until SIGTERM or SIGINT; then finish what is being answered and return.
-
-    *workers* gives what is shown of them, *maintenance* when retention runs next; *ready* is
-    called with the address (default: it is printed on stderr). Raises BadInput when the
-    address cannot be used.
-    """
-    server = Server(app, host, port, workers=workers, maintenance=maintenance)
-    (ready or _say)(server.url)
-    server.run()
-
-
-def _say(url: str) -> None:
-    print(f"QNTX Pulse: {url} (Ctrl-C stops it)", file=sys.stderr, flush=True)
 
 
 def _config(api: Litestar) -> uvicorn.Config:

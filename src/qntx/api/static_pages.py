@@ -46,7 +46,7 @@ def login_page() -> Response[bytes]:
 def static_file(name: Annotated[str, PathParameter()]) -> Response[bytes]:
     """A file of these pages."""
     if name not in _TYPES:
-        raise NotFound(f"there is no file {name[:80]!r} - reload the page")
+        raise NotFound(f"unknown file {name[:80]!r} - reload the page")
     return page(name)
 
 

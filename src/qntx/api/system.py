@@ -13,7 +13,6 @@ from qntx.api.problems import documented
 from qntx.api.retention import RetentionView, retention_view
 from qntx.clock import iso, now_us
 from qntx.maintenance.size_watch import StorageView, measure
-from qntx.storage.sqlite.space import gives_back, space
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -73,7 +72,7 @@ def readyz(server: Server) -> Ready:
     """Whether the store can be read; 503 with the reason when it cannot."""
     with server.reading() as store:
         store.jobs.status("")
-    return Ready("ready", warnings_of(measure(server.app.settings)))
+    return Ready("ready", warnings_of(measure(server.app.settings, server.app.store)))
 
 
 @get(
@@ -87,13 +86,14 @@ def system(server: Server) -> System:
     """Versions, jobs by status, handlers, workers."""
     with server.reading() as store:
         counts = store.jobs.counts()
-        grown = not gives_back(store.connection) and space(store.connection).mostly_free
-        ((sqlite_version,),) = store.connection.execute("SELECT sqlite_version()").fetchall()
-    storage = measure(server.app.settings)
+        file = store.local_file
+        grown = file is not None and file.needs_compacting()
+        database_version = store.version()
+    storage = measure(server.app.settings, server.app.store)
     return System(
         version=version("qntx-pulse"),
         python_version=platform.python_version(),
-        sqlite_version=str(sqlite_version),
+        sqlite_version=database_version,
         auth=server.auth,
         started_at=iso(server.started_us),
         uptime_s=round((now_us() - server.started_us) / 1e6, 3),

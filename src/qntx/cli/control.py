@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import click
@@ -143,36 +142,9 @@ def worker(ctx: click.Context, workers: int | None, grace_s: float) -> None:
     """Run workers without a server, until Ctrl-C or SIGTERM."""
     from qntx.builtin import built_in_app
     from qntx.cli import settings_of
-    from qntx.runtime.supervisor import Supervisor
+    from qntx.server import work
 
-    app = built_in_app(settings_of(ctx))
-    # Opening the store first: a database that cannot be used is said before anything starts.
-    app.store.prepare()
-    number = app.settings.server.workers if workers is None else workers
-    told = told_to_end()
-    supervisor = Supervisor(app.settings, number, keepalive=app.ensure_indexer)
-    with app.indexing():
-        supervisor.start()
+    def ready(number: int) -> None:
         click.echo(f"{number} worker{'s' * (number != 1)} at work (Ctrl-C stops)", err=True)
-        try:
-            told()
-        finally:
-            supervisor.stop(grace_s)
 
-
-def told_to_end() -> Callable[[], object]:
-    """
-    From now on SIGINT and SIGTERM end nothing by themselves; the result waits for one of them.
-
-    It waits on a pipe: a signal that the system hands to another thread would not wake the main
-    thread from a lock, and setting an event in a handler may wait for itself.
-    """
-    import os
-    import signal
-
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    signal.set_wakeup_fd(writer)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
-    return lambda: os.read(reader, 1)
+    work(built_in_app(settings_of(ctx)), workers=workers, grace_s=grace_s, ready=ready)

@@ -15,24 +15,20 @@ def command(ctx: click.Context) -> None:
     """Check the data directory and what qntx runs on; exit code 1 when something is wrong."""
     from qntx.app import App
     from qntx.cli import settings_of
-    from qntx.errors import StoreUnavailable
-    from qntx.storage.sqlite.connection import SEE_DOCTOR
-    from qntx.storage.sqlite.lock_owner import lock_owner_of
+    from qntx.errors import SEE_DOCTOR, StoreUnavailable
 
     app = App(settings_of(ctx))
-    home = app.settings.home
+    home, store = app.settings.home, app.store
     click.echo(f"python      {platform.python_version()} on {platform.system()}")
     click.echo(f"home        {home}")
     try:
-        db = app.store.connection
-        version = db.execute("SELECT sqlite_version()").fetchone()
-        check = db.execute("PRAGMA quick_check(1)").fetchone()
+        version, check = store.version(), store.check()
     except StoreUnavailable as error:
         click.echo(f"database    {error.message.removesuffix(SEE_DOCTOR)}")
         ctx.exit(1)
-    click.echo(f"database    {app.settings.database}, SQLite {version[0] if version else '?'}")
-    click.echo(f"integrity   {check[0] if check else '?'}")
-    owner = lock_owner_of(app.settings.database)
+    click.echo(f"database    {store.location}, {store.engine} {version}")
+    click.echo(f"integrity   {check}")
+    owner = store.lock_owner()
     if owner is not None:
         click.echo(f"writer      {owner.text}")
     click.echo(f"indexer     {_indexer(home)}")
@@ -42,7 +38,7 @@ def command(ctx: click.Context) -> None:
     waiting = list((home / "journal").glob("*.seg")) if (home / "journal").exists() else []
     click.echo(f"journal     {len(waiting)} open segment(s)")
     stuck = owner is not None and owner.stopped
-    ctx.exit(0 if check and check[0] == "ok" and not stuck else 1)
+    ctx.exit(0 if check == "ok" and not stuck else 1)
 
 
 def _indexer(home: Path) -> str:

@@ -9,7 +9,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from qntx.storage.sqlite.store import Store
+    from qntx.storage.interfaces import Store
 
 
 #: As what an attempt is shown whose job went on in another one.

@@ -150,9 +150,8 @@ def _groups(app: App, out: Console, job_id: str, wanted: LogFilter, as_json: boo
     import msgspec
 
     from qntx.cli.render import print_groups
-    from qntx.storage.sqlite.groups import issues
 
-    found = issues(app.store, job_id, wanted)
+    found = app.store.logs.groups(job_id, wanted)
     if as_json:
         click.echo(msgspec.json.encode(found).decode())
     else:

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from qntx.errors import BadInput
+
 if TYPE_CHECKING:
+    from qntx.app import App
     from qntx.maintenance.retention import Retention
     from qntx.model.retention import RetentionReport
 
@@ -68,31 +71,28 @@ def compact_(ctx: click.Context) -> None:
     Nobody else can write meanwhile (some seconds a gigabyte); what jobs say waits.
     """
     from qntx.maintenance.size_watch import human
-    from qntx.storage.sqlite.connection import unavailable
-    from qntx.storage.sqlite.migrate import open_database
-    from qntx.storage.sqlite.space import compact, database_bytes
-    from qntx.storage.sqlite.store import UNAVAILABLE
 
-    path = _retention(ctx).database
-    before = database_bytes(path)
-    connection = open_database(path)
-    try:
-        compact(connection)
-    except UNAVAILABLE as error:
-        raise unavailable(path, error) from None
-    finally:
-        connection.close()
-    click.echo(f"{human(before)} before, {human(database_bytes(path))} now")
+    store = _app(ctx).store
+    if store.local_file is None:
+        raise BadInput(f"the database {store.location} needs no compacting - it is no file of qntx")
+    before = store.size_bytes()
+    store.local_file.compact()
+    click.echo(f"{human(before)} before, {human(store.size_bytes())} now")
 
 
-def _retention(ctx: click.Context) -> Retention:
+def _app(ctx: click.Context) -> App:
     from qntx.app import App
     from qntx.cli import settings_of
-    from qntx.maintenance.retention import Retention
 
     app = App(settings_of(ctx))
     app.store.prepare()
-    return Retention(app.settings)
+    return app
+
+
+def _retention(ctx: click.Context) -> Retention:
+    from qntx.maintenance.retention import Retention
+
+    return Retention(_app(ctx).settings)
 
 
 def _show(report: RetentionReport, as_json: bool, done: str) -> None:

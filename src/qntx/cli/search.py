@@ -12,7 +12,6 @@ from qntx.errors import BadInput
 if TYPE_CHECKING:
     from qntx.model.search import FoundLine
 
-PAGE = 1_000
 #: So many characters of what a job is about are shown.
 ABOUT = 100
 
@@ -41,18 +40,17 @@ def command(
     from qntx.app import App
     from qntx.cli import settings_of
     from qntx.cli.render import line_text, safe
-    from qntx.storage.sqlite.search import search
+    from qntx.storage.interfaces.search import MAX_FOUND
 
     if not text:
         raise BadInput("the text to look for is missing - qntx search TEXT")
     wanted = filter_of(q=text, **words)
-    connection = App(settings_of(ctx)).store.connection
+    search = App(settings_of(ctx)).store.search
     out = Console(highlight=False, soft_wrap=True)
     cursor, shown, of_job = None, 0, ("", 0)
     while shown < limit:
-        page = search(
-            connection, wanted, handler=handler, limit=min(limit - shown, PAGE), cursor=cursor
-        )
+        size = min(limit - shown, MAX_FOUND)
+        page = search.page(wanted, handler=handler, limit=size, cursor=cursor)
         for line in page.logs:
             if as_json:
                 click.echo(msgspec.json.encode(line).decode())

@@ -39,19 +39,8 @@ def rotate_(ctx: click.Context) -> None:
 @click.pass_context
 def login_url_(ctx: click.Context, host: str | None, port: int | None) -> None:
     """Print an address that logs one browser in, once, within a minute."""
+    from qntx.api.security.sessions import login_url
     from qntx.cli import settings_of
 
     settings = settings_of(ctx)
-    click.echo(login_url(settings, host or settings.server.host, port or settings.server.port))
-
-
-def login_url(settings: object, host: str, port: int) -> str:
-    """An address that logs one browser in; the code is in the fragment, which is never sent."""
-    from qntx.api.security.hosts import WILDCARDS
-    from qntx.api.security.sessions import new_code
-    from qntx.config import Settings
-
-    assert isinstance(settings, Settings)
-    name = "localhost" if host in WILDCARDS else host
-    name = f"[{name}]" if ":" in name else name
-    return f"http://{name}:{port}/login#code={new_code(settings.home)}"
+    click.echo(login_url(settings.home, host or settings.server.host, port or settings.server.port))

@@ -99,9 +99,7 @@ def _running(store: Store, registered: HandlerNames, job: Job) -> tuple[list[str
     if job.progress.total:
         why.append(f"It has done {job.progress.current:,} of {job.progress.total:,}.")
     if job.stop_request is not None:
-        return why, [
-            f"It was asked to stop ({job.stop_request}) and ends as soon as it heeds that."
-        ]
+        return why, [f"It was asked to stop ({job.stop_request}) and ends as soon as it notices."]
     return why, ["It goes on until it ends; qntx logs -f shows what it says."]
 
 

@@ -9,23 +9,23 @@ from typing import Any
 from qntx.clock import iso, now_us
 from qntx.journal.writer import Journal
 from qntx.model.log import INFO, WARN
-from qntx.recording.lines import put_in
+from qntx.recording.lines import append_line_to
 from qntx.storage.interfaces import Held, Store
 
 #: How often to look for jobs that wait, and after how long a job of a schedule is one, seconds.
 WAIT_REASONS_POLL_S = 1.0
-#: So many jobs are told at a look, the first in line; and so many are remembered.
-MOST_TOLD = 200
-_REMEMBERED = 10_000
+#: So many waits are logged at a look, the first in line; and so many are kept in mind.
+MOST_LOGGED = 200
+_MOST_KEPT = 10_000
 _KINDS = {"rate_limited": "rate", "budget_exceeded": "budget", "no_handler": "handler"}
 
 
 class WaitReasons:
-    """Tells jobs (each once for a reason) why they wait; the lines are the scheduler's."""
+    """Logs why jobs wait (once for each reason); the lines are the scheduler's."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._told: dict[tuple[str, str], None] = {}
+        self._logged: dict[tuple[str, str], None] = {}
         self._look_at = 0.0
 
     def hold(self, store: Store, handlers: Iterable[str], state: dict[str, Any] | None) -> None:
@@ -33,13 +33,13 @@ class WaitReasons:
         held = store.waits.hold(handlers, state)
         if state is not None:
             why = str(state["message"]).removeprefix("waits: ")
-            self._tell(held, _KINDS.get(state["pause_reason"], "gate"), why)
+            self._log_held(held, _KINDS.get(state["pause_reason"], "limit"), why)
 
     def look(
         self, store: Store, known: Callable[[], set[str]], workers: int, *, busy: bool
     ) -> None:
         """
-        When it is time: tell jobs without a handler, and jobs of schedules without a worker.
+        When it is time: log of jobs without a handler, and jobs of schedules without a worker.
 
         *known* gives the handlers of all workers, *busy*: none of our *workers* is free.
         """
@@ -57,22 +57,22 @@ class WaitReasons:
             since = iso(now_us() - int(WAIT_REASONS_POLL_S * 1e6))
             why = "all workers are busy with other jobs"
             state = {"pause_reason": "concurrency", "message": f"waits: {why}"}
-            held = store.waits.hold_waiting(since, MOST_TOLD, state)
-            self._tell(held, "concurrency", why)
+            held = store.waits.hold_waiting(since, MOST_LOGGED, state)
+            self._log_held(held, "concurrency", why)
 
-    def _tell(self, held: Sequence[Held], kind: str, why: str) -> None:
+    def _log_held(self, held: Sequence[Held], kind: str, why: str) -> None:
         level = WARN if kind == "handler" else INFO
-        for job in held[:MOST_TOLD]:
+        for job in held[:MOST_LOGGED]:
             key = (job.job_id, kind)
-            if key in self._told:
+            if key in self._logged:
                 continue
-            self._told[key] = None
-            if len(self._told) > _REMEMBERED:
-                del self._told[next(iter(self._told))]
-            self._say(job.job_id, job.attempt + 1, level, f"waiting ({kind}): {why}")
+            self._logged[key] = None
+            if len(self._logged) > _MOST_KEPT:
+                del self._logged[next(iter(self._logged))]
+            self._log(job.job_id, job.attempt + 1, level, f"waiting ({kind}): {why}")
             if job.schedule_id is not None:
                 text = f"waiting ({kind}): job {job.job_id}: {why}"
-                self._say(job.schedule_id, 1, level, text)
+                self._log(job.schedule_id, 1, level, text)
 
-    def _say(self, log: str, attempt: int, level: int, text: str) -> None:
-        put_in(self._journal, log, level, "scheduler", text, attempt=attempt)
+    def _log(self, log: str, attempt: int, level: int, text: str) -> None:
+        append_line_to(self._journal, log, level, "scheduler", text, attempt=attempt)

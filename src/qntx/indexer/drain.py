@@ -26,7 +26,7 @@ from qntx.journal.format import (
     is_text,
 )
 from qntx.journal.reader import Record, remove_uncommitted
-from qntx.journal.spool import spool_folder, sweep
+from qntx.journal.spool import remove_leftovers, spool_folder
 from qntx.journal.wakeup import Wakeup
 from qntx.storage.sqlite.connection import committing, is_moved, removed
 from qntx.storage.sqlite.index_writer import IndexWriter
@@ -108,7 +108,7 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
     def sweep(self) -> None:
         """Remove spools and secrets that killed processes have left, and nobody will read."""
         if not any(producer.has_news() for producer in self._producers.values()):
-            sweep(self._folder.parent, self._producers, self._spools)
+            remove_leftovers(self._folder.parent, self._producers, self._spools)
 
     def close(self) -> None:
         """Let go of all files."""

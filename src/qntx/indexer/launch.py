@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 from weakref import WeakSet
 
-from qntx.journal.wakeup import ENOUGH, Wakeup
+from qntx.journal.wakeup import STOP_INDEXER, Wakeup
 from qntx.storage.sqlite.lock_owner import is_stopped
 
 #: An indexer that was stopped (SIGSTOP) for so long is replaced, seconds: nothing shows any more,
@@ -90,7 +90,7 @@ class IndexerProcess:
         stdin: IO[Any] | None = self._process.stdin
         if stdin is not None and not stdin.closed:
             with contextlib.suppress(OSError):  # it is gone
-                stdin.write(ENOUGH)
+                stdin.write(STOP_INDEXER)
                 stdin.flush()
         self.let_go()
         Wakeup(self._home).notify()

@@ -24,8 +24,8 @@ from qntx.errors import StoreUnavailable
 from qntx.indexer.drain import Drain
 from qntx.indexer.search_index import CHECKPOINT_PAGES, SearchIndex
 from qntx.journal.segment import private_folder
-from qntx.journal.spool import leave_folder, sweep_homeless
-from qntx.journal.wakeup import ENOUGH, Wakeup
+from qntx.journal.spool import remove_empty_folder, remove_orphaned_folders
+from qntx.journal.wakeup import STOP_INDEXER, Wakeup
 from qntx.linux import pidfd_open
 from qntx.storage.sqlite.migrate import open_database
 
@@ -70,7 +70,7 @@ class Indexer:
         while not self._take(lock):
             if self._parent_is_gone(0.05) or self._told_at is not None:
                 return
-        sweep_homeless()
+        remove_orphaned_folders()
         self._wakeup.listen()
         timeout = 0.0
         while not self._parent_is_gone(timeout) and not self._may_end():
@@ -157,7 +157,7 @@ class Indexer:
             self._checkpoint()
             self._drain.close()
             self._connection.close()
-        leave_folder(self._home)
+        remove_empty_folder(self._home)
 
     def _checkpoint(self) -> None:
         try:
@@ -179,8 +179,8 @@ class Indexer:
         self._wakeup.clear()
         said = os.read(self._parent_fd, 1) if self._parent_fd in readable else None
         died = said == b"" or any(fd in readable for fd in self._parent)
-        self._orphaned = died and said != ENOUGH
-        return died or said == ENOUGH
+        self._orphaned = died and said != STOP_INDEXER
+        return died or said == STOP_INDEXER
 
 
 def _pidfd_of_parent() -> list[int]:

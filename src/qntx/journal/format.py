@@ -43,7 +43,7 @@ LINE, PART, SCOPE, ORIGIN, RUN, EVENT = 1, 2, 3, 4, 5, 6
 #: Flags of a line.
 RAW = 1  #: the message is not valid UTF-8 (or holds lone surrogates); it is kept as bytes
 NO_NEWLINE = 2  #: a line of a stream that ended without a newline
-UNATTRIBUTED = 4  #: nobody can know which stage or task said it
+UNATTRIBUTED = 4  #: nobody can know which stage or task it belongs to
 CLOSES_PART = 8  #: completes the parts written before under the part number in the metadata
 
 REDACTED = 32  #: something secret was replaced by a marker
@@ -77,7 +77,7 @@ def is_text(data: bytes) -> bool:
 
 
 class SegmentName(NamedTuple):
-    """What a segment's file name says."""
+    """What a segment's file name holds."""
 
     producer: str
     number: int

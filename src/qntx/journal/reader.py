@@ -130,7 +130,7 @@ class SegmentReader:
 
 
 def remove_uncommitted(path: Path) -> None:
-    """Remove a segment that a process left half made when it died; its name tells which."""
+    """Remove a segment that a process left half made when it died; its pid is in the name."""
     maker = path.stem.rpartition(".")[2]
     try:
         os.kill(int(maker), 0)

@@ -1,4 +1,4 @@
-"""What lines are marked with: the run, the scope (stage and task) and the origin."""
+"""What every line carries: the run, the scope (stage and task) and the origin."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Run:
 
     def definition(self, waiting: int) -> dict[str, Any]:
         """
-        The record that tells the indexer what the number stands for.
+        The record that defines for the indexer what the number stands for.
 
         *waiting*: lines that are accepted, but in no segment yet.
         """
@@ -74,7 +74,7 @@ class Scope:
         self.epoch: object = None
 
     def definition(self) -> dict[str, Any]:
-        """The record that tells the indexer what the number stands for."""
+        """The record that defines for the indexer what the number stands for."""
         return {
             "id": self.number,
             "run": self.run.number,
@@ -84,7 +84,7 @@ class Scope:
 
 
 class Origin:
-    """Who said a line: the kind of source, and the logger's name where there is one."""
+    """Where a line comes from: the kind of source, and the logger's name where there is one."""
 
     __slots__ = ("epoch", "logger", "number", "source")
 
@@ -95,5 +95,5 @@ class Origin:
         self.epoch: object = None
 
     def definition(self) -> dict[str, Any]:
-        """The record that tells the indexer what the number stands for."""
+        """The record that defines for the indexer what the number stands for."""
         return {"id": self.number, "source": self.source, "logger": self.logger}

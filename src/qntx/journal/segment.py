@@ -48,8 +48,8 @@ class Segment:
     A segment that this process writes.
 
     The file is allocated to its full size first, because a store into a sparse mapping dies of
-    SIGBUS on a full disk. It stays locked for as long as the process lives: that the lock is
-    free tells the indexer that no more will come.
+    SIGBUS on a full disk. It stays locked for as long as the process lives: once the lock
+    is free the indexer knows that no more will come.
     """
 
     __slots__ = ("_map", "head", "path", "size", "view")
@@ -84,14 +84,14 @@ class Segment:
         os.rename(uncommitted, path)
 
     def release(self) -> None:
-        """Unmap and unlock; what it is to say of how the journal goes on stands in ``head``."""
+        """Unmap and unlock; how the journal goes on is to be in ``head`` by then."""
         self.head.release()
         self.view.release()
         self._map.close()
 
 
-def abandon(path: Path) -> None:
-    """Say of a segment that was made, but never written to, that the journal goes on after it."""
+def skip_unused(path: Path) -> None:
+    """Mark a segment that was made, but never written to: the journal goes on after it."""
     try:
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:

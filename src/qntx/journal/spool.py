@@ -25,8 +25,8 @@ from qntx.journal.segment import private_folder
 SUFFIX = ".spool"
 SECRETS_SUFFIX = ".secrets"
 #: In a folder in memory: whose it is, so that it can go when that data directory is gone.
-_MARK = "home"
-#: A file this young may be on its way to be locked and told of, seconds.
+_HOME_FILE = "home"
+#: A file this young may not be locked or recorded yet, seconds.
 _YOUNG_S = 60.0
 _MEMORY = Path("/dev/shm")  # noqa: S108 - memory shared by this machine's processes, mode 0700
 _MEMORY_NEEDED = 256 << 20
@@ -47,21 +47,21 @@ def spool_folder(home: Path, *, make: bool = True) -> Path:
         # Somebody else made it first: nothing of ours goes there.
         folder = home / "journal" / "spool"
         private_folder(folder)
-    elif is_in_memory(folder) and not (folder / _MARK).exists():
-        (folder / _MARK).write_bytes(os.fsencode(home))
+    elif is_in_memory(folder) and not (folder / _HOME_FILE).exists():
+        (folder / _HOME_FILE).write_bytes(os.fsencode(home))
     return folder
 
 
-def leave_folder(home: Path) -> None:
+def remove_empty_folder(home: Path) -> None:
     """Remove the folder of the spools of *home* if nothing is in it any more."""
     folder = spool_folder(home, make=False)
     with suppress(OSError):  # others may have spools in it; then it stays
-        if os.listdir(folder) == [_MARK]:
-            (folder / _MARK).unlink()
+        if os.listdir(folder) == [_HOME_FILE]:
+            (folder / _HOME_FILE).unlink()
         folder.rmdir()
 
 
-def sweep(home: Path, producers: Container[str], spools: Container[str]) -> None:
+def remove_leftovers(home: Path, producers: Container[str], spools: Container[str]) -> None:
     """
     Remove what killed processes have left in the folder of *home*.
 
@@ -78,15 +78,15 @@ def sweep(home: Path, producers: Container[str], spools: Container[str]) -> None
                     path.unlink()
 
 
-def sweep_homeless() -> None:
+def remove_orphaned_folders() -> None:
     """Remove the folders in memory whose data directories are gone, as far as nobody uses them."""
     for folder in _MEMORY.glob(f"qntx-{os.getuid()}-*"):
         with suppress(OSError):
-            home = Path(os.fsdecode((folder / _MARK).read_bytes()))
+            home = Path(os.fsdecode((folder / _HOME_FILE).read_bytes()))
             if (home / "journal").exists() or folder.stat().st_uid != os.getuid():
                 continue
             files = _files(folder)
-            if all(path.suffix in _SUFFIXES or path.name == _MARK for path in files) and all(
+            if all(path.suffix in _SUFFIXES or path.name == _HOME_FILE for path in files) and all(
                 _is_free(path) for path in files
             ):
                 for path in files:
@@ -127,7 +127,7 @@ class Spool:
     free when the last of them is gone, and that is how the indexer knows.
     """
 
-    __slots__ = ("fd", "path", "told")
+    __slots__ = ("fd", "path", "reported")
 
     def __init__(self, folder: Path, producer: str, stream: str) -> None:
         """Create an empty spool; raises OSError when there is no room."""
@@ -135,8 +135,8 @@ class Spool:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         self.fd = os.open(self.path, flags, 0o600)
         fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        #: How much of it the journal has told the indexer about.
-        self.told = 0
+        #: How many bytes of it the journal has reported to the indexer.
+        self.reported = 0
 
     @property
     def size(self) -> int:
@@ -144,8 +144,8 @@ class Spool:
         try:
             if self.fd < 0:
                 return os.stat(self.path).st_size
-            # All writers append, so the place in the file is nobody's; asked four times as fast
-            # as fstat answers.
+            # All writers append, so the place in the file is nobody's; this is four times as fast
+            # as fstat.
             return os.lseek(self.fd, 0, os.SEEK_END)
         except OSError:
             return 0
@@ -158,7 +158,7 @@ class Spool:
 
 
 def share_secret(folder: Path, producer: str, secret: str) -> None:
-    """Tell the indexer of a value to mask in the spools of *producer*."""
+    """Share a value with the indexer, which masks it in the spools of *producer*."""
     path = folder / f"{producer}{SECRETS_SUFFIX}"
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
@@ -168,7 +168,7 @@ def share_secret(folder: Path, producer: str, secret: str) -> None:
 
 
 def shared_secrets(folder: Path, producer: str) -> list[str]:
-    """What the process of *producer* (and those that it goes on for) asked to have masked."""
+    """The secrets that the process of *producer* (and those that it goes on for) has shared."""
     try:
         lines = (folder / f"{producer}{SECRETS_SUFFIX}").read_bytes().splitlines()
     except OSError:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from qntx.journal.interrupts import reraise_from_signal
 
-#: What a parent writes to its indexer that it needs no more.
-ENOUGH = b"q"
+#: What a parent writes to its indexer when it needs it no more.
+STOP_INDEXER = b"q"
 
 
 class Wakeup:
@@ -29,7 +29,7 @@ class Wakeup:
             os.mkfifo(self.path, 0o600)
         except FileExistsError:
             pass
-        # Opened for both ways, so that it never signals an end when a poking process leaves.
+        # Opened for both ways, so that it never signals an end when a notifying process ends.
         self._fd = os.open(self.path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
 
     @property

@@ -33,7 +33,7 @@ from qntx.journal.format import (
 from qntx.journal.format import record as format_record
 from qntx.journal.interrupts import reraise_from_signal
 from qntx.journal.run_scope import Origin, Run, Scope
-from qntx.journal.segment import Segment, abandon, private_folder
+from qntx.journal.segment import Segment, private_folder, skip_unused
 
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
 
     A call returns when its record is published in the mapped file; from then on it outlives the
     process. On a full disk records wait in memory, in order, up to *memory_limit_bytes*; what
-    does not fit is counted, and said in the log, as lost.
+    does not fit is counted, and logged, as lost.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
         self._memory: deque[tuple[Scope, Origin | None, bytes, bool]] = deque()
         self._memory_bytes = 0
         self._lost: dict[Run, tuple[Scope, int, int]] = {}
-        #: Lines that are accepted but in no segment: in memory, or lost and not yet said so.
+        #: Lines that are accepted but in no segment: in memory, or lost and not yet logged as such.
         self._waiting: dict[Run, int] = {}
         self._retrying = False
         self._closed = False
@@ -111,7 +111,7 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
         self._head: Any = None
         self._pos = 0
         self._end = 0
-        #: Marks carry the epoch in which they were defined; a new segment is a new epoch.
+        #: Runs, scopes and origins carry the epoch in which they were defined; each segment is one.
         self._epoch: object = object()
 
     def line(
@@ -214,7 +214,7 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
     def _end_segment(self) -> int:
         """Let go of the last segment; returns how many lines are in none."""
         left, last = sum(self._waiting.values()), self._segment
-        # Where lines are left it is not in good order: the header says how many are lost.
+        # Where lines are left it is not in good order: the header holds how many are lost.
         if last is not None and not self._closed and not left:
             last.head[STATE_WORD] = ENDED
         self._let_go()
@@ -252,7 +252,7 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
     # -- below: cold paths, all with the lock held ------------------------------------------
 
     def _exclusively(self, work: Callable[[bool], T]) -> T:
-        """Do *work* with the lock held; it is told False if it interrupts this thread's append."""
+        """Do *work* with the lock held; it gets False if it interrupts this thread's append."""
         # `with` leaves no moment at which a signal handler's exception finds the lock held and
         # nobody to release it; a call of acquire() does, and so does a context manager of ours.
         with self._lock:
@@ -302,7 +302,7 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
             self._memory.append((scope, origin, record, droppable))
             self._memory_bytes += len(record)
         scope.run.accepted += droppable
-        self._tell_memory()
+        self._publish_memory()
         if not self._retrying:
             self._retrying = True
             threading.Thread(target=self._retry, name="qntx-journal-retry", daemon=True).start()
@@ -356,7 +356,7 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
             path = self.folder / segment_name(self.producer, self._index)
             while _is_there(path):
                 # Made, but an exception thrown by a signal handler came before we knew of it.
-                abandon(path)
+                skip_unused(path)
                 self._index += 1
                 path = self.folder / segment_name(self.producer, self._index)
             fresh = Segment(path, size)
@@ -379,7 +379,7 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
             self._on_first_segment()
         return True
 
-    def _tell_memory(self) -> None:
+    def _publish_memory(self) -> None:
         """Note in the segment's header how much would be lost if the process died now."""
         if self._segment is not None:
             self._head[MEMORY_WORD] = sum(self._waiting.values())
@@ -410,5 +410,5 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
                 return False
             del self._lost[run]
         self._waiting.clear()
-        self._tell_memory()
+        self._publish_memory()
         return True

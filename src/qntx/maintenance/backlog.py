@@ -8,7 +8,7 @@ from typing import NamedTuple
 from qntx.clock import now_us
 from qntx.config import Settings
 from qntx.journal.format import FIRST_RECORD, MAGIC, RECORD, RECORD_SIZE, SegmentName
-from qntx.storage.sqlite.store import Store
+from qntx.storage.interfaces import Store
 
 
 class Backlog(NamedTuple):
@@ -22,12 +22,7 @@ def backlog(settings: Settings, store: Store) -> Backlog:
     """The backlog at this moment; raises StoreUnavailable."""
     waiting, oldest_us = 0, None
     # First the offsets: what is stored meanwhile then counts as waiting, not the other way round.
-    offsets = {
-        str(producer): (int(segment), int(position))
-        for producer, segment, position in store.connection.execute(
-            "SELECT producer, segment, position FROM journal_offsets"
-        )
-    }
+    offsets = store.logs.journal_offsets()
     for path in _segments(settings):
         name = SegmentName.parse(path)
         if name is None:

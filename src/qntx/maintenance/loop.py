@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 from qntx.clock import from_iso, iso, now_us
 from qntx.config import Settings
-from qntx.errors import Conflict
+from qntx.errors import Conflict, StoreUnavailable
 from qntx.maintenance.retention import Retention
 from qntx.maintenance.size_watch import Crossing, SizeWatch, human
 from qntx.model.log import INFO, WARN
 from qntx.model.retention import RetentionReport
 from qntx.recording.system_log import log_system
-from qntx.storage.sqlite.store import UNAVAILABLE, Store
+from qntx.storage import open_store
 
 LOG = logging.getLogger("qntx.maintenance")
 MAINTENANCE_POLL_S = 60.0
@@ -32,8 +32,8 @@ class MaintenanceLoop:
     def __init__(self, settings: Settings, notify: Notify | None = None) -> None:
         self._settings = settings
         self._retention = Retention(settings)
-        self._store = Store(settings.database)
-        self._watch = SizeWatch(settings, self._store.facts, self._tell)
+        self._store = open_store(settings)
+        self._watch = SizeWatch(settings, self._store, self._tell)
         self._notify = notify
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -61,7 +61,7 @@ class MaintenanceLoop:
             for chore in (self.look, self.expire):
                 try:
                     chore()
-                except UNAVAILABLE as error:
+                except StoreUnavailable as error:
                     LOG.warning("the store cannot be looked after, trying again: %s", error)
                 except Exception:  # housekeeping outlives whatever it meets
                     LOG.exception("housekeeping failed, trying again in a minute")

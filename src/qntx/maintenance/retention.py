@@ -6,9 +6,8 @@ import fcntl
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import msgspec
 
@@ -18,9 +17,8 @@ from qntx.errors import Conflict
 from qntx.maintenance.batch_size import AdaptiveBatchSize
 from qntx.model.log import LEVEL_NAMES
 from qntx.model.retention import DAY_US, RetentionReport, Rule, Rules, summed
-from qntx.storage.sqlite.migrate import open_database
-from qntx.storage.sqlite.retention import ExpiryStore, HeldLock, OldRun, last_report
-from qntx.storage.sqlite.writer_fairness import yield_to_waiters
+from qntx.storage import open_store
+from qntx.storage.interfaces.retention import Expiry, HeldLock, OldRun
 
 #: Runs that are looked at together.
 RUNS = 500
@@ -56,6 +54,7 @@ class Retention:
 
     def __init__(self, settings: Settings, clock: Callable[[], int] = now_us) -> None:
         self._settings = settings
+        self._store = open_store(settings)
         self.home = settings.home
         self.now_us = clock
         self.rules = Rules(settings.retention)
@@ -63,15 +62,15 @@ class Retention:
     def preview(self) -> RetentionReport:
         """What a run would delete now; reads only."""
         found = _Found()
-        with self._store() as store:
+        with self._store.expiry() as store:
             for run, due, before_us in self.due(store):
                 found.add(run, due, store.measure(run, due, before_us).found)
         return summed(found.by, len(found.jobs))
 
     def last(self) -> RetentionReport | None:
         """What the last run deleted."""
-        with closing(open_database(self._settings.database, make=False)) as connection:
-            return last_report(connection)
+        with self._store.expiry() as store:
+            return store.last_report()
 
     def run(
         self, stopping: threading.Event | None = None, limit_s: float | None = None
@@ -82,13 +81,8 @@ class Retention:
         It ends early when *stopping* is set, or after *limit_s* seconds; the next run goes on from
         there. Raises Conflict while another process is at it, StoreUnavailable.
         """
-        with self._alone(), self._store() as store:
+        with self._alone(), self._store.expiry() as store:
             return _Run(self, store, stopping or threading.Event(), limit_s).whole()
-
-    @property
-    def database(self) -> Path:
-        """The database that it is about."""
-        return self._settings.database
 
     @property
     def jobs_days(self) -> float | None:
@@ -96,7 +90,7 @@ class Retention:
         days = self._settings.retention.jobs_days
         return None if days == "forever" else days
 
-    def due(self, store: ExpiryStore) -> Iterator[tuple[OldRun, Mapping[str, Rule], int | None]]:
+    def due(self, store: Expiry) -> Iterator[tuple[OldRun, Mapping[str, Rule], int | None]]:
         """Runs with the levels that have expired, and for logs without an end: up to when."""
         at_us, shortest = self.now_us(), self.rules.shortest_us()
         after = -1
@@ -118,7 +112,7 @@ class Retention:
     # -- inside --------------------------------------------------------------------------------
 
     def _due_of_endless(
-        self, store: ExpiryStore, run: OldRun, at_us: int
+        self, store: Expiry, run: OldRun, at_us: int
     ) -> Iterator[tuple[OldRun, Mapping[str, Rule], int | None]]:
         by_time: dict[int, dict[str, Rule]] = {}
         for level in LEVEL_NAMES:
@@ -129,11 +123,6 @@ class Retention:
             levels = store.due_levels(run.run_key, dict.fromkeys(rules, before_us))
             if levels:
                 yield run, {level: rules[level] for level in levels}, before_us
-
-    @contextmanager
-    def _store(self) -> Iterator[ExpiryStore]:
-        with closing(open_database(self._settings.database, make=False)) as connection:
-            yield ExpiryStore(connection)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -158,7 +147,7 @@ class _Run:
     def __init__(
         self,
         retention: Retention,
-        store: ExpiryStore,
+        store: Expiry,
         stopping: threading.Event,
         limit_s: float | None,
     ) -> None:
@@ -242,7 +231,6 @@ class _Run:
     @contextmanager
     def _step(self, batch: AdaptiveBatchSize) -> Iterator[HeldLock]:
         """One write transaction, whose work says how much it did; whoever waits comes first."""
-        yield_to_waiters(self._retention.home)
         with self._store.step() as done:
             yield done
         batch.took(done.held_s, done.units)

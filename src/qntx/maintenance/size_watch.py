@@ -11,8 +11,7 @@ import msgspec
 
 from qntx.clock import iso, now_us
 from qntx.config import Settings
-from qntx.storage.sqlite.key_value import KeyValueStore
-from qntx.storage.sqlite.space import database_bytes, folder_bytes
+from qntx.storage.interfaces import Store
 
 #: A limit counts as crossed until it is undercut by this share: no message a minute at its edge.
 BACK_SHARE = 0.95
@@ -43,9 +42,9 @@ class Crossing(msgspec.Struct, frozen=True, kw_only=True):
     storage: StorageView
 
 
-def measure(settings: Settings) -> StorageView:
+def measure(settings: Settings, store: Store) -> StorageView:
     """The sizes at this moment."""
-    database = database_bytes(settings.database)
+    database = store.size_bytes()
     journal = folder_bytes(settings.journal)
     free = free_bytes(settings.home)
     limit = int(settings.storage.limit) or None
@@ -74,16 +73,14 @@ def measure(settings: Settings) -> StorageView:
 class SizeWatch:
     """Notices crossings; *tell* gets each of them once, also over restarts."""
 
-    def __init__(
-        self, settings: Settings, remembered: KeyValueStore, tell: Callable[[Crossing], None]
-    ) -> None:
+    def __init__(self, settings: Settings, store: Store, tell: Callable[[Crossing], None]) -> None:
         self._settings = settings
-        self._remembered = remembered
+        self._store = store
         self._tell = tell
 
     def look(self) -> StorageView:
         """Measure, and tell what was crossed since the last look."""
-        now = measure(self._settings)
+        now = measure(self._settings, self._store)
         taken = now.database_bytes + now.journal_bytes
         self._crossed(
             "storage_limit",
@@ -103,7 +100,7 @@ class SizeWatch:
         return now
 
     def _crossed(self, event: str, now: StorageView, over: bool, back: bool, relief: str) -> None:
-        was = self._remembered.get(event) is not None
+        was = self._store.facts.get(event) is not None
         if over == was or (was and not back):
             return
         crossing = Crossing(
@@ -113,8 +110,24 @@ class SizeWatch:
             at=iso(now_us()),
             storage=now,
         )
-        self._remembered.set(event, crossing.message if over else None)
+        self._store.facts.set(event, crossing.message if over else None)
         self._tell(crossing)
+
+
+def folder_bytes(folder: Path) -> int:
+    """Bytes that the files of *folder* take on the disk."""
+    try:
+        with os.scandir(folder) as entries:
+            return sum(_allocated(entry) for entry in entries)
+    except OSError:
+        return 0
+
+
+def _allocated(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat(follow_symlinks=False).st_blocks * 512
+    except OSError:
+        return 0
 
 
 def free_bytes(folder: Path) -> int | None:

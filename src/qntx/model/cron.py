@@ -106,7 +106,8 @@ def parse_cron(text: str, seed: str = "") -> Cron:
     parts = expression.split()
     if len(text) > MAX_LENGTH or len(parts) not in (5, 6):
         raise BadInput(
-            f"{text[:80]!r} is no cron expression: it has {len(parts)} fields - write five (minute "
+            f"{text[:80]!r} is not a valid cron expression: it has {len(parts)} fields - "
+            "write five (minute "
             "hour day month weekday), six with seconds first, or @hourly … @yearly"
         )
     try:
@@ -121,8 +122,11 @@ def _complaint(text: str, parts: list[str], error: str) -> str:
     """Which field of which expression does not fit."""
     name = error.removeprefix("Bad ")
     if name not in _FIELDS:
-        return f"{text!r} is no cron expression: {error} - see crontab(5)"
+        return f"{text!r} is not a valid cron expression: {error} - see crontab(5)"
     number = _FIELDS.index(name) - (6 - len(parts))
     if name == "day-of-month" and parts[number].isdigit() and 1 <= int(parts[number]) <= 31:
         return f"{text!r} never comes: month {parts[number + 1]} has no day {parts[number]}"
-    return f"{parts[number]!r} is no {name} (in the cron expression {text!r}) - see crontab(5)"
+    return (
+        f"{parts[number]!r} is not a valid {name} (in the cron expression {text!r}) - "
+        "see crontab(5)"
+    )

@@ -51,7 +51,8 @@ def _value(item: str, name: str, seed: str) -> str:
     first, last = (low, high) if found is None or found[1] is None else map(int, found.groups()[:2])
     if found is None or not low <= first <= last <= high:
         raise BadInput(
-            f"{item[:40]!r} is no {name} - write H, H/15 or H(a-b) with a and b from {low} to "
+            f"{item[:40]!r} is not a valid {name} - write H, H/15 or H(a-b) with a and b "
+            f"from {low} to "
             f"{high}"
         )
     digest = hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=8).digest()
@@ -60,5 +61,7 @@ def _value(item: str, name: str, seed: str) -> str:
         return str(first + number % (last - first + 1))
     step = int(found[3])
     if not 0 < step <= last - first + 1:
-        raise BadInput(f"{item!r} is no {name} - the step goes from 1 to {last - first + 1}")
+        raise BadInput(
+            f"{item!r} is not a valid {name} - the step goes from 1 to {last - first + 1}"
+        )
     return f"{first + number % step}-{last}/{step}"

@@ -27,7 +27,7 @@ def parse_duration(text: str) -> int:
     """
     The seconds that *text* stands for: ``90s``, ``15m``, ``1h30m``, ``2d``, ``1w``.
 
-    Raises BadInput that names the part which is no duration.
+    Raises BadInput that names the part which is not a valid duration.
     """
     rest, seconds = text.strip(), 0
     if not rest:
@@ -36,7 +36,8 @@ def parse_duration(text: str) -> int:
         found = _PART.match(rest)
         if found is None:
             raise BadInput(
-                f"{rest[:40]!r} is no duration (in {text[:80]!r}) - write it as 90s, 15m, 1h30m, 2d"
+                f"{rest[:40]!r} is not a valid duration (in {text[:80]!r}) - write it as "
+                "90s, 15m, 1h30m, 2d"
             )
         seconds += int(found[1]) * _UNITS[str(found.lastgroup)]
         rest = rest[found.end() :].strip()

@@ -66,7 +66,7 @@ def _levels(text: str | None) -> tuple[int | None, tuple[str, ...] | None]:
 def _level(name: str) -> int:
     name = name.strip()
     if not name.isalpha():
-        raise BadInput(f"{name!r} is no level - use one of {', '.join(LEVEL_NAMES)}")
+        raise BadInput(f"{name!r} is not a valid level - use one of {', '.join(LEVEL_NAMES)}")
     try:
         return parse_level(name)
     except ValueError as error:
@@ -77,7 +77,7 @@ def _sources(text: str | None) -> tuple[str, ...] | None:
     names = [name.strip() for name in (text or "").split(",") if name.strip()]
     for name in names:
         if name not in SOURCES:
-            raise BadInput(f"{name!r} is no source - use one of {', '.join(SOURCES)}")
+            raise BadInput(f"{name!r} is not a valid source - use one of {', '.join(SOURCES)}")
     return tuple(dict.fromkeys(names)) or None
 
 
@@ -89,5 +89,5 @@ def _time(name: str, text: str | None) -> int | None:
         return from_iso(_SPACED_ZONE.sub(r"\1+\2", text.strip()))
     except (ValueError, OverflowError):
         raise BadInput(
-            f"{name}: {text[:80]!r} is no time - write it as 2026-01-31T10:20:30Z"
+            f"{name}: {text[:80]!r} is not a valid time - write it as 2026-01-31T10:20:30Z"
         ) from None

@@ -68,7 +68,8 @@ def parse_overlap(text: str) -> Overlap:
     if kind in _PLAIN_OVERLAP and limit is None:
         return _PLAIN_OVERLAP[kind]
     raise BadInput(
-        f"{text[:40]!r} is no overlap policy - use skip, queue, replace or parallel(n) with n from "
+        f"{text[:40]!r} is not a valid overlap policy - use skip, queue, replace or "
+        "parallel(n) with n from "
         f"1 to {MAX_PARALLEL}"
     )
 
@@ -83,7 +84,8 @@ def parse_missed(text: str) -> Missed:
     if kind == "all" and limit is not None and 1 <= limit <= MAX_CAUGHT_UP:
         return Missed("all", limit)
     raise BadInput(
-        f"{text[:40]!r} is no missed-run policy - use skip, one or all(limit) with a limit from 1 "
+        f"{text[:40]!r} is not a valid missed-run policy - use skip, one or all(limit) "
+        f"with a limit from 1 "
         f"to {MAX_CAUGHT_UP}"
     )
 

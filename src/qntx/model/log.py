@@ -42,7 +42,7 @@ def parse_level(name: str) -> int:
     """
     The numeric level of a *name* (``warning``, ``WARN``, ``30`` and ``fatal`` work too).
 
-    Raises ValueError with the names that there are.
+    Raises ValueError with the known names.
     """
     lowered = name.strip().lower()
     known = {**LEVELS, "warning": WARN, "fatal": CRITICAL, "trace": 5, "err": ERROR}
@@ -50,4 +50,4 @@ def parse_level(name: str) -> int:
         return known[lowered]
     if lowered.lstrip("-").isdigit():
         return int(lowered)
-    raise ValueError(f"{name!r} is no level - use one of {', '.join(LEVELS)}")
+    raise ValueError(f"{name!r} is not a valid level - use one of {', '.join(LEVELS)}")

@@ -102,7 +102,7 @@ def compiled(text: str, case: bool) -> Any:
             reason = reason.decode("utf-8", "replace")
     except UnicodeEncodeError:
         reason = "invalid UTF-8"
-    raise BadInput(f"{text[:80]!r} is no pattern that RE2 knows: {_placed(reason, text)}")
+    raise BadInput(f"{text[:80]!r} is not a valid pattern (RE2): {_placed(reason, text)}")
 
 
 def _placed(reason: str, text: str) -> str:

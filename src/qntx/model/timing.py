@@ -123,6 +123,7 @@ def parse_time(text: str, name: str) -> int:
         return from_iso(text)
     except (ValueError, OverflowError):
         raise BadInput(
-            f"{name} {text[:80]!r} is no time with a zone - write it as 2026-01-31T10:20:30Z or "
+            f"{name} {text[:80]!r} is not a valid time with a zone - write it as "
+            "2026-01-31T10:20:30Z or "
             "2026-01-31T11:20:30+01:00"
         ) from None

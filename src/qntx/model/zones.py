@@ -16,7 +16,7 @@ def zone_of(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         raise BadInput(
-            f"there is no time zone {name[:80]!r} - use a name such as UTC or Europe/Berlin"
+            f"unknown time zone {name[:80]!r} - use a name such as UTC or Europe/Berlin"
         ) from None
 
 

@@ -89,7 +89,8 @@ def follow(base: WebUrl, location: str) -> WebUrl:
         joined = urljoin(str(base), location)
     except ValueError as error:
         raise FetchError(
-            f"cannot fetch {base}: it redirects to {location!r}, which is no address ({error})"
+            f"cannot fetch {base}: it redirects to {location!r}, which is not a valid "
+            f"address ({error})"
         ) from None
     target = parse(joined)
     if base.scheme == "https" and target.scheme == "http":
@@ -118,7 +119,7 @@ def _check_characters(text: str) -> None:
 def _port(text: str, authority: re.Match[str], scheme: str) -> int:
     port = int(authority["port"] or _DEFAULT_PORTS[scheme])
     if not 0 < port < 65_536:
-        raise FetchError(f"cannot fetch {text}: {port} is no port - use 1 to 65535")
+        raise FetchError(f"cannot fetch {text}: {port} is not a valid port - use 1 to 65535")
     return port
 
 
@@ -133,7 +134,7 @@ def _host(text: str, host: str) -> str:
     if _NUMERIC_LABEL.fullmatch(labels[-1]):
         return _ipv4(text, name)
     if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise FetchError(f"cannot fetch {text}: {host!r} is no host name")
+        raise FetchError(f"cannot fetch {text}: {host!r} is not a valid host name")
     return name
 
 
@@ -158,4 +159,6 @@ def _idna(text: str, host: str) -> str:
     try:
         return idna.encode(unicodedata.normalize("NFC", host)).decode("ascii")
     except idna.IDNAError as error:
-        raise FetchError(f"cannot fetch {text}: {host!r} is no host name ({error})") from None
+        raise FetchError(
+            f"cannot fetch {text}: {host!r} is not a valid host name ({error})"
+        ) from None

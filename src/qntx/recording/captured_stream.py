@@ -16,7 +16,7 @@ from qntx.journal.writer import Journal
 from qntx.model.log import INFO, WARN
 from qntx.recording import lines
 from qntx.recording.console import DirectStream
-from qntx.recording.context import ACTIVE, SCOPE, ActiveRun, place
+from qntx.recording.context import ACTIVE, SCOPE, ActiveRun, current_place
 from qntx.recording.line_buffer import LineBuffer, raw
 
 _part_numbers = count(1)
@@ -25,7 +25,7 @@ _NUMBERS = {"stdout": 1, "stderr": 2}
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-class Shown(threading.local):
+class AlreadyCaptured(threading.local):
     """
     Per thread: what Python or the program shows now, and that is captured already.
 
@@ -34,7 +34,7 @@ class Shown(threading.local):
     shows it) is captured as ever; so it is when an exception leaves what was shown behind.
     """
 
-    #: Gives the text: most of the time nobody asks.
+    #: Gives the text; a function, because it is rarely needed.
     text: Callable[[], str] | None = None
     #: What a formatter has made of it, where that is known.
     formatted: str | None = None
@@ -45,12 +45,12 @@ class Shown(threading.local):
             return False
         piece = written.strip()
         for text in (self.text(), self.formatted):
-            if text is not None and (piece in text or _is_shown(text, written)):
+            if text is not None and (piece in text or _shows(text, written)):
                 return True
         return False
 
 
-def _is_shown(text: str, written: str) -> bool:
+def _shows(text: str, written: str) -> bool:
     """Whether *written* shows *text*: as it is, or its words wrapped, in columns and colours."""
     if text in written:
         return bool(text)
@@ -63,13 +63,13 @@ def _is_shown(text: str, written: str) -> bool:
     return bool(words)
 
 
-SHOWN = Shown()
+ALREADY_CAPTURED = AlreadyCaptured()
 
 
 class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream it stands for
     """
-    Stands in for ``sys.stdout`` or ``sys.stderr``: each line becomes a log line, then goes on to
-    the stream it replaced.
+    Stands in for ``sys.stdout`` or ``sys.stderr``: each line becomes a log line, then is
+    forwarded to the stream it replaced.
 
     Text without a newline is in the journal, too, as soon as the call returns; it becomes part
     of the line when the newline comes.
@@ -85,7 +85,7 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
         #: What it stands in for; what it passes on to meanwhile may be another way to the same.
         self.replaced = replaced
         self._level = _LEVELS[name]
-        self.lead_to(replaced)
+        self.forward_to(replaced)
         self._journal: Journal | None = None
         self._origin: Origin = Origin(name, None)
         self._line_buffer: dict[tuple[Scope, int], LineBuffer] = {}
@@ -136,14 +136,14 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
         self._lock = threading.RLock()
         self._line_buffer = {}
 
-    def lead_to(self, original: Any) -> None:
-        """Pass on to *original* from now on."""
+    def forward_to(self, original: Any) -> None:
+        """Forward to *original* from now on."""
         self._original = original
         # What the program made may write to a stream of ours: it is captured already.
         self._is_foreign = not isinstance(original, DirectStream | io.TextIOWrapper | None)
 
     def writable(self) -> bool:
-        """Yes."""
+        """Always true."""
         return True
 
     def isatty(self) -> bool:
@@ -172,22 +172,22 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
         """A handler that closes ``sys.stdout`` does not close it for the others."""
 
     def write(self, text: str) -> int:
-        """Capture *text*, then pass it on; returns its length."""
+        """Capture *text*, then forward it; returns its length."""
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
-        self._take(text)
-        self._pass(text)
+        self._capture(text)
+        self._forward(text)
         return len(text)
 
     def write_line(self, text: str) -> None:
-        """Capture and pass on *text* and a newline: what ``print`` does most of the time."""
+        """Capture and forward *text* and a newline: what ``print`` does most of the time."""
         scope = SCOPE.get()
         active = ACTIVE.get(scope.run) if scope is not None else None
         if (
             active is None
             or scope is None
             or self._line_buffer
-            or SHOWN.text is not None
+            or ALREADY_CAPTURED.text is not None
             or "\n" in text
         ):
             self.write(text + "\n")
@@ -195,116 +195,116 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
         journal = active.journal
         if journal is not self._journal:
             self._journal, self._origin = journal, journal.origin(self.source)
-        guard = lines.in_force
+        guard = lines.current_redactor
         if text.isascii() and (guard is None or not guard.search(text)):
             journal.line(scope, self._level, self._origin, text.encode())
         else:
             self._line(journal, scope, text)
         if self._original is not None:
-            self._pass(text + "\n")
+            self._forward(text + "\n")
 
     def _line(self, journal: Journal, scope: Scope, text: str) -> None:
         """A line that may hold a secret, or lone surrogates."""
-        rest = LineBuffer()
-        data, flags = rest.encoded(text, 0)
+        buffered = LineBuffer()
+        data, flags = buffered.encoded(text, 0)
         journal.line(scope, self._level, self._origin, data, b"", flags)
-        if rest.key is not None:
+        if buffered.key is not None:
             with self._lock:
-                self._line_buffer[scope, threading.get_ident()] = rest
+                self._line_buffer[scope, threading.get_ident()] = buffered
 
     def finish(self, active: ActiveRun) -> None:
         """The run is over: what has no newline is a line all the same."""
         with self._lock:
             for key in [key for key in self._line_buffer if key[0].run is active.run]:
-                rest = self._line_buffer.pop(key)
-                if whole := rest.whole():
-                    self._put(active, key[0], rest, whole, NO_NEWLINE)
+                buffered = self._line_buffer.pop(key)
+                if whole := buffered.whole():
+                    self._append_line(active, key[0], buffered, whole, NO_NEWLINE)
 
-    def _take(self, text: str) -> None:
-        where = place()
-        if where is None or not text or SHOWN.covers(text):
+    def _capture(self, text: str) -> None:
+        where = current_place()
+        if where is None or not text or ALREADY_CAPTURED.covers(text):
             return
         active, scope, flags = where
         key = (scope, threading.get_ident())
         with self._lock:
-            rest = self._line_buffer.get(key) or LineBuffer()
+            buffered = self._line_buffer.get(key) or LineBuffer()
             try:
                 self._line_buffer.pop(key, None)
-                rest.add(text)
-                if rest.ended:
-                    *whole, last = rest.whole().split("\n")
+                buffered.add(text)
+                if buffered.ended:
+                    *whole, last = buffered.whole().split("\n")
                     for line in whole:
-                        self._put(active, scope, rest, line, flags)
-                        rest = LineBuffer(rest.key)
-                    rest.add(last)
-                if rest:
-                    self._line_buffer[key] = rest
-                    self._publish(active, scope, rest, flags)
+                        self._append_line(active, scope, buffered, line, flags)
+                        buffered = LineBuffer(buffered.key)
+                    buffered.add(last)
+                if buffered:
+                    self._line_buffer[key] = buffered
+                    self._publish(active, scope, buffered, flags)
             except BaseException:
                 # Thrown in by a signal handler: what earlier calls brought is accepted, and stays.
-                if rest:
-                    self._line_buffer[key] = rest
+                if buffered:
+                    self._line_buffer[key] = buffered
                 raise
 
-    def _put(
-        self, active: ActiveRun, scope: Scope, rest: LineBuffer, line: str, flags: int
+    def _append_line(
+        self, active: ActiveRun, scope: Scope, buffered: LineBuffer, line: str, flags: int
     ) -> None:
         """Append a complete line; it replaces the pieces of it that were published before."""
         origin = active.journal.origin(self.source)
-        data, flags = rest.encoded(line, flags)
+        data, flags = buffered.encoded(line, flags)
         number = b""
-        if rest.number:
-            number, flags = str(rest.number).encode(), flags | CLOSES_PART
+        if buffered.number:
+            number, flags = str(buffered.number).encode(), flags | CLOSES_PART
         active.journal.line(scope, self._level, origin, data, number, flags)
 
-    def _publish(self, active: ActiveRun, scope: Scope, rest: LineBuffer, flags: int) -> None:
+    def _publish(self, active: ActiveRun, scope: Scope, buffered: LineBuffer, flags: int) -> None:
         """Append what is new of a line without a newline, except for what may become a secret."""
-        piece, more = rest.publishable()
+        piece, more = buffered.publishable()
         if not piece:
             return
-        if not rest.number:
-            rest.number = next(_part_numbers)
+        if not buffered.number:
+            buffered.number = next(_part_numbers)
         flags |= more
         try:
             data = piece.encode()
         except UnicodeEncodeError:
             data, flags = raw(piece), flags | RAW
         origin = active.journal.origin(self.source)
-        number = str(rest.number).encode()
+        number = str(buffered.number).encode()
         active.journal.line(scope, self._level, origin, data, number, flags, PART)
 
-    def _pass(self, text: str) -> None:
+    def _forward(self, text: str) -> None:
         if self._original is not None:
             try:
                 if self._is_foreign:
-                    self._pass_to_foreign(text)
+                    self._forward_to_foreign(text)
                 else:
                     self._original.write(text)
             except (OSError, ValueError, UnicodeError) as error:
                 # Else: the terminal went away or cannot show it; the log has everything.
                 reraise_from_signal(error)
 
-    def _pass_to_foreign(self, text: str) -> None:
-        before = SHOWN.text
-        SHOWN.text = lambda: text
+    def _forward_to_foreign(self, text: str) -> None:
+        before = ALREADY_CAPTURED.text
+        ALREADY_CAPTURED.text = lambda: text
         try:
             self._original.write(text)
         finally:
-            SHOWN.text = before
+            ALREADY_CAPTURED.text = before
 
     def write_bytes(self, data: bytes) -> None:
-        """Capture *data* as text in which undecodable bytes are lone surrogates; pass on bytes."""
+        """Capture *data* as text in which undecodable bytes are lone surrogates; forward bytes."""
         text = data.decode("utf-8", "surrogateescape")
-        self._take(text)
+        self._capture(text)
         behind = getattr(self._original, "buffer", None)
         if behind is None:
-            self._pass(text)
+            self._forward(text)
             return
         self.flush()  # the text before
         try:
             behind.write(data)
         except (OSError, ValueError) as error:
-            reraise_from_signal(error)  # else see _pass
+            reraise_from_signal(error)  # else see _forward
 
 
 class CapturedBytes(io.RawIOBase):
@@ -314,11 +314,11 @@ class CapturedBytes(io.RawIOBase):
         self._stream = stream
 
     def writable(self) -> bool:
-        """Yes."""
+        """Always true."""
         return True
 
     def write(self, data: Any) -> int:
-        """Capture bytes, then pass them on; returns how many they are."""
+        """Capture bytes, then forward them; returns how many they are."""
         given = memoryview(data).tobytes()
         self._stream.write_bytes(given)
         return len(given)

@@ -1,4 +1,4 @@
-"""The console of a run in the foreground: gets what lands in spools, as it comes."""
+"""The console of a run in the foreground: shows what is written to spools, as it comes."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class DirectStream(io.RawIOBase):
         return self
 
     def writable(self) -> bool:
-        """Yes."""
+        """Always true."""
         return True
 
     def fileno(self) -> int:

@@ -58,7 +58,7 @@ def end_run(active: ActiveRun) -> None:
     _journals_of_ended[active.run] = active.journal
 
 
-def active_of(scope: Scope) -> ActiveRun | None:
+def active_run_of(scope: Scope) -> ActiveRun | None:
     """The run of *scope*: one at work, or one that is over and left this code behind."""
     active = ACTIVE.get(scope.run)
     if active is None:
@@ -68,11 +68,11 @@ def active_of(scope: Scope) -> ActiveRun | None:
     return active
 
 
-def place() -> tuple[ActiveRun, Scope, int] | None:
+def current_place() -> tuple[ActiveRun, Scope, int] | None:
     """Where the current code is (run, scope, flags), or in the only run there is; else None."""
     scope = SCOPE.get()
     if scope is not None:
-        active = active_of(scope)
+        active = active_run_of(scope)
         return None if active is None else (active, scope, 0)
     active = only_run()
     return None if active is None else (active, active.root, UNATTRIBUTED)

@@ -41,10 +41,10 @@ class Redirection:
         if self._spools and not (
             before is not None
             and before.journal is active.journal
-            and self.holds(1, closed=False)
-            and self.holds(2, closed=False)
+            and self.leads_to_spool(1, closed=False)
+            and self.leads_to_spool(2, closed=False)
         ):
-            self._leave()  # the last handler closed them, or led them elsewhere
+            self._detach_spools()  # the last handler closed them, or led them elsewhere
         if self._spools:
             active.journal.event(active.root, "spools", {})
             return
@@ -62,27 +62,27 @@ class Redirection:
         ]
         active.journal.event(active.root, "spools", {"spools": spools})
 
-    def mark(self, active: ActiveRun) -> None:
-        """What has been written until now comes before whatever is said next."""
+    def record_sizes(self, active: ActiveRun) -> None:
+        """What has been written until now comes before whatever is logged next."""
         for spool in self._spools:
             size = spool.size
-            if size > spool.told:
-                spool.told = size
+            if size > spool.reported:
+                spool.reported = size
                 fields = {"path": str(spool.path), "size": size}
                 active.journal.event(active.root, "spooled", fields)
 
-    def end(self, active: ActiveRun, heir: ActiveRun | None) -> None:
+    def end(self, active: ActiveRun, next_run: ActiveRun | None) -> None:
         """The run is over; a process that it left behind goes on writing to its own spool."""
         _flush_c()
-        self.mark(active)
+        self.record_sizes(active)
         if active is not self._owner:
             return  # another run of this process has the descriptors, and keeps them
-        if self._children or any(spool.told for spool in self._spools):
-            self._leave()
-        if heir is not None:
-            self.begin(heir)
+        if self._children or any(spool.reported for spool in self._spools):
+            self._detach_spools()
+        if next_run is not None:
+            self.begin(next_run)
 
-    def holds(self, number: int, *, closed: bool = True) -> bool:
+    def leads_to_spool(self, number: int, *, closed: bool = True) -> bool:
         """
         Whether descriptor *number* leads to its spool, and not to what the program put there.
 
@@ -101,7 +101,7 @@ class Redirection:
 
     def close(self) -> None:
         """Put back what was there before."""
-        self._leave()
+        self._detach_spools()
         if self.console is not None:
             self.console.close()
         for saved in self.saved:
@@ -116,7 +116,7 @@ class Redirection:
             if self.console is not None:
                 self.console.add(spool, STREAMS[target - 1])
 
-    def _leave(self) -> None:
+    def _detach_spools(self) -> None:
         """Let go of the spools: descriptors 1 and 2 lead to what was there before."""
         for target, saved in enumerate(self.saved, start=1):
             with contextlib.suppress(OSError):
@@ -148,14 +148,14 @@ def restore() -> None:
         _current = None
 
 
-def in_force() -> bool:
+def are_redirected() -> bool:
     """Whether descriptors 1 and 2 are captured, and those of children with them."""
     return _current is not None
 
 
-def holds(number: int) -> bool:
+def leads_to_spool(number: int) -> bool:
     """Whether what is written to descriptor *number* is captured."""
-    return _current is not None and _current.holds(number)
+    return _current is not None and _current.leads_to_spool(number)
 
 
 def begin(active: ActiveRun) -> None:
@@ -164,16 +164,16 @@ def begin(active: ActiveRun) -> None:
         _current.begin(active)
 
 
-def mark(active: ActiveRun) -> None:
-    """What went to descriptors 1 and 2 until now comes before what is said next."""
+def record_sizes(active: ActiveRun) -> None:
+    """What went to descriptors 1 and 2 until now comes before what is logged next."""
     if _current is not None:
-        _current.mark(active)
+        _current.record_sizes(active)
 
 
-def end(active: ActiveRun, heir: ActiveRun | None) -> None:
-    """*active* is over; if the descriptors were its, they are *heir*'s from here on."""
+def end(active: ActiveRun, next_run: ActiveRun | None) -> None:
+    """*active* is over; if the descriptors were its, they are *next_run*'s from here on."""
     if _current is not None:
-        _current.end(active, heir)
+        _current.end(active, next_run)
 
 
 def has_console() -> bool:
@@ -192,13 +192,13 @@ def console_paths() -> list[str]:
     return [f"/proc/{os.getpid()}/fd/{saved}" for saved in _current.saved]
 
 
-def pass_on(spool: Spool, stream: str) -> None:
+def show(spool: Spool, stream: str) -> None:
     """Show what a child writes to *spool* on the console, if there is one."""
     if _current is not None and _current.console is not None:
         _current.console.add(spool, stream)
 
 
-def pass_on_rest(spool: Spool) -> None:
+def show_rest(spool: Spool) -> None:
     """The child is gone: show the rest."""
     if _current is not None and _current.console is not None:
         _current.console.finish(spool)

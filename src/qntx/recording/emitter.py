@@ -1,4 +1,4 @@
-"""The emitter that captures: writes to the log first, then passes through to the one it wraps."""
+"""The emitter that captures: writes to the log first, then forwards to the one it wraps."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from qntx.model.log import DEBUG, ERROR, INFO, WARN
 from qntx.recording import descriptors, lines
 from qntx.recording.context import SCOPE, ActiveRun, reset_scope
 from qntx.recording.emitters import ProgressEmitter
-from qntx.recording.exceptions import exception_metadata, text_of
-from qntx.recording.lines import WRONG_CALL, masked, put, record_event
+from qntx.recording.exceptions import error_text, exception_metadata
+from qntx.recording.lines import WRONG_CALL, append_line, masked, record_event
 
 Metadata = Mapping[str, Any]
 
@@ -44,41 +44,41 @@ class LogCapturingEmitter:  # budget: the interface of the original, and the com
     # -- the comfortable form ---------------------------------------------------------------
 
     def debug(self, message: str, /, **metadata: Any) -> None:
-        """Say *message* at level debug."""
-        self._say(DEBUG, message, metadata)
+        """Log *message* at level debug."""
+        self._log(DEBUG, message, metadata)
 
     def info(self, message: str, /, **metadata: Any) -> None:
-        """Say *message* at level info."""
-        # Written out, with what put() does most of the time: this is the call whose cost people
-        # notice.
+        """Log *message* at level info."""
+        # Written out, with what append_line() does most of the time: this is the call whose cost
+        # people notice.
         scope = SCOPE.get()
         if scope is None or scope.run is not self._run:
             scope = self.current
-        guard = lines.in_force
+        guard = lines.current_redactor
         try:
             if metadata or (guard is not None and guard.search(message)):
-                put(self._active, scope, INFO, self._origin, message, metadata)
+                append_line(self._active, scope, INFO, self._origin, message, metadata)
             else:
                 self._active.journal.line(scope, INFO, self._origin, message.encode())
         except UnicodeEncodeError as error:  # lone surrogates
             reraise_from_signal(error)
-            self._put(scope, INFO, message, metadata)
+            self._append(scope, INFO, message, metadata)
         except WRONG_CALL as error:
             self._failed(scope, INFO, message, error)
         if self._wrapped is not None:
-            self._pass("emit_info", message, metadata or None)
+            self._forward("emit_info", message, metadata or None)
 
     def warn(self, message: str, /, **metadata: Any) -> None:
-        """Say *message* at level warn."""
-        self._say(WARN, message, metadata)
-        self._pass("emit_warning", message, metadata or None)
+        """Log *message* at level warn."""
+        self._log(WARN, message, metadata)
+        self._forward("emit_warning", message, metadata or None)
 
     warning = warn
 
     def error(self, message: str, /, **metadata: Any) -> None:
-        """Say *message* at level error, in the current stage."""
-        self._say(ERROR, message, metadata)
-        self._pass("emit_error", self._scope().stage or "", message)
+        """Log *message* at level error, in the current stage."""
+        self._log(ERROR, message, metadata)
+        self._forward("emit_error", self._scope().stage or "", message)
 
     @contextmanager
     def stage(self, stage: str, message: str | None = None, /, **metadata: Any) -> Iterator[None]:
@@ -86,36 +86,36 @@ class LogCapturingEmitter:  # budget: the interface of the original, and the com
         scope = self._scope_for(stage, None)
         with self._span(scope, None):
             if message is not None:
-                self._put(scope, INFO, message, metadata)
-            self._pass("emit_stage", stage, message or "")
+                self._append(scope, INFO, message, metadata)
+            self._forward("emit_stage", stage, message or "")
             yield
 
     @contextmanager
     def task(self, task_id: str, /, name: str | None = None) -> Iterator[None]:
         """Everything inside belongs to the task *task_id* of the current stage."""
         scope = self._scope_for(self._scope().stage, task_id)
-        self._pass("add_task", scope.task_id, name or scope.task_id)
+        self._forward("add_task", scope.task_id, name or scope.task_id)
         with self._span(scope, name):
             yield
-        self._pass("update_task_status", scope.task_id, True, "")
+        self._forward("update_task_status", scope.task_id, True, "")
 
     def progress(self, done: int, total: int | None = None, *, cost: float | None = None) -> None:
         """The job has done *done* of *total* units so far; *cost* (USD) is added to its cost."""
         self._progress = done
         self._event("progress", current=done, total=total, cost=cost)
-        self._pass("emit_progress_total", done, total)
+        self._forward("emit_progress_total", done, total)
 
     def add_task(self, task_id: str, task_name: str) -> None:
         """A task of the current stage is known; it has not begun."""
         scope = self._scope_for(self._scope().stage, task_id)
         self._event("span", scope, status="pending", name=task_name)
-        self._pass("add_task", task_id, task_name)
+        self._forward("add_task", task_id, task_name)
 
     def update_task_status(self, task_id: str, completed: bool, result: str) -> None:
         """A task of the current stage is done (or not), with its result."""
         scope = self._scope_for(self._scope().stage, task_id)
         self._event("span", scope, status="completed" if completed else "failed", result=result)
-        self._pass("update_task_status", task_id, completed, result)
+        self._forward("update_task_status", task_id, completed, result)
 
     # -- the interface of the original --------------------------------------------------------
 
@@ -128,40 +128,40 @@ class LogCapturingEmitter:  # budget: the interface of the original, and the com
         if SCOPE.get() is not None:
             SCOPE.set(scope)
         self._event("span", scope, status="running")
-        self._put(scope, INFO, message, None)
-        self._pass("emit_stage", stage, message)
+        self._append(scope, INFO, message, None)
+        self._forward("emit_stage", stage, message)
 
     def emit_info(self, message: str, metadata: Metadata | None = None) -> None:
-        """Say *message* at level info."""
-        self._say(INFO, message, metadata)
-        self._pass("emit_info", message, metadata)
+        """Log *message* at level info."""
+        self._log(INFO, message, metadata)
+        self._forward("emit_info", message, metadata)
 
     def emit_error(self, stage: str, error: BaseException | str) -> None:
-        """Say that *error* happened in *stage*."""
+        """Log that *error* happened in *stage*."""
         scope = self._scope()
         if stage and stage != scope.stage:
             scope = self._scope_for(stage, None)
         if isinstance(error, BaseException):
-            self._put(scope, ERROR, text_of(error), exception_metadata(error))
+            self._append(scope, ERROR, error_text(error), exception_metadata(error))
         else:
-            self._put(scope, ERROR, error, None)
-        self._pass("emit_error", stage, error)
+            self._append(scope, ERROR, error, None)
+        self._forward("emit_error", stage, error)
 
     def emit_progress(self, count: int, metadata: Metadata | None = None) -> None:
         """*count* more units of work are done."""
         try:
             self._progress += count
         except TypeError:
-            self._say(WARN, f"emit_progress takes a number, not {type(count).__name__}", None)
+            self._log(WARN, f"emit_progress takes a number, not {type(count).__name__}", None)
         self._event("progress", current=self._progress)
         if metadata:
-            self._say(DEBUG, f"progress: {self._progress}", metadata)
-        self._pass("emit_progress", count, metadata)
+            self._log(DEBUG, f"progress: {self._progress}", metadata)
+        self._forward("emit_progress", count, metadata)
 
     def emit_complete(self, summary: Metadata) -> None:
         """The work is done; *summary* becomes the metadata of a line."""
-        self._say(INFO, "Job completed", summary)
-        self._pass("emit_complete", summary)
+        self._log(INFO, "Job completed", summary)
+        self._forward("emit_complete", summary)
 
     def emit_candidate_match(
         self,
@@ -185,32 +185,32 @@ class LogCapturingEmitter:  # budget: the interface of the original, and the com
             more |= metadata if isinstance(metadata, Mapping) else {"metadata": metadata}
         verdict = "qualified" if qualified else "not qualified"
         shown = f"{score:.2f}" if isinstance(score, int | float) else f"{score!r}"
-        self._put(scope, INFO, f"{candidate_id} scored {shown}: {verdict} - {reasoning}", more)
-        self._pass("emit_candidate_match", candidate_id, score, qualified, reasoning, metadata)
+        self._append(scope, INFO, f"{candidate_id} scored {shown}: {verdict} - {reasoning}", more)
+        self._forward("emit_candidate_match", candidate_id, score, qualified, reasoning, metadata)
 
     def leave(self, *, failed: bool) -> None:
         """The job is over: so is the stage that ``emit_stage`` began last."""
         if self.current.stage is not None:
             self._event("span", self.current, status="failed" if failed else "completed")
 
-    def passed_error(self, stage: str, message: str) -> None:
-        """Tell only the wrapped emitter about an error that is in the log already."""
-        self._pass("emit_error", stage, message)
+    def forward_error(self, stage: str, message: str) -> None:
+        """Forward an error that is in the log already to the wrapped emitter only."""
+        self._forward("emit_error", stage, message)
 
     # -- inside --------------------------------------------------------------------------------
 
-    def _say(self, level: int, message: str, metadata: Metadata | None) -> None:
+    def _log(self, level: int, message: str, metadata: Metadata | None) -> None:
         scope = SCOPE.get()
         if scope is None or scope.run is not self._active.run:
             scope = self.current
         try:
-            put(self._active, scope, level, self._origin, message, metadata)
+            append_line(self._active, scope, level, self._origin, message, metadata)
         except WRONG_CALL as error:
             self._failed(scope, level, message, error)
 
-    def _put(self, scope: Scope, level: int, message: str, metadata: Metadata | None) -> None:
+    def _append(self, scope: Scope, level: int, message: str, metadata: Metadata | None) -> None:
         try:
-            put(self._active, scope, level, self._origin, message, metadata)
+            append_line(self._active, scope, level, self._origin, message, metadata)
         except WRONG_CALL as error:
             self._failed(scope, level, message, error)
 
@@ -218,7 +218,7 @@ class LogCapturingEmitter:  # budget: the interface of the original, and the com
         """Something about the call is wrong (a message that is no text); keep what can be kept."""
         reraise_from_signal(error)
         try:
-            put(
+            append_line(
                 self._active,
                 scope,
                 level,
@@ -228,7 +228,7 @@ class LogCapturingEmitter:  # budget: the interface of the original, and the com
             )
         except Exception as second:  # noqa: BLE001
             reraise_from_signal(second)
-            put(
+            append_line(
                 self._active,
                 scope,
                 level,
@@ -237,8 +237,8 @@ class LogCapturingEmitter:  # budget: the interface of the original, and the com
                 {"capture_error": f"{type(second).__name__}: {second}"},
             )
 
-    def _pass(self, method: str, *arguments: Any) -> None:
-        """Pass a call on to the wrapped emitter, if it has the method; its failure is a line."""
+    def _forward(self, method: str, *arguments: Any) -> None:
+        """Forward a call to the wrapped emitter, if it has the method; its failure is a line."""
         call = getattr(self._wrapped, method, None)
         if call is None:
             return
@@ -246,7 +246,9 @@ class LogCapturingEmitter:  # budget: the interface of the original, and the com
             call(*arguments)
         except Exception as error:  # noqa: BLE001 - a broken terminal must not fail the job
             reraise_from_signal(error)
-            self._put(self._scope(), WARN, f"{method} of the wrapped emitter failed: {error}", None)
+            self._append(
+                self._scope(), WARN, f"{method} of the wrapped emitter failed: {error}", None
+            )
 
     def _event(self, kind: str, scope: Scope | None = None, **fields: Any) -> None:
         try:
@@ -254,7 +256,7 @@ class LogCapturingEmitter:  # budget: the interface of the original, and the com
             record_event(self._active, scope or self._scope(), kind, fields)
         except WRONG_CALL as error:
             reraise_from_signal(error)
-            self._put(self._scope(), WARN, f"{kind} could not be recorded: {error}", None)
+            self._append(self._scope(), WARN, f"{kind} could not be recorded: {error}", None)
 
     def _scope(self) -> Scope:
         scope = SCOPE.get()
@@ -268,7 +270,7 @@ class LogCapturingEmitter:  # budget: the interface of the original, and the com
 
     @contextmanager
     def _span(self, scope: Scope, name: str | None) -> Iterator[None]:
-        descriptors.mark(self._active)
+        descriptors.record_sizes(self._active)
         token = SCOPE.set(scope)
         self._event("span", scope, status="running", name=name)
         try:
@@ -280,7 +282,7 @@ class LogCapturingEmitter:  # budget: the interface of the original, and the com
         else:
             self._event("span", scope, status="completed")
         finally:
-            descriptors.mark(self._active)
+            descriptors.record_sizes(self._active)
             reset_scope(token)
 
 

@@ -13,7 +13,7 @@ Metadata = Mapping[str, Any]
 
 
 class ProgressEmitter(Protocol):
-    """What a handler speaks to (the interface of the original)."""
+    """What a handler reports its progress to (the interface of the original)."""
 
     def emit_stage(self, stage: str, message: str) -> None:
         """The job enters *stage*."""
@@ -70,7 +70,7 @@ class LLMStreamBroadcaster(Protocol):
 
 
 class NullEmitter:
-    """Says nothing to anybody."""
+    """Does nothing with what it gets."""
 
     def emit_stage(self, stage: str, message: str) -> None: ...
 

@@ -10,7 +10,7 @@ from typing import Any
 from qntx.journal.spool import is_in_memory, share_secret, spool_folder
 from qntx.journal.writer import Journal
 from qntx.recording import lines
-from qntx.recording.context import place
+from qntx.recording.context import current_place
 from qntx.recording.patches import Patches
 from qntx.recording.redaction import from_environment
 
@@ -30,20 +30,20 @@ def uninstall() -> None:
     _patches.put_back()
 
 
-def learn(environment: Mapping[Any, Any], journal: Journal) -> None:
-    """Mask the secrets of *environment* from now on, in what the processes of *journal* say."""
+def mask_secrets_of(environment: Mapping[Any, Any], journal: Journal) -> None:
+    """Mask the secrets of *environment* from now on, in all output of *journal*'s processes."""
     guard = lines.redactor()
     if guard is None:
         return
     named = {k: v for k, v in environment.items() if isinstance(k, str) and isinstance(v, str)}
     fresh = [value for kind, value in from_environment(named) if guard.register(value, kind)]
     if fresh:
-        with contextlib.suppress(OSError):  # it is full: what the children say is masked by format
-            share(fresh, journal)
+        with contextlib.suppress(OSError):  # it is full: output of children is masked by format
+            share_with_indexer(fresh, journal)
 
 
-def share(values: Iterable[str], journal: Journal) -> None:
-    """Tell the indexer of secrets: it masks what goes past Python. Raises OSError."""
+def share_with_indexer(values: Iterable[str], journal: Journal) -> None:
+    """Share secrets with the indexer: it masks what goes past Python. Raises OSError."""
     folder = spool_folder(journal.folder.parent)
     if is_in_memory(folder):  # secrets do not go to a disk to be masked
         for value in values:
@@ -52,6 +52,6 @@ def share(values: Iterable[str], journal: Journal) -> None:
 
 def _set(self: Any, key: Any, value: Any) -> None:
     _original_set(self, key, value)
-    where = place()
+    where = current_place()
     if where is not None:
-        learn({key: value}, where[0].journal)
+        mask_secrets_of({key: value}, where[0].journal)

@@ -27,7 +27,7 @@ def exception_metadata(error: BaseException) -> dict[str, Any]:
         }
 
 
-def readable(error: BaseException) -> str:
+def traceback_text(error: BaseException) -> str:
     """The traceback of *error* as Python prints it, without the final newline."""
     try:
         shown = traceback.TracebackException.from_exception(error, limit=-MAX_FRAMES, compact=True)
@@ -42,7 +42,7 @@ def _described(error: BaseException, depth: int) -> dict[str, Any]:
     frames = traceback.extract_tb(error.__traceback__, limit=-MAX_FRAMES)
     found: dict[str, Any] = {
         "type": f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins."),
-        "message": text_of(error),
+        "message": error_text(error),
         "frames": [
             {"file": f.filename, "line": f.lineno, "function": f.name, "code": f.line}
             for f in frames
@@ -62,7 +62,7 @@ def _described(error: BaseException, depth: int) -> dict[str, Any]:
     return found
 
 
-def text_of(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """``str(error)``, whatever that does."""
     try:
         return str(error)

@@ -164,7 +164,7 @@ class KeyLines:
         self._count = 0
 
     def secret_length(self, line: str) -> int:
-        """How many characters of the next *line* belong to the key; :attr:`open` says if more."""
+        """How many characters of the next *line* are the key's; :attr:`open` if it goes on."""
         end = _END.search(line)
         self._count += 1
         if end is not None:

@@ -12,17 +12,28 @@ from typing import Any, TextIO
 
 from qntx.journal.interrupts import reraise_from_signal
 from qntx.model.log import CRITICAL, ERROR, WARN
-from qntx.recording.captured_stream import SHOWN
-from qntx.recording.context import place
-from qntx.recording.exceptions import exception_metadata, readable
-from qntx.recording.lines import put
+from qntx.recording.captured_stream import ALREADY_CAPTURED
+from qntx.recording.context import current_place
+from qntx.recording.exceptions import exception_metadata, traceback_text
+from qntx.recording.lines import append_line
 
 #: What was there before, by what stands there now. It stays when ours are gone: somebody who saved
 #: one of ours may put it back, and call it.
 _previous: dict[Any, Any] = {}
+#: What was there before the first run.
+_first: dict[Any, Any] = {}
 
 
-def _places() -> tuple[tuple[Any, str, Any], ...]:
+class _Showing(threading.local):
+    """Per thread: which of our hooks has called what was there before it."""
+
+    hook: Any = None
+
+
+_showing = _Showing()
+
+
+def _hooks() -> tuple[tuple[Any, str, Any], ...]:
     return (
         (warnings, "showwarning", _showwarning),
         (threading, "excepthook", _thread_exception),
@@ -33,16 +44,17 @@ def _places() -> tuple[tuple[Any, str, Any], ...]:
 
 def install() -> None:
     """Capture warnings, uncaught exceptions of threads, and unraisable ones."""
-    for owner, name, ours in _places():
+    for owner, name, ours in _hooks():
         found = getattr(owner, name)
         if found is not ours:
             _previous[ours] = found
+            _first.setdefault(ours, found)
             setattr(owner, name, ours)
 
 
 def uninstall() -> None:
     """Put back the hooks that are still ours."""
-    for owner, name, ours in _places():
+    for owner, name, ours in _hooks():
         if getattr(owner, name) is ours:
             setattr(owner, name, _previous[ours])
 
@@ -55,18 +67,16 @@ def _showwarning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    where = place()
-    if where is None or file is not None:
-        _previous[_showwarning](message, category, filename, lineno, file, line)
+    where = current_place()
+    if where is None or file is not None or _showing.hook is _showwarning:
+        _call_previous(_showwarning, message, category, filename, lineno, file, line)
         return
     active, scope, flags = where
     text = f"{category.__name__}: {message}"
     metadata = {"category": category.__name__, "file": filename, "line": lineno}
-    put(active, scope, WARN, active.journal.origin("warning"), text, metadata, flags)
+    append_line(active, scope, WARN, active.journal.origin("warning"), text, metadata, flags)
     shown = warnings.formatwarning(message, category, filename, lineno, line)
-    _silently(
-        lambda: _previous[_showwarning](message, category, filename, lineno, file, line), shown
-    )
+    _show_uncaptured(shown, _showwarning, message, category, filename, lineno, file, line)
 
 
 def _thread_exception(args: threading.ExceptHookArgs) -> None:
@@ -74,34 +84,35 @@ def _thread_exception(args: threading.ExceptHookArgs) -> None:
     if error is None or isinstance(error, SystemExit):
         return
     name = args.thread.name if args.thread is not None else "?"
-    _log(error, ERROR, f"uncaught exception in thread {name}", {"thread": name})
+    if _showing.hook is not _thread_exception:
+        _log(error, ERROR, f"uncaught exception in thread {name}", {"thread": name})
     shown = f"Exception in thread {name} (daemon):\n{_traceback(error)}"
-    _silently(lambda: _previous[_thread_exception](args), shown)
+    _show_uncaptured(shown, _thread_exception, args)
 
 
 def _unraisable(args: Any) -> None:
     error = args.exc_value
-    if error is not None:
+    if error is not None and _showing.hook is not _unraisable:
         what = args.err_msg or f"exception ignored in {type(args.object).__name__}"
         _log(error, ERROR, what, {"unraisable": True})
     shown = f"{args.err_msg or 'Exception ignored in'}: {args.object!r}\n{_traceback(error)}"
-    _silently(lambda: _previous[_unraisable](args), shown)
+    _show_uncaptured(shown, _unraisable, args)
 
 
 def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    if not issubclass(kind, KeyboardInterrupt):
+    if not issubclass(kind, KeyboardInterrupt) and _showing.hook is not _uncaught:
         _log(error, CRITICAL, "uncaught exception", {})
-    _silently(lambda: _previous[_uncaught](kind, error, trace), _traceback(error))
+    _show_uncaptured(_traceback(error), _uncaught, kind, error, trace)
 
 
 def _log(error: BaseException, level: int, what: str, more: dict[str, Any]) -> None:
-    where = place()
+    where = current_place()
     if where is None:
         return
     active, scope, flags = where
     metadata = {**exception_metadata(error), **more}
-    text = f"{what}\n{readable(error)}"
-    put(active, scope, level, active.journal.origin("exception"), text, metadata, flags)
+    text = f"{what}\n{traceback_text(error)}"
+    append_line(active, scope, level, active.journal.origin("exception"), text, metadata, flags)
 
 
 def _traceback(error: BaseException | None) -> str:
@@ -109,13 +120,28 @@ def _traceback(error: BaseException | None) -> str:
     return "" if error is None else "".join(traceback.format_exception(error))
 
 
-def _silently(show: Callable[[], None], text: str) -> None:
-    """Let Python show it on the console, without it being captured a second time."""
-    before = SHOWN.text
-    SHOWN.text = lambda: text
+def _show_uncaptured(text: str, ours: Callable[..., None], *args: Any) -> None:
+    """Let Python show *text* on the console, without it being captured a second time."""
+    before = ALREADY_CAPTURED.text
+    ALREADY_CAPTURED.text = lambda: text
     try:
-        show()
+        _call_previous(ours, *args)
     except Exception as error:  # noqa: BLE001 - there may be no console; the log has it
         reraise_from_signal(error)
     finally:
-        SHOWN.text = before
+        ALREADY_CAPTURED.text = before
+
+
+def _call_previous(ours: Callable[..., None], *args: Any) -> None:
+    """
+    Call what was there before *ours*.
+
+    That may be a hook set in an earlier run, which calls ours, which it found then: it goes on to
+    what was there first, and not round in circles.
+    """
+    outer = _showing.hook
+    _showing.hook = ours
+    try:
+        (_first if outer is ours else _previous)[ours](*args)
+    finally:
+        _showing.hook = outer

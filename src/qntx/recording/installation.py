@@ -45,7 +45,7 @@ def install(settings: CaptureSettings, *, has_console: bool) -> None:
     elif lines.redactor() is None:
         lines.set_redactor(Redactor(from_environment()))
     saved: list[int] = []
-    if settings.descriptors and not descriptors.in_force():
+    if settings.descriptors and not descriptors.are_redirected():
         for stream in (sys.stdout, sys.stderr):
             streams.flush(stream)
         saved = descriptors.redirect(console=has_console).saved
@@ -53,14 +53,14 @@ def install(settings: CaptureSettings, *, has_console: bool) -> None:
             faulthandler.enable(file=2)
             _fault_handler_is_ours = True
 
-    def onwards(stream: Any, number: int) -> Any:
+    def target_of(stream: Any, number: int) -> Any:
         if not has_console:
             return None
         return console_stream(stream, saved[number - 1], number) if saved else stream
 
     stdlib_logging.install(settings.level)
-    streams.install(onwards)
-    stdlib_logging.take_handlers()
+    streams.install(target_of)
+    stdlib_logging.redirect_handlers()
     threads.install()
     asyncio_tasks.install()
     subprocesses.install()
@@ -75,7 +75,7 @@ def uninstall() -> None:
     """Put everything back as it was before the first run."""
     global _fault_handler_is_ours
     stdlib_logging.uninstall()
-    stdlib_logging.give_handlers_back()
+    stdlib_logging.restore_handlers()
     streams.uninstall()
     threads.uninstall()
     asyncio_tasks.uninstall()

@@ -1,16 +1,16 @@
-"""From what a source says to a record in the journal: encode, redact, append."""
+"""From the output of a source to a record in the journal: encode, redact, append."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from qntx.journal.format import RAW, REDACTED, UNATTRIBUTED
+from qntx.journal.format import RAW, REDACTED
 from qntx.journal.interrupts import reraise_from_signal
 from qntx.journal.run_scope import Origin, Run, Scope
 from qntx.journal.writer import Journal
 from qntx.model.log import WARN
-from qntx.recording.context import SCOPE, ActiveRun
+from qntx.recording.context import ActiveRun
 from qntx.recording.formats import is_secret_name
 from qntx.recording.metadata import cleaned, encode_metadata, encode_tree, jsonable, unstorable
 from qntx.recording.redaction import Redactor
@@ -20,36 +20,21 @@ from qntx.recording.redaction import Redactor
 WRONG_CALL = (TypeError, AttributeError, ValueError, LookupError, ArithmeticError, RuntimeError)
 
 #: The redactor in force; None when redaction is switched off. The hot paths look at it directly.
-in_force: Redactor | None = None
+current_redactor: Redactor | None = None
 
 
 def set_redactor(redactor: Redactor | None) -> None:
     """Use *redactor* for every line from now on; None switches redaction off."""
-    global in_force
-    in_force = redactor
+    global current_redactor
+    current_redactor = redactor
 
 
 def redactor() -> Redactor | None:
     """The redactor in force."""
-    return in_force
+    return current_redactor
 
 
-def say(
-    active: ActiveRun,
-    level: int,
-    origin: Origin,
-    message: str,
-    metadata: Mapping[str, Any] | None = None,
-    flags: int = 0,
-) -> None:
-    """Append one line to *active*'s log, under the scope of the current code. Never raises."""
-    scope = SCOPE.get()
-    if scope is None or scope.run is not active.run:
-        scope = active.root
-    put(active, scope, level, origin, message, metadata, flags)
-
-
-def put(
+def append_line(
     active: ActiveRun,
     scope: Scope,
     level: int,
@@ -59,7 +44,7 @@ def put(
     flags: int = 0,
 ) -> None:
     """Append one line under *scope*."""
-    guard = in_force
+    guard = current_redactor
     if guard is not None:
         try:
             suspicious = bool(guard.search(message))
@@ -81,13 +66,13 @@ def put(
     active.journal.line(scope, level, origin, data, more, flags)
 
 
-def not_captured(active: ActiveRun, scope: Scope, what: str, error: OSError) -> None:
-    """Say in the log that the output of *what* goes past it: the job itself goes on."""
+def log_not_captured(active: ActiveRun, scope: Scope, what: str, error: OSError) -> None:
+    """Log that the output of *what* goes past the log: the job itself goes on."""
     text = f"the output of {what} is not captured: {error}"
-    put(active, scope, WARN, active.journal.origin("system"), text)
+    append_line(active, scope, WARN, active.journal.origin("system"), text)
 
 
-def put_in(
+def append_line_to(
     journal: Journal,
     log: str,
     level: int,
@@ -99,11 +84,11 @@ def put_in(
 ) -> None:
     """Append one line to the log of a job, a schedule or the system, from outside of its run."""
     active = ActiveRun(Run(log, attempt), journal)
-    put(active, active.root, level, journal.origin(source), message, metadata)
+    append_line(active, active.root, level, journal.origin(source), message, metadata)
 
 
 def record_event(active: ActiveRun, scope: Scope, kind: str, fields: dict[str, Any]) -> None:
-    """Append an event of *scope*; what JSON cannot say of *fields* becomes a marker."""
+    """Append an event of *scope*; what JSON cannot hold of *fields* becomes a marker."""
     try:
         active.journal.event(scope, kind, fields)
     except (TypeError, ValueError, UnicodeError, OverflowError, RecursionError) as error:
@@ -111,28 +96,13 @@ def record_event(active: ActiveRun, scope: Scope, kind: str, fields: dict[str, A
         active.journal.event(scope, kind, jsonable(fields))
 
 
-def put_bytes(
-    active: ActiveRun, scope: Scope, level: int, origin: Origin, data: bytes, flags: int = 0
-) -> None:
-    """Append one line of raw bytes (output that nobody promised to be text) under *scope*."""
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        text, flags = data.decode("utf-8", "surrogateescape"), flags | RAW
-    if in_force is not None:
-        clean = in_force.text(text)
-        if clean is not text:
-            data, flags = clean.encode("utf-8", "surrogateescape"), flags | REDACTED
-    active.journal.line(scope, level, origin, data, b"", flags)
-
-
 def masked(value: Any, *, is_tree: bool = False) -> Any:
     """
     *value* (text, or something for JSON) with the secrets in it replaced; never raises.
 
-    *is_tree*: it is as JSON can say it already.
+    *is_tree*: it is a tree that JSON can hold already.
     """
-    guard = in_force
+    guard = current_redactor
     if guard is None or value is None or isinstance(value, int | float):
         return value
     if type(value) is str:
@@ -148,7 +118,7 @@ def masked(value: Any, *, is_tree: bool = False) -> Any:
 
 
 def _metadata(metadata: Mapping[str, Any], flags: int) -> tuple[bytes, int]:
-    guard = in_force
+    guard = current_redactor
     if guard is None:
         return encode_metadata(metadata), flags
     tree, names = cleaned(metadata)
@@ -162,15 +132,3 @@ def _metadata(metadata: Mapping[str, Any], flags: int) -> tuple[bytes, int]:
         marker = unstorable(metadata, f"{type(error).__name__} while masking it")
         return encode_tree({"metadata": marker}), flags
     return (data, flags) if found == data else (found, flags | REDACTED)
-
-
-__all__ = [
-    "UNATTRIBUTED",
-    "masked",
-    "put",
-    "put_bytes",
-    "put_in",
-    "redactor",
-    "say",
-    "set_redactor",
-]

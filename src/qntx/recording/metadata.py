@@ -41,7 +41,7 @@ def encode_metadata(metadata: Mapping[str, Any]) -> bytes:
     """
     *metadata* as a JSON object.
 
-    What JSON cannot say is replaced by ``{"$unstorable": reason, "type": …}``; nothing raises.
+    What JSON cannot hold is replaced by ``{"$unstorable": reason, "type": …}``; nothing raises.
     """
     try:
         if all(
@@ -63,9 +63,9 @@ def encode_metadata(metadata: Mapping[str, Any]) -> bytes:
 
 def cleaned(metadata: Mapping[str, Any]) -> tuple[Any, set[str]]:
     """
-    A copy of *metadata* as JSON can say it (a tree), and all keys that occur in it.
+    A copy of *metadata* that JSON can hold (a tree), and all keys that occur in it.
 
-    What JSON cannot say is replaced by a marker; nothing raises.
+    What JSON cannot hold is replaced by a marker; nothing raises.
     """
     cleaner = _Cleaner()
     return cleaner.clean(metadata), cleaner.names
@@ -73,7 +73,7 @@ def cleaned(metadata: Mapping[str, Any]) -> tuple[Any, set[str]]:
 
 def jsonable(value: Any) -> Any:
     """
-    *value* as JSON can say it, with markers for what it cannot; never raises.
+    *value* as JSON can hold it, with markers for what it cannot; never raises.
 
     Text stays text: lone surrogates in it are escaped.
     """
@@ -91,7 +91,7 @@ def unstorable(value: object, reason: str, **more: Any) -> dict[str, Any]:
 
 
 class _Cleaner:
-    """Copies a value into what JSON can say."""
+    """Copies a value into what JSON can hold."""
 
     def __init__(self, *, escape: bool = False) -> None:
         self.names: set[str] = set()
@@ -185,7 +185,7 @@ class _Cleaner:
             return self.clean(int(value), depth)
         if isinstance(value, float):
             return self.clean(float(value), depth)
-        # Told by its type: to ask an unknown object for an attribute may run its code.
+        # Recognised by its type: to look up an attribute of an unknown object may run its code.
         if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
             return self.clean(value.item(), depth + 1)
         return unstorable(value, "not JSON", repr=_guarded_repr(value))

@@ -13,7 +13,7 @@ from typing import Any
 from qntx.config import CaptureSettings
 from qntx.journal.run_scope import Run, Scope
 from qntx.recording import descriptors, installation, session
-from qntx.recording.context import SCOPE, ActiveRun, active_of, reset_scope
+from qntx.recording.context import SCOPE, ActiveRun, active_run_of, reset_scope
 from qntx.recording.patches import Patches
 from qntx.recording.threads import in_scope
 
@@ -26,7 +26,7 @@ _original_map_async: Any
 _original_imap: Any
 _original_imap_unordered: Any
 #: Scopes of a pool's worker, by where it was asked to work.
-_places: dict[tuple[Any, ...], Scope] = {}
+_scopes: dict[tuple[Any, ...], Scope] = {}
 
 
 def install() -> None:
@@ -54,7 +54,7 @@ def uninstall() -> None:
 def _submit(
     self: ProcessPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
 ) -> Future[Any]:
-    return _original_submit(self, _placed(fn, self), *args, **kwargs)
+    return _original_submit(self, _in_scope_of_caller(fn, self), *args, **kwargs)
 
 
 def _apply_async(
@@ -66,7 +66,9 @@ def _apply_async(
     error_callback: Any = None,
 ) -> Any:
     callbacks = map(in_scope, (callback, error_callback))
-    return _original_apply_async(self, _placed(func, self), args, kwds or {}, *callbacks)
+    return _original_apply_async(
+        self, _in_scope_of_caller(func, self), args, kwds or {}, *callbacks
+    )
 
 
 def _map_async(
@@ -79,32 +81,34 @@ def _map_async(
     error_callback: Any = None,
 ) -> Any:
     callbacks = map(in_scope, (callback, error_callback))
-    return _original_map_async(self, _placed(func, self), iterable, mapper, chunksize, *callbacks)
+    return _original_map_async(
+        self, _in_scope_of_caller(func, self), iterable, mapper, chunksize, *callbacks
+    )
 
 
 def _imap(self: Any, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    return _original_imap(self, _placed(func, self), *args, **kwargs)
+    return _original_imap(self, _in_scope_of_caller(func, self), *args, **kwargs)
 
 
 def _imap_unordered(self: Any, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    return _original_imap_unordered(self, _placed(func, self), *args, **kwargs)
+    return _original_imap_unordered(self, _in_scope_of_caller(func, self), *args, **kwargs)
 
 
-def _placed(function: Callable[..., Any], pool: Any) -> Callable[..., Any]:
+def _in_scope_of_caller(function: Callable[..., Any], pool: Any) -> Callable[..., Any]:
     """*function*, to be called by *pool* in the stage and task of the current code."""
     if isinstance(pool, ThreadPool):
-        placed: Callable[..., Any] = in_scope(function)
-        return placed
+        scoped: Callable[..., Any] = in_scope(function)
+        return scoped
     scope = SCOPE.get()
-    active = active_of(scope) if scope is not None else None
+    active = active_run_of(scope) if scope is not None else None
     if scope is None or active is None:
         return function
     home = str(active.journal.folder.parent)
     place = (home, scope.run.job_id, scope.run.attempt, scope.stage, scope.task_id)
-    return functools.partial(_call_in_place, place, function)
+    return functools.partial(_call_in_scope, place, function)
 
 
-def _call_in_place(
+def _call_in_scope(
     place: tuple[str, str, int, str | None, str | None],
     function: Callable[..., Any],
     /,
@@ -113,9 +117,9 @@ def _call_in_place(
 ) -> Any:
     """In the worker process of a pool: call *function* where it was asked for."""
     home, job_id, attempt, stage, task_id = place
-    active = session.active_in_child(Path(home), job_id, attempt)
+    active = session.run_in_child(Path(home), job_id, attempt)
     key = (active.run.number, stage, task_id)
-    scope = _places.get(key) or _places.setdefault(key, Scope(active.run, stage, task_id))
+    scope = _scopes.get(key) or _scopes.setdefault(key, Scope(active.run, stage, task_id))
     token = SCOPE.set(scope)
     try:
         return function(*args, **kwargs)
@@ -156,7 +160,7 @@ class _Attach:
 
 def _start(self: Any) -> None:
     scope = SCOPE.get()
-    active = active_of(scope) if scope is not None else None
+    active = active_run_of(scope) if scope is not None else None
     if active is None or scope is None:
         _original_start(self)
         return

@@ -40,7 +40,7 @@ _MARKER = re.compile(r"\*\*\*\[[^\]]{1,200}:[0-9a-f]{4}\]")
 _COUNTS = ("token", "tokens")
 
 _FORMAT_NUMBERS = tuple(FORMAT_BY_BEGINNING.values())
-#: What the search says of "://"; a password in a URL has an "@" behind it.
+#: What the search finds for "://"; a password in a URL has an "@" behind it.
 _URL = list(FORMAT_BY_BEGINNING).index("://")
 
 #: A secret in a text: from, to, kind.
@@ -52,7 +52,7 @@ class Redactor:
     Finds secrets in text and replaces each by a marker such as ``***[github-token:7f3a]``.
 
     The four digits are the same for the same secret (keyed with a random key of this process), so
-    that occurrences can be compared without telling the secret.
+    that occurrences can be compared without knowing the secret.
     """
 
     def __init__(self, values: Iterable[tuple[str, str]] = ()) -> None:
@@ -82,7 +82,7 @@ class Redactor:
 
     def metadata(self, value: Any) -> Any:
         """
-        *value*, as JSON can say it, with secrets replaced: by key name, and in every text of it.
+        *value*, which JSON can hold, with secrets replaced: by key name, and in every text of it.
 
         It must be a tree (see `qntx.recording.metadata`): a part of itself in it has no end.
         """
@@ -182,7 +182,7 @@ class Redactor:
                 starts.setdefault(form[:MIN_PREFIX], []).append(form)
             self._longest = max(map(len, self._known), default=0)
             self._starts = starts
-            # The first find is enough to look closer, and this kind is the quickest to say no.
+            # The first find is enough to look closer, and this kind is the quickest to find none.
             searcher = AhoCorasick(forms, matchkind=MatchKind.LeftmostFirst)
             #: Where something begins that may be a secret; empty for most lines.
             self.search = searcher.find_matches_as_indexes

@@ -29,7 +29,7 @@ _lock = threading.RLock()
 _journals: dict[Path, Journal] = {}
 _settings = CaptureSettings()
 _has_console = True
-#: Journals whose environment's secrets the indexer has been told of.
+#: Journals whose environment's secrets are shared with the indexer.
 _shared: set[str] = set()
 #: Streams of a spawned child to its parent's console.
 _consoles: list[DirectStream] = []
@@ -61,7 +61,7 @@ def close_journals() -> int:
 
 @contextmanager
 def capturing(active: ActiveRun, settings: CaptureSettings | None = None) -> Iterator[ActiveRun]:
-    """Everything that the code inside says becomes lines of *active*."""
+    """Everything that the code inside prints or logs becomes lines of *active*."""
     _enter(active, settings or CaptureSettings())
     token = SCOPE.set(active.root)
     try:
@@ -77,7 +77,7 @@ def ending_forked_children(pid: int) -> Iterator[None]:
     """
     A child forked by the code inside ends with it, and never goes on as if it were *pid*.
 
-    Otherwise a child that leaves the handler would tell the end of its parent's run.
+    Otherwise a child that leaves the handler would record the end of its parent's run.
     """
     code = 0
     try:
@@ -119,16 +119,18 @@ def attach(
     """In a spawned child: go on with *run*, in the stage and task that started the child."""
     active = ActiveRun(run, journal_of(home, settings))
     # The parent has put spools behind the descriptors that the child inherited; what Python's
-    # streams say must not go there, too, but straight to the console.
+    # streams write must not go there, too, but straight to the console.
     _enter(active, settings.model_copy(update={"descriptors": False}))
     for secret in shared_secrets(spool_folder(home, make=False), parent):
         register_secret(secret)
-    streams.lead_to(*(_console(path, number) for number, path in enumerate(console or ("", ""), 1)))
+    streams.forward_to(
+        *(_console(path, number) for number, path in enumerate(console or ("", ""), 1))
+    )
     SCOPE.set(Scope(run, stage, task_id))
 
 
-def active_in_child(home: Path, job_id: str, attempt: int) -> ActiveRun:
-    """In a worker process of a pool: the run that asks it to work, which may not be its first."""
+def run_in_child(home: Path, job_id: str, attempt: int) -> ActiveRun:
+    """In a worker process of a pool: the run that it works for now, which may not be its first."""
     for active in ACTIVE.values():
         if active.run.job_id == job_id and active.run.attempt == attempt:
             return active
@@ -165,12 +167,12 @@ def register_secret(secret: str) -> None:
 
 
 def detach() -> None:
-    """In a child that is about to end without further ado: end its journals."""
+    """In a child that is about to leave by ``os._exit``: end its journals."""
     for active in list(ACTIVE.values()):
         streams.finish(active)
     close_journals()
     if _consoles:
-        streams.lead_to(None, None)
+        streams.forward_to(None, None)
     for console in _consoles:
         console.release()
     _consoles.clear()
@@ -189,12 +191,12 @@ def _enter(active: ActiveRun, settings: CaptureSettings) -> None:
         ACTIVE[active.run] = active
         if len(ACTIVE) == 1:
             try:
-                if descriptors.in_force():
+                if descriptors.are_redirected():
                     _share_environment(active.journal)
                 descriptors.begin(active)
             except OSError as error:
                 reraise_from_signal(error)
-                lines.not_captured(active, active.root, "descriptors 1 and 2", error)
+                lines.log_not_captured(active, active.root, "descriptors 1 and 2", error)
 
 
 def _share_environment(journal: Journal) -> None:
@@ -202,7 +204,7 @@ def _share_environment(journal: Journal) -> None:
     if journal.producer in _shared or lines.redactor() is None:
         return
     _shared.add(journal.producer)
-    environment.share([value for _, value in from_environment()], journal)
+    environment.share_with_indexer([value for _, value in from_environment()], journal)
 
 
 def _leave(active: ActiveRun) -> None:

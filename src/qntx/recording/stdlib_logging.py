@@ -12,14 +12,14 @@ from qntx.journal.interrupts import reraise_from_signal
 from qntx.journal.run_scope import Scope
 from qntx.model.log import WARN
 from qntx.recording import streams
-from qntx.recording.captured_stream import SHOWN, CapturedStream
-from qntx.recording.context import ACTIVE, SCOPE, ActiveRun, active_of, only_run
-from qntx.recording.exceptions import exception_metadata, readable
-from qntx.recording.lines import WRONG_CALL, masked, put
+from qntx.recording.captured_stream import ALREADY_CAPTURED, CapturedStream
+from qntx.recording.context import ACTIVE, SCOPE, ActiveRun, active_run_of, only_run
+from qntx.recording.exceptions import exception_metadata, traceback_text
+from qntx.recording.lines import WRONG_CALL, append_line, masked
 from qntx.recording.patches import Patches
 
-#: Loggers that talk at debug about every packet: captured from info on, unless the program's own
-#: settings let it through.
+#: Loggers that log every packet at debug: captured from info on, unless the program's own
+#: settings enable more.
 QUIET = (
     "asyncio",
     "httpcore",
@@ -55,7 +55,7 @@ _levels: dict[str, int] = {}
 _EVERYTHING = -(2**63)
 _lowest = _EVERYTHING
 #: Handlers of the program, and the streams that they had before.
-_taken: list[tuple[Any, Any]] = []
+_redirected: list[tuple[Any, Any]] = []
 
 
 class CapturedRecord(logging.LogRecord):
@@ -90,7 +90,7 @@ def uninstall() -> None:
     _patches.put_back()
 
 
-def take_handlers() -> None:
+def redirect_handlers() -> None:
     """
     Handlers that were made before the run hold the stream that ours stands in for: give them ours.
 
@@ -98,19 +98,19 @@ def take_handlers() -> None:
     """
     for reference in list(logging._handlerList):  # type: ignore[attr-defined]
         handler = reference()
-        name = streams.stood_in_for(getattr(handler, "stream", None))
+        name = streams.name_of_replaced(getattr(handler, "stream", None))
         if name is not None and isinstance(handler, logging.StreamHandler):
-            _taken.append((reference, handler.stream))
+            _redirected.append((reference, handler.stream))
             handler.setStream(getattr(sys, name))
 
 
-def give_handlers_back() -> None:
+def restore_handlers() -> None:
     """Give them the streams that they had."""
-    for reference, stream in _taken:
+    for reference, stream in _redirected:
         handler = reference()
         if handler is not None and isinstance(handler.stream, CapturedStream):
             handler.setStream(stream)
-    _taken.clear()
+    _redirected.clear()
 
 
 def _make_record(self: logging.Logger, *args: Any, **kwargs: Any) -> logging.LogRecord:
@@ -147,7 +147,7 @@ def _handle(self: logging.Logger, record: logging.LogRecord) -> None:
         active = only_run()
         flags = UNATTRIBUTED
     else:
-        active = ACTIVE.get(scope.run) or active_of(scope)
+        active = ACTIVE.get(scope.run) or active_run_of(scope)
     if active is None:
         _original_handle(self, record)
         return
@@ -165,35 +165,37 @@ def _handle(self: logging.Logger, record: logging.LogRecord) -> None:
     if is_enabled:
         if type(record) is logging.LogRecord:
             record.__class__ = CapturedRecord
-        _showing(record, _original_handle, self)
+        _handle_as_captured(record, _original_handle, self)
 
 
 def _handle_in_handler(self: logging.Handler, record: logging.LogRecord) -> Any:
     """A handler gets a captured record later, or in another thread: from a queue, a buffer."""
-    if type(record) is not CapturedRecord or SHOWN.text is not None:
+    if type(record) is not CapturedRecord or ALREADY_CAPTURED.text is not None:
         return _original_handle_in_handler(self, record)
-    return _showing(record, _original_handle_in_handler, self)
+    return _handle_as_captured(record, _original_handle_in_handler, self)
 
 
-def _showing(record: logging.LogRecord, handle: Callable[[Any, Any], Any], by: Any) -> Any:
+def _handle_as_captured(
+    record: logging.LogRecord, handle: Callable[[Any, Any], Any], by: Any
+) -> Any:
     """What the program's own handlers print is this very record: it is in the log already."""
-    before = SHOWN.text
-    SHOWN.text = lambda: _said(record)
+    before = ALREADY_CAPTURED.text
+    ALREADY_CAPTURED.text = lambda: _message_of(record)
     try:
         return handle(by, record)
     finally:
-        SHOWN.text, SHOWN.formatted = before, None
+        ALREADY_CAPTURED.text, ALREADY_CAPTURED.formatted = before, None
 
 
 def _format(self: logging.Handler, record: logging.LogRecord) -> str:
-    """As JSON, say, the message may look quite different from what it is."""
+    """As JSON, for example, the message may look quite different from what it is."""
     text = _original_format(self, record)
-    if SHOWN.text is not None:
-        SHOWN.formatted = text
+    if ALREADY_CAPTURED.text is not None:
+        ALREADY_CAPTURED.formatted = text
     return text
 
 
-def _said(record: logging.LogRecord) -> str:
+def _message_of(record: logging.LogRecord) -> str:
     """What handlers of the program will show of *record*, however they format it."""
     try:
         return record.getMessage()
@@ -215,7 +217,7 @@ def _capture_anyway(
     origin = active.journal.origin("logging", record.name)
     if origin.epoch is None:
         origin.logger = masked(origin.logger)
-    put(active, scope, WARN, origin, text, metadata)
+    append_line(active, scope, WARN, origin, text, metadata)
 
 
 def _capture(active: ActiveRun, scope: Scope, record: logging.LogRecord, flags: int) -> None:
@@ -233,17 +235,17 @@ def _capture(active: ActiveRun, scope: Scope, record: logging.LogRecord, flags: 
         or record.stack_info
         or not LEVEL_MIN <= record.levelno <= LEVEL_MAX
     ):
-        message, metadata = _more(record, message, metadata)
+        message, metadata = _with_extras(record, message, metadata)
     origin = active.journal.origin("logging", record.name)
     if origin.epoch is None:  # not written yet: names may contain secrets, too
         origin.logger = masked(origin.logger)
     level = record.levelno
     if not LEVEL_MIN <= level <= LEVEL_MAX:
         level = max(LEVEL_MIN, min(level, LEVEL_MAX))
-    put(active, scope, level, origin, message, metadata, flags)
+    append_line(active, scope, level, origin, message, metadata, flags)
 
 
-def _more(
+def _with_extras(
     record: logging.LogRecord, message: str, metadata: dict[str, Any] | None
 ) -> tuple[str, dict[str, Any] | None]:
     """The parts of a record that ordinary ones do not have: extras, exception, stack."""
@@ -251,7 +253,7 @@ def _more(
     if record.exc_info and record.exc_info[1] is not None:
         error = record.exc_info[1]
         more.update(exception_metadata(error))
-        message = f"{message}\n{readable(error)}"
+        message = f"{message}\n{traceback_text(error)}"
     if record.stack_info:
         more["stack"] = record.stack_info
         message = f"{message}\n{record.stack_info}"

@@ -18,9 +18,9 @@ _original_print: Callable[..., None]
 _SPACE = " "
 _NUMBERS = {"stdout": 1, "stderr": 2}
 #: The streams that stand in now, or did last.
-_ours: dict[str, CapturedStream] = {}
+_current: dict[str, CapturedStream] = {}
 #: They, and earlier ones that somebody still has: a program may leave its own in ``sys``.
-_all: WeakSet[CapturedStream] = WeakSet()
+_streams: WeakSet[CapturedStream] = WeakSet()
 
 
 def _print(
@@ -47,39 +47,39 @@ def _print(
         stream.flush()
 
 
-def install(onwards: Callable[[Any, int], Any]) -> None:
+def install(target_of: Callable[[Any, int], Any]) -> None:
     """
     Stand in for ``sys.stdout``, ``sys.stderr`` and ``print``.
 
-    *onwards* says where what is captured goes on to, by what stood there before and its number.
+    *target_of* gives where captured text is forwarded to, by the stream replaced and its number.
     Whoever kept a stream of ours from an earlier run has the one in force now, too.
     """
     global _original_print
     for name in _NUMBERS:
         current = getattr(sys, name)
-        ours = _ours.get(name)
+        ours = _current.get(name)
         if isinstance(current, CapturedStream):
             ours = current
         elif ours is None or ours.replaced is not current:
             ours = CapturedStream(name, current)
-            _all.add(ours)
-        _ours[name] = ours
+            _streams.add(ours)
+        _current[name] = ours
         setattr(sys, name, ours)
-    for stream in _all:
-        stream.lead_to(onwards(stream.replaced, _NUMBERS[stream.source]))
+    for stream in _streams:
+        stream.forward_to(target_of(stream.replaced, _NUMBERS[stream.source]))
     _original_print = _patches.replace(builtins, "print", _print)
 
 
 def after_fork_in_child() -> None:
     """Another thread may have been in the middle of a write: its lock and its text are not ours."""
-    for stream in _all:
+    for stream in _streams:
         stream.after_fork_in_child()
 
 
-def lead_to(*targets: Any) -> None:
-    """Pass what is captured on to others (stdout, stderr) than until now; None: to nobody."""
-    for stream in _all:
-        stream.lead_to(targets[_NUMBERS[stream.source] - 1])
+def forward_to(*targets: Any) -> None:
+    """Forward what is captured to other streams (stdout, stderr) from now on; None: to none."""
+    for stream in _streams:
+        stream.forward_to(targets[_NUMBERS[stream.source] - 1])
 
 
 def uninstall() -> None:
@@ -88,15 +88,15 @@ def uninstall() -> None:
         current = getattr(sys, name)
         if isinstance(current, CapturedStream):
             setattr(sys, name, current.replaced)
-    for stream in _all:
+    for stream in _streams:
         stream.flush()
-        stream.lead_to(stream.replaced)
+        stream.forward_to(stream.replaced)
     _patches.put_back()
 
 
-def stood_in_for(stream: Any, *, binary: bool = False) -> str | None:
+def name_of_replaced(stream: Any, *, binary: bool = False) -> str | None:
     """``stdout`` or ``stderr`` if *stream* (or its *binary* side) is what ours has replaced."""
-    for name, ours in _ours.items():
+    for name, ours in _current.items():
         original = getattr(ours.replaced, "buffer", None) if binary else ours.replaced
         if stream is not None and stream is original:
             return name
@@ -115,7 +115,7 @@ def finish(active: ActiveRun) -> None:
     """A run is over: nothing of its output waits for a newline, or in a buffer, any more."""
     for name in _NUMBERS:
         flush(getattr(sys, name))  # the program may have put a stream of its own before ours
-    for stream in _all:
+    for stream in _streams:
         stream.finish(active)
 
 
@@ -124,8 +124,8 @@ __all__ = [
     "after_fork_in_child",
     "finish",
     "flush",
+    "forward_to",
     "install",
-    "lead_to",
-    "stood_in_for",
+    "name_of_replaced",
     "uninstall",
 ]

@@ -12,8 +12,8 @@ from qntx.journal.interrupts import reraise_from_signal
 from qntx.journal.run_scope import Scope
 from qntx.journal.spool import Spool, spool_folder
 from qntx.recording import descriptors, lines
-from qntx.recording.context import SCOPE, ActiveRun, active_of
-from qntx.recording.environment import learn
+from qntx.recording.context import SCOPE, ActiveRun, active_run_of
+from qntx.recording.environment import mask_secrets_of
 from qntx.recording.patches import Patches
 
 _patches = Patches()
@@ -48,24 +48,24 @@ _NAMES = {1: "stdout", 2: "stderr"}
 def _init(self: Any, *args: Any, **kwargs: Any) -> None:
     """``Popen(...)``: a stream that would lead to ours gets a spool of its own."""
     scope = SCOPE.get()
-    active = active_of(scope) if scope is not None else None
-    if active is None or scope is None or not descriptors.in_force():
+    active = active_run_of(scope) if scope is not None else None
+    if active is None or scope is None or not descriptors.are_redirected():
         _original_init(self, *args, **kwargs)
         return
     spools: dict[str, Spool] = {}
     if isinstance(kwargs.get("env"), Mapping):
-        learn(kwargs["env"], active.journal)
+        mask_secrets_of(kwargs["env"], active.journal)
     try:
         for stream, position in _POSITIONS.items():
-            name = _ours(stream, kwargs.get(stream)) if len(args) <= position else None
+            name = _inherited_stream(stream, kwargs.get(stream)) if len(args) <= position else None
             spool = None if name is None else _spool_for(active, scope, name, spools)
             if spool is not None:
                 kwargs[stream] = spool.fd
         _original_init(self, *args, **kwargs)
     except BaseException:
-        settle(active, scope, list(spools.values()))
+        finish_spools(active, scope, list(spools.values()))
         raise
-    # The child has them now; that it lets go of them tells the indexer that it is over, whether or
+    # The child has them now; once it closes them the indexer knows that it is over, whether or
     # not anybody waits for it.
     for spool in spools.values():
         spool.close()
@@ -81,19 +81,19 @@ def _spool_for(
             spools[name] = open_spool(active, scope, name, "subprocess")
         except OSError as error:
             reraise_from_signal(error)
-            lines.not_captured(active, scope, f"a child ({name})", error)
+            lines.log_not_captured(active, scope, f"a child ({name})", error)
     return spools.get(name)
 
 
-def _ours(stream: str, given: Any) -> str | None:
+def _inherited_stream(stream: str, given: Any) -> str | None:
     """Which of our streams a child gets where its *stream* is *given*; None: another one."""
     if given is None:
         return stream
     try:
         number = given if isinstance(given, int) else given.fileno()
     except (AttributeError, OSError, ValueError):
-        return None  # Popen says what is wrong with it
-    return _NAMES.get(number) if descriptors.holds(number) else None
+        return None  # Popen raises what is wrong with it
+    return _NAMES.get(number) if descriptors.leads_to_spool(number) else None
 
 
 def open_spool(active: ActiveRun, scope: Scope, stream: str, source: str, **fields: Any) -> Spool:
@@ -112,50 +112,50 @@ def open_spool(active: ActiveRun, scope: Scope, stream: str, source: str, **fiel
             **fields,
         },
     )
-    descriptors.pass_on(spool, stream)
+    descriptors.show(spool, stream)
     return spool
 
 
-def settle(active: ActiveRun, scope: Scope, spools: list[Spool]) -> None:
-    """What a child wrote comes before what is said from here on; its spools are done with."""
+def finish_spools(active: ActiveRun, scope: Scope, spools: list[Spool]) -> None:
+    """What a child wrote comes before what is logged from here on; its spools are finished."""
     for spool in spools:
         size = spool.size
         if size:
             fields = {"path": str(spool.path), "size": size, "last": True}
             active.journal.event(scope, "spooled", fields)
-        descriptors.pass_on_rest(spool)
+        descriptors.show_rest(spool)
         spool.close()
     spools.clear()
 
 
 def _wait(self: Any, timeout: float | None = None) -> int:
     code = _original_wait(self, timeout)
-    _settle_child(self)
+    _finish_spools_of(self)
     return code
 
 
 def _poll(self: Any) -> int | None:
     code = _original_poll(self)
     if code is not None:
-        _settle_child(self)
+        _finish_spools_of(self)
     return code
 
 
 def _exited(self: Any, code: int) -> None:
     """asyncio learns of an exit by itself, and does not ask the ``Popen`` that it made."""
-    _settle_child(self._proc)
+    _finish_spools_of(self._proc)
     _original_exited(self, code)
 
 
-def _settle_child(child: Any) -> None:
+def _finish_spools_of(child: Any) -> None:
     held = getattr(child, "_qntx_spools", None)
     if held is not None and held[2]:
-        settle(*held)
+        finish_spools(*held)
 
 
 def _system(command: Any) -> int:
     """``os.system``: the same shell, through ``Popen``; returns the wait status as it does."""
-    if SCOPE.get() is None or not descriptors.in_force():
+    if SCOPE.get() is None or not descriptors.are_redirected():
         return _original_system(command)
     code = subprocess.call(os.fspath(command), shell=True)  # noqa: S602 - it is os.system
     return -code if code < 0 else code << 8

@@ -10,7 +10,7 @@ from qntx.config import Settings
 from qntx.journal.writer import Journal
 from qntx.model.log import ERROR, INFO, WARN
 from qntx.model.schedule import Execution
-from qntx.recording.lines import put_in
+from qntx.recording.lines import append_line_to
 from qntx.recording.session import journal_of
 
 #: Read it like the log of a job: ``qntx logs SYSTEM``.
@@ -23,7 +23,7 @@ _BY_HAND = {
 
 
 class LogNote(NamedTuple):
-    """A line that tells what was decided: its level, its source, its text, its metadata."""
+    """A line about a decision: its level, its source, its text, its metadata."""
 
     level: int
     source: str
@@ -34,7 +34,7 @@ class LogNote(NamedTuple):
 def log_system(settings: Settings, level: int, message: str, **metadata: Any) -> None:
     """One line in the system's log."""
     journal = journal_of(settings.home, settings.capture)
-    put_in(journal, SYSTEM_LOG, level, "system", message, metadata)
+    append_line_to(journal, SYSTEM_LOG, level, "system", message, metadata)
 
 
 class ScheduleLog:
@@ -43,12 +43,12 @@ class ScheduleLog:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
 
-    def say(self, log: str, level: int, message: str, **metadata: Any) -> None:
+    def write(self, log: str, level: int, message: str, **metadata: Any) -> None:
         """One line in the log of a schedule or of a job's first attempt."""
-        put_in(self._journal, log, level, "scheduler", message, metadata)
+        append_line_to(self._journal, log, level, "scheduler", message, metadata)
 
     def record(self, executions: Iterable[Execution]) -> None:
-        """Say what became of *executions*: each a line, a row of missed ones together."""
+        """Log what became of *executions*: each a line, a row of missed ones together."""
         for _, group in groupby(executions, key=_together):
             rows = list(group)
             if rows[0].status == "missed":
@@ -61,7 +61,7 @@ class ScheduleLog:
         what = str(first.nominal_at)
         if len(rows) > 1:
             what = f"{len(rows)} instants from {what} to {last.nominal_at}"
-        self.say(
+        self.write(
             first.scheduled_job_id,
             WARN,
             f"missed {what}: {first.reason}",
@@ -76,15 +76,15 @@ class ScheduleLog:
         if row.async_job_id is None:
             level = ERROR if row.status == "failed" else WARN
             text = f"{row.status} for {row.nominal_at}: {row.reason} ({row.id})"
-            self.say(row.scheduled_job_id, level, text, **more)
+            self.write(row.scheduled_job_id, level, text, **more)
             return
         late = ", late" if row.cause == "catch_up" else ""
         when = "" if row.cause in _BY_HAND else f" for {row.nominal_at}{late}"
         fired, came = _BY_HAND.get(row.cause, ("fired", "fired by"))
         why = f" - {row.reason}" if row.reason else ""
         job, schedule = row.async_job_id, row.scheduled_job_id
-        self.say(schedule, INFO, f"{fired}{when}: job {job} ({row.id}){why}", **more)
-        self.say(
+        self.write(schedule, INFO, f"{fired}{when}: job {job} ({row.id}){why}", **more)
+        self.write(
             job,
             INFO,
             f"{came} schedule {schedule}{when} ({row.id}){why}",

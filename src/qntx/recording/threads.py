@@ -43,8 +43,8 @@ def in_scope(function: Any) -> Any:
 
 def _start(self: threading.Thread) -> None:
     scope = SCOPE.get()
-    # A pool's worker outlives the code that happens to cause its birth: what it works for is said
-    # with each piece of work.
+    # A pool's worker outlives the code that happens to cause its start: its scope comes with each
+    # piece of work.
     if scope is not None and getattr(self, "_target", None) is not _pool_worker:
         self._qntx_scope = scope  # type: ignore[attr-defined]
     _original_start(self)

@@ -1,4 +1,4 @@
-"""What a handler is given: its job, its emitter, its ports, and the wish that it stop."""
+"""What a handler is given: its job, its emitter, its ports, and requests that it stop."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _REASONS = {"orphaned": "server_restarted", "lease_lost": "lease_expired"}
 
 
 class Control:
-    """Carries the wish to stop from whoever has it to the running handler."""
+    """Carries the request to stop from whoever has it to the running handler."""
 
     #: Made by the first who waits: most handlers never do.
     _event: threading.Event | None = None

@@ -77,7 +77,7 @@ class Dispatcher:
         # Refilled when half empty, so that a worker never waits for the next claim.
         room = {w.name: w.depth - len(w.sync) for w in ready if len(w.sync) <= w.depth // 2}
         if most is not None:
-            # What is rationed goes to idle workers, one each, so that the gate is looked at again.
+            # What is rationed goes to idle workers, one each, so that limits are looked at again.
             room = dict.fromkeys([w.name for w in ready if not w.sync][: max(most, 0)], 1)
         wanted = sum(room.values())
         fresh: list[Claimed] = []

@@ -17,7 +17,7 @@ from qntx.model.job import Claimed
 from qntx.recording.context import ActiveRun
 from qntx.recording.emitter import LogCapturingEmitter
 from qntx.recording.emitters import ProgressEmitter
-from qntx.recording.lines import put, record_event
+from qntx.recording.lines import append_line, record_event
 from qntx.recording.session import capturing, ending_forked_children
 from qntx.runtime.context import Control, JobContext, Ports, WaitingForChildren
 from qntx.runtime.outcome import Outcome, failure, jsonable, stopped, with_retry
@@ -103,13 +103,13 @@ class Attempt:
 
     def _failed(self, error: BaseException) -> None:
         outcome = failure(error, self.active, self.context.emit.current)
-        self.context.emit.passed_error(outcome.error_stage or "", outcome.error or "")
+        self.context.emit.forward_error(outcome.error_stage or "", outcome.error or "")
         self._conclude(outcome, error)
 
     def _conclude(self, outcome: Outcome, error: BaseException | None) -> None:
         self.outcome, sayings = with_retry(outcome, error, self.job, self.handler.retry)
         for level, source, text, metadata in sayings:
-            put(
+            append_line(
                 self.active,
                 self.active.root,
                 level,
@@ -167,7 +167,7 @@ async def _interruptible(running: Coroutine[Any, Any, Any], control: Control) ->
 
 
 def _only_stops(error: BaseException) -> bool:
-    """Whether *error* is what tasks in a group make of the wish that their job stop."""
+    """Whether *error* is what tasks in a group make of the request that their job stop."""
     return isinstance(error, BaseExceptionGroup) and (
         error.split((JobStopped, asyncio.CancelledError))[1] is None
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from qntx.journal.writer import Journal
 from qntx.model.job import Claimed
-from qntx.runtime.rescue import judge
+from qntx.runtime.rescue import rescue
 from qntx.storage.interfaces import Store, Supervisors
 
 RENEW_S = 5.0
@@ -70,9 +70,9 @@ class Leases:
             last, since = seen.get(key, (until, now))
             self._seen[key] = (until, since if last == until else now)
             if owner != self.name and self._supervisors.is_gone(owner):
-                judge(job, "server_restarted", self._journal)
+                rescue(job, "server_restarted", self._journal)
             elif last == until and now - since > self.lease_s:
-                judge(job, "lease_expired", self._journal)
+                rescue(job, "lease_expired", self._journal)
 
     def announce(self, handlers: Sequence[str]) -> None:
         """Tell the other processes of this store which handlers our workers have."""

@@ -14,8 +14,8 @@ from qntx.model.log import ERROR, INFO, WARN
 from qntx.model.retry import RetryPolicy
 from qntx.recording import metadata, streams
 from qntx.recording.context import ActiveRun
-from qntx.recording.exceptions import exception_metadata, readable
-from qntx.recording.lines import masked, put
+from qntx.recording.exceptions import exception_metadata, traceback_text
+from qntx.recording.lines import append_line, masked
 from qntx.recording.system_log import LogNote
 
 #: Of these, 0, False and an empty list are values like any other.
@@ -64,8 +64,10 @@ def failure(error: BaseException, active: ActiveRun, fallback: Scope | None = No
     name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
     expected = isinstance(error, QntxError)
     # An error made for people is one sentence; any other comes with its traceback.
-    text = str(error) if expected else readable(error)
-    put(active, scope, ERROR, active.journal.origin("exception"), text, exception_metadata(error))
+    text = str(error) if expected else traceback_text(error)
+    append_line(
+        active, scope, ERROR, active.journal.origin("exception"), text, exception_metadata(error)
+    )
     summary = masked(str(error) if expected else _summary(error, name))
     notes = masked(_notes(error))
     return Outcome("failed", None, summary, name, scope.stage, notes)
@@ -76,13 +78,13 @@ def stopped(stop: JobStopped, active: ActiveRun, fallback: Scope) -> Outcome:
     if isinstance(stop, JobTimedOut):
         found = failure(stop, active, fallback)
         return Outcome("failed", None, found.error, "timeout", found.error_stage, reason="timeout")
-    put(active, active.root, INFO, active.journal.origin("system"), str(stop))
+    append_line(active, active.root, INFO, active.journal.origin("system"), str(stop))
     if isinstance(stop, JobCancelled):
         return Outcome("cancelled", error=str(stop), reason="cancelled")
     if isinstance(stop, JobInterrupted):
         said = back_to_the_queue(stop.reason)
         origin = active.journal.origin(said.source)
-        put(active, active.root, said.level, origin, said.text, said.metadata)
+        append_line(active, active.root, said.level, origin, said.text, said.metadata)
         return Outcome("queued", reason=stop.reason)
     return Outcome("paused", reason="paused", pulse_state={"pause_reason": "user_requested"})
 

@@ -12,7 +12,7 @@ from qntx.explain.wait_reasons import WaitReasons
 from qntx.storage.interfaces import Store
 
 _DAY_US = 86_400_000_000
-#: How often a closed gate is looked at again, and an open one, seconds.
+#: How often limits are looked at again, seconds.
 SPENDING_POLL_S = 0.25
 #: Jobs that may start between two looks where only money is limited.
 MOST_AT_ONCE = 16
@@ -34,7 +34,7 @@ class RateLimits:
 
     @property
     def limited(self) -> bool:
-        """Whether there is any gate."""
+        """Whether there is any limit."""
         return self._settings.limited
 
     def room(self, metered: Sequence[str], in_flight: int) -> int:
@@ -58,7 +58,7 @@ class RateLimits:
         return max(0, self._left - in_flight)
 
     def _reason(self) -> dict[str, Any] | None:
-        """Why the gate is shut, as a job's pulse_state; None when it is open."""
+        """Why jobs wait, as their pulse_state; None: they need not."""
         limits = self._settings
         now = now_us()
         if limits.max_calls_per_minute is not None:

@@ -45,7 +45,7 @@ class Handler:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     #: A job that runs longer is asked to stop, then stopped; None: it may take its time.
     timeout_s: float | None = None
-    #: Its calls cost money or are rationed: the gates of `runtime.gates` hold it back.
+    #: Its calls cost money or are rationed: `runtime.rate_limits` hold it back.
     metered: bool = False
 
     @property
@@ -206,7 +206,7 @@ class Registry:
         found = self._handlers.get(name)
         if found is None:
             known = ", ".join(self.names()) or "none"
-            raise UnknownHandler(f"there is no handler {name!r} - registered are: {known}")
+            raise UnknownHandler(f"unknown handler {name!r} - registered are: {known}")
         return found
 
     def request(

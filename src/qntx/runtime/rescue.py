@@ -28,7 +28,7 @@ _ASKED = ("cancelled", "paused", "timeout")
 _Half = tuple[Outcome, list[LogNote]]
 
 
-def judge(
+def rescue(
     job: Claimed,
     reason: str,
     journal: Journal,

@@ -10,7 +10,7 @@ from qntx.runtime.wire import Stop
 from qntx.runtime.worker_process import WorkerProcess
 from qntx.storage.interfaces import Store
 
-#: From the wish to stop to SIGTERM, and from there to SIGKILL.
+#: From the request to stop to SIGTERM, and from there to SIGKILL.
 STOP_GRACE_S = 5.0
 TERM_GRACE_S = 3.0
 #: As what an attempt ends whose worker had to be killed for it.

@@ -1,4 +1,4 @@
-"""Keeps workers alive and busy, carries wishes to running jobs, and leases to the store."""
+"""Keeps workers alive and busy, delivers stop requests to running jobs, renews leases."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from qntx.journal.wakeup import Wakeup
 from qntx.recording.session import journal_of
 from qntx.runtime.dispatch import Dispatcher
 from qntx.runtime.leases import LEASE_S, Leases
-from qntx.runtime.rescue import give_back, judge
+from qntx.runtime.rescue import give_back, rescue
 from qntx.runtime.stop_requests import STOP_GRACE_S, TERM_GRACE_S, StopRequests
 from qntx.runtime.wire import Beat, Done, Leased, Ready, Returned, Shutdown, Stop
 from qntx.runtime.worker_process import WorkerProcess, death_reason, oom_kills, spawn
@@ -229,7 +229,7 @@ class Supervisor:
         self._workers.append(worker)
 
     def _died(self, worker: WorkerProcess) -> None:
-        """A worker ended: its jobs are judged, and another worker takes its place."""
+        """A worker ended: its jobs are rescued, and another worker takes its place."""
         with contextlib.suppress(KeyError, ValueError):
             # What it had sent before it died counts. There may be no end of it: what a handler has
             # forked holds the socket, too, and may live on.
@@ -258,7 +258,7 @@ class Supervisor:
         for number, job in enumerate(worker.jobs.values()):
             why = worker.doomed.get(job.id, others)
             self._stop_requests.forget(job.id)
-            judge(job, why, self._journal, worker.introduced, next_in_line=number == 0)
+            rescue(job, why, self._journal, worker.introduced, next_in_line=number == 0)
 
     def _end_workers(self, store: Store) -> None:
         for job in self._dispatcher.backlog:

@@ -28,7 +28,7 @@ class Recall(msgspec.Struct, tag="recall", frozen=True):
 
 
 class Stop(msgspec.Struct, tag="stop", frozen=True):
-    """A wish that a job stop: ``cancel``, ``pause``, ``timeout`` or ``shutdown``."""
+    """A request that a job stop: ``cancel``, ``pause``, ``timeout`` or ``shutdown``."""
 
     job_id: str
     request: str

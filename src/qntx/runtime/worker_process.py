@@ -18,6 +18,7 @@ from pathlib import Path
 from qntx.config import Settings
 from qntx.linux import pidfd_open
 from qntx.model.job import Claimed
+from qntx.runtime.app_modules import WORKER_MODULE
 from qntx.runtime.wire import EXIT_LEASE_LOST, EXIT_ORPHANED, Channel, FromWorker, Message, Ready
 
 #: A worker holds as many jobs as take it about so long, seconds, and at most this many.
@@ -118,18 +119,25 @@ def spawn(settings: Settings, name: str, lock: int) -> WorkerProcess:
     Start a worker process.
 
     It inherits *lock*, so that the lock is free only when the supervisor and all its workers are
-    gone: until then nobody else takes over their jobs.
+    gone: until then nobody else takes over their jobs. Its settings are *settings*, wherever they
+    came from.
     """
     ours, theirs = socket.socketpair()
+    given = os.memfd_create("qntx-settings")
+    # Without warnings: pydantic gives one for a whole number of days where a float may stand.
+    os.write(given, settings.model_dump_json(warnings=False).encode())
+    os.lseek(given, 0, os.SEEK_SET)
+    inherited = [theirs.fileno(), lock, given]
     process = subprocess.Popen(
-        [sys.executable, "-m", "qntx.cli.worker_process", str(theirs.fileno()), str(lock)],
-        pass_fds=[theirs.fileno(), lock],
+        [sys.executable, "-m", WORKER_MODULE, *map(str, inherited)],
+        pass_fds=inherited,
         stdin=subprocess.DEVNULL,
         start_new_session=True,
-        # What the command line said of them (--home, -A), a worker cannot know otherwise.
+        # Not for the worker: programs that its jobs start shall find the same data directory.
         env={**os.environ, "QNTX_HOME": str(settings.home), "QNTX_APP": json.dumps(settings.app)},
     )
     theirs.close()
+    os.close(given)
     return WorkerProcess(
         name, process, Channel(ours, FromWorker), pidfd_open(process.pid), oom_kills()
     )

@@ -87,7 +87,9 @@ def edited(before: Schedule, change: EditSchedule, now_us: int, by: str) -> dict
 
 def _state(before: Schedule, wanted: Any) -> ScheduleState:
     if wanted not in _STATES:
-        raise BadInput(f"{wanted!r} is no state to set - use one of {', '.join(_STATES)}")
+        raise BadInput(
+            f"{wanted!r} is not a state that can be set - use one of {', '.join(_STATES)}"
+        )
     check_move(before.id, ScheduleState(before.state), ScheduleState(wanted))
     return ScheduleState(wanted)
 

@@ -6,14 +6,11 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from pathlib import Path
 
 import msgspec
 
 from qntx.model.schedule import Execution, ExecutionStatus
-from qntx.storage.interfaces import Executions
-from qntx.storage.sqlite.executions import ExecutionStore
-from qntx.storage.sqlite.migrate import open_database
+from qntx.storage.interfaces import Executions, Store
 
 #: Statistics are of the newest executions only: what was years ago says little.
 EXECUTIONS_LOOKED_AT = 500
@@ -106,14 +103,14 @@ def json_rows(executions: Iterable[Execution]) -> Iterator[bytes]:
 
 
 def exported(
-    path: Path,
+    store: Store,
     schedule_id: str,
     statuses: Sequence[str],
     rows: Callable[[Iterable[Execution]], Iterator[bytes]],
 ) -> Iterator[bytes]:
-    """The executions of a schedule as *rows* renders them, read by a connection of their own."""
-    with closing(open_database(path, make=False)) as connection:
-        yield from rows(ExecutionStore(connection).walk(schedule_id, statuses))
+    """The executions of a schedule as *rows* renders them; may be read slowly."""
+    with closing(store.exports.executions(schedule_id, statuses)) as executions:
+        yield from rows(executions)
 
 
 def _csv(values: Iterable[object]) -> bytes:

@@ -86,8 +86,8 @@ class ScheduleService:
                 fired = self._firing.fire_now(schedule, at_us)
                 schedule = self.kept.get(schedule_id)
         when = f"next at {schedule.next_run_at}" if schedule.next_run_at else "by hand only"
-        self._say(schedule_id, f"created by {by}: {schedule.timing}, {when}")
-        self._told(fired)
+        self._log(schedule_id, f"created by {by}: {schedule.timing}, {when}")
+        self._recorded(fired)
         return schedule, fired
 
     def edit(self, schedule_id: str, change: EditSchedule, *, by: str) -> Schedule:
@@ -115,7 +115,7 @@ class ScheduleService:
             self.kept.update(schedule_id, fields, at_us)
             after = self.kept.get(schedule_id)
         what = f"{after.state}" if after.state != before.state else "changed"
-        self._say(schedule_id, f"{what} by {by}: {after.timing}, next at {after.next_run_at}")
+        self._log(schedule_id, f"{what} by {by}: {after.timing}, next at {after.next_run_at}")
         return after
 
     def pause(self, schedule_id: str, *, by: str) -> Schedule:
@@ -139,13 +139,13 @@ class ScheduleService:
                 "next_nominal_at": None,
             }
             self.kept.update(schedule_id, fields, at_us)
-        self._say(schedule_id, f"deleted by {by}; its executions and their logs stay")
+        self._log(schedule_id, f"deleted by {by}; its executions and their logs stay")
 
     def trigger(self, schedule_id: str) -> Execution:
         """Fire a schedule now, whatever its timing and overlap policy say. Raises NotFound."""
         with self._store.transaction():
             fired = self._firing.fire_now(self.get(schedule_id), now_us())
-        self._told(fired)
+        self._recorded(fired)
         return fired
 
     def rerun(self, execution_id: str) -> Execution:
@@ -162,7 +162,7 @@ class ScheduleService:
             if old.async_job_id is not None:
                 payload = self._store.jobs.get(old.async_job_id).payload
             fired = self._firing.fire_now(schedule, now_us(), cause="rerun", payload=payload)
-        self._told(fired)
+        self._recorded(fired)
         return fired
 
     def get(self, schedule_id: str) -> Schedule:
@@ -179,15 +179,15 @@ class ScheduleService:
         self._request(handler, since_last_run(payload, iso(at_us)))
         return self._request(handler, since_last_run(payload, None))
 
-    def _told(self, fired: Execution | None) -> None:
+    def _recorded(self, fired: Execution | None) -> None:
         if fired is not None:
             self._schedule_log.record([fired])
             with self._store.transaction():
                 self.executions.mark_told([fired.id])
             Wakeup(self._settings.home, "jobs").notify()
 
-    def _say(self, schedule_id: str, message: str) -> None:
-        self._schedule_log.say(schedule_id, INFO, message)
+    def _log(self, schedule_id: str, message: str) -> None:
+        self._schedule_log.write(schedule_id, INFO, message)
         Wakeup(self._settings.home, WAKER).notify()
 
     @property

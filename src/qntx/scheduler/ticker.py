@@ -116,10 +116,10 @@ class Ticker:
             LOG.exception("schedule %s cannot be fired", ids[0])
             made = self._firing.give_up(ids[0], f"{type(error).__name__}: {error}", now_us)
         self.fired += sum(execution.async_job_id is not None for execution in made)
-        self._tell(made)
+        self._record(made)
         Wakeup(self._settings.home, "jobs").notify()
 
-    def _tell(self, made: list[Execution]) -> None:
+    def _record(self, made: list[Execution]) -> None:
         if made:
             self._schedule_log.record(made)
             with self._store.transaction():
@@ -145,13 +145,13 @@ class Ticker:
         for execution_id in repaired:
             execution = executions.get(execution_id)
             what = f"repaired {execution_id}: {execution.status}, like job {execution.async_job_id}"
-            self._schedule_log.say(
+            self._schedule_log.write(
                 execution.scheduled_job_id, WARN, what, execution_id=execution_id
             )
         for schedule_id in stopped:
-            self._schedule_log.say(schedule_id, INFO, "stopped: its last job is over")
+            self._schedule_log.write(schedule_id, INFO, "stopped: its last job is over")
         while untold := executions.untold(SCHEDULES_PER_ROUND, now_us - UNTOLD_US):
-            self._tell(untold)
+            self._record(untold)
         if replan:
             for schedule in schedules.ahead(now_us):
                 self._replan(schedule, now_us)
@@ -164,7 +164,7 @@ class Ticker:
             fields = {"state": "paused", "state_reason": f"paused by the scheduler: {error}"}
             with self._store.transaction():
                 self._firing.schedules.advance(schedule, fields, now_us)
-            self._schedule_log.say(schedule.id, WARN, f"paused: {error}")
+            self._schedule_log.write(schedule.id, WARN, f"paused: {error}")
             return
         if nominal_at is None or nominal_at == schedule.next_nominal_at:
             return
@@ -172,7 +172,7 @@ class Ticker:
         with self._store.transaction():
             if not self._firing.schedules.advance(schedule, planned, now_us):
                 return
-        self._schedule_log.say(
+        self._schedule_log.write(
             schedule.id,
             WARN,
             f"planned anew for {nominal_at} instead of {schedule.next_nominal_at}: "

@@ -40,9 +40,11 @@ class IxCommand(msgspec.Struct, frozen=True, kw_only=True):
         try:
             scheme = urlsplit(word).scheme
         except ValueError as error:  # brackets that hold no IPv6 address
-            raise BadInput(f"{word[:80]!r} is no address: {error} - check its spelling") from None
+            raise BadInput(
+                f"{word[:80]!r} is not a valid address: {error} - check its spelling"
+            ) from None
         if word.lower().startswith(f"{scheme}://") and scheme not in ("http", "https", "file"):
-            raise BadInput(f"{word[:80]!r} is no address of the web - begin it with https://")
+            raise BadInput(f"{word[:80]!r} is not a web address - begin it with https://")
 
 
 def tokens(code: str) -> list[str]:

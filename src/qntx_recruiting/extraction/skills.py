@@ -46,7 +46,9 @@ class Gazetteer:
         for skill in self._skills.values():
             for implied in skill.implies:
                 if implied not in self._skills:
-                    raise ExtractionError(f"{skill.name!r} implies {implied!r}, which is no skill")
+                    raise ExtractionError(
+                        f"{skill.name!r} implies {implied!r}, which is not a known skill"
+                    )
         self._patterns = list(self._spellings)
         self._automaton = ahocorasick_rs.AhoCorasick(self._patterns)
 

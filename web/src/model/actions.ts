@@ -29,7 +29,7 @@ export function jobActions(
 export function agreed(action: JobAction, job: Pick<Job, "status">): string {
   if (job.status === "running")
     return action === "cancel"
-      ? "Asked to stop; it ends as soon as it heeds that"
+      ? "Asked to stop; it ends as soon as it notices"
       : "Asked to pause";
   return {
     cancel: "Cancelled",

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from litestar.types import Scope
 
+from qntx.api.security.hosts import WILDCARDS
 from qntx.api.security.request import header
 from qntx.api.security.tokens import Token
 from qntx.clock import monotonic_s
@@ -108,6 +109,13 @@ def new_code(home: Path) -> str:
     # Only its hash is on the disk: reading the folder logs nobody in.
     os.close(os.open(folder / _name_of(code), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     return code
+
+
+def login_url(home: Path, host: str, port: int) -> str:
+    """An address that logs one browser in; the code is in the fragment, which is never sent."""
+    name = "localhost" if host in WILDCARDS else host
+    name = f"[{name}]" if ":" in name else name
+    return f"http://{name}:{port}/login#code={new_code(home)}"
 
 
 def _name_of(code: str) -> str:

@@ -10,7 +10,7 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-#: The module that tells how, for each that may be imported.
+#: Our module for each library that may be imported.
 _BRIDGES = {
     "loguru": "qntx.recording.integrations.loguru",
     "structlog": "qntx.recording.integrations.structlog",
@@ -51,7 +51,7 @@ class _Finder(MetaPathFinder):
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """The spec that the others give, with a loader that tells us when the module is there."""
+        """The spec that the others give, with a loader that reports when the module is there."""
         if name not in _BRIDGES or self._asking:
             return None
         self._asking = True

@@ -10,9 +10,9 @@ from loguru._logger import Logger
 from loguru._simple_sinks import StreamSink
 
 from qntx.recording import streams
-from qntx.recording.captured_stream import SHOWN
-from qntx.recording.context import place
-from qntx.recording.integrations.records import put_record
+from qntx.recording.captured_stream import ALREADY_CAPTURED
+from qntx.recording.context import current_place
+from qntx.recording.integrations.records import append_record
 from qntx.recording.patches import Patches
 
 #: What is not in its stubs, but has been in every version since 0.6.
@@ -54,26 +54,26 @@ def _log(
 ) -> None:
     exception, depth, *others = options
     options = (exception, depth + 1, *others)  # this function stands between it and its caller
-    if place() is None:
+    if current_place() is None:
         _original_log(self, level, from_decorator, options, message, args, kwargs)
         return
     if _handler not in self._core.handlers:
         _add_handler(self._core)
-    before = SHOWN.text
+    before = ALREADY_CAPTURED.text
     try:
         _original_log(self, level, from_decorator, options, message, args, kwargs)
     finally:
-        SHOWN.text = before
+        ALREADY_CAPTURED.text = before
 
 
 def _write(self: Any, message: Any) -> None:
     """What loguru shows is captured already, though a thread of its own may show it later."""
-    before = SHOWN.text
-    SHOWN.text = lambda: str(message)
+    before = ALREADY_CAPTURED.text
+    ALREADY_CAPTURED.text = lambda: str(message)
     try:
         _original_write(self, message)
     finally:
-        SHOWN.text = before
+        ALREADY_CAPTURED.text = before
 
 
 def _add_handler(core: Any) -> None:
@@ -85,7 +85,7 @@ def _add_handler(core: Any) -> None:
         core.handlers = {_handler: ours, **core.handlers}
         for handler in core.handlers.values():
             sink: Any = getattr(handler, "_sink", None)
-            name = streams.stood_in_for(getattr(sink, "_stream", None))
+            name = streams.name_of_replaced(getattr(sink, "_stream", None))
             if name is not None:
                 # loguru was imported before the run: it holds the stream that ours replaced.
                 sink._stream = getattr(sys, name)
@@ -99,7 +99,7 @@ def _message_only(record: Any) -> str:
 def _take(message: Any) -> None:
     record = message.record
     text = record["message"]
-    if not SHOWN.covers(text):  # else a record of ``logging`` is passed on to loguru
+    if not ALREADY_CAPTURED.covers(text):  # else a record of ``logging`` is passed on to loguru
         error = record["exception"].value if record["exception"] is not None else None
-        put_record(record["name"], record["level"].no, text, record["extra"], error)
-    SHOWN.text = lambda: text
+        append_record(record["name"], record["level"].no, text, record["extra"], error)
+    ALREADY_CAPTURED.text = lambda: text

@@ -8,12 +8,12 @@ from typing import Any
 from qntx.journal.format import LEVEL_MAX, LEVEL_MIN
 from qntx.journal.interrupts import reraise_from_signal
 from qntx.model.log import WARN
-from qntx.recording.context import place
-from qntx.recording.exceptions import exception_metadata, readable
-from qntx.recording.lines import WRONG_CALL, masked, put
+from qntx.recording.context import current_place
+from qntx.recording.exceptions import exception_metadata, traceback_text
+from qntx.recording.lines import WRONG_CALL, append_line, masked
 
 
-def put_record(
+def append_record(
     logger: str | None,
     level: int,
     message: object,
@@ -21,7 +21,7 @@ def put_record(
     error: BaseException | None = None,
 ) -> None:
     """Append the line of one record, in the run of the current code; *error* goes with it."""
-    where = place()
+    where = current_place()
     if where is None:
         return
     active, scope, flags = where
@@ -29,14 +29,14 @@ def put_record(
     metadata = dict(fields)
     if error is not None:
         metadata.update(exception_metadata(error))
-        text = f"{text}\n{readable(error)}"
+        text = f"{text}\n{traceback_text(error)}"
     origin = active.journal.origin("logging", logger)
     if origin.epoch is None:  # not written yet: names may contain secrets, too
         origin.logger = masked(origin.logger)
     level = max(LEVEL_MIN, min(level, LEVEL_MAX))
     try:
-        put(active, scope, level, origin, text, metadata, flags)
+        append_line(active, scope, level, origin, text, metadata, flags)
     except WRONG_CALL as wrong:
         reraise_from_signal(wrong)
         more = {"capture_error": f"{type(wrong).__name__}: {wrong}"}
-        put(active, scope, WARN, origin, text, more, flags)
+        append_line(active, scope, WARN, origin, text, more, flags)

@@ -9,9 +9,9 @@ from structlog import BoundLoggerBase, BytesLogger, DropEvent, PrintLogger, Writ
 
 from qntx.model.log import CRITICAL, DEBUG, ERROR, INFO, WARN
 from qntx.recording import streams
-from qntx.recording.captured_stream import SHOWN
-from qntx.recording.context import place
-from qntx.recording.integrations.records import put_record
+from qntx.recording.captured_stream import ALREADY_CAPTURED
+from qntx.recording.context import current_place
+from qntx.recording.integrations.records import append_record
 from qntx.recording.patches import Patches
 
 _patches = Patches()
@@ -47,29 +47,29 @@ def _proxy_to_logger(
     self: BoundLoggerBase, method_name: str, event: str | None = None, **event_kw: Any
 ) -> Any:
     target = self._logger
-    if not isinstance(target, _PRINTS) or place() is None:
+    if not isinstance(target, _PRINTS) or current_place() is None:
         return _original(self, method_name, event, **event_kw)  # ``logging`` has it then
     fields = {**self._context, **event_kw}
     name = fields.pop("logger", None)
-    put_record(
+    append_record(
         None if name is None else str(name),
         _LEVELS.get(method_name, INFO),
         "" if event is None else event,
         fields,
         _error(fields),
     )
-    before = SHOWN.text
+    before = ALREADY_CAPTURED.text
     try:
         args, kw = self._process_event(method_name, event, event_kw)
         shown = args[0] if args else ""
-        SHOWN.text = lambda: (
+        ALREADY_CAPTURED.text = lambda: (
             shown if isinstance(shown, str) else bytes(shown).decode("utf-8", "replace")
         )
         return getattr(_captured(target), method_name)(*args, **kw)
     except DropEvent:
         return None
     finally:
-        SHOWN.text = before
+        ALREADY_CAPTURED.text = before
 
 
 def _error(fields: dict[str, Any]) -> BaseException | None:
@@ -85,8 +85,8 @@ def _error(fields: dict[str, Any]) -> BaseException | None:
 def _captured(target: Any) -> Any:
     """*target*; if it was made before the run, one that writes to where ours stands now."""
     file = getattr(target, "_file", None)
-    name = streams.stood_in_for(file)
+    name = streams.name_of_replaced(file)
     if name is not None:
         return type(target)(getattr(sys, name))
-    name = streams.stood_in_for(file, binary=True)
+    name = streams.name_of_replaced(file, binary=True)
     return target if name is None else type(target)(getattr(sys, name).buffer)

@@ -10,24 +10,37 @@ A backend gives a `Store`; its parts are listed there. What goes for all of them
 - Times are stored as text in UTC (`qntx.clock.iso`) and given as it, or as microseconds (``…_us``).
 """
 
+from qntx.storage.interfaces.changes import Changed, Changes, ChangeSignal
+from qntx.storage.interfaces.exports import Exports
 from qntx.storage.interfaces.jobs import Jobs, Queue
-from qntx.storage.interfaces.logs import Logs, Tail
+from qntx.storage.interfaces.local_file import LocalFile
+from qntx.storage.interfaces.logs import Logs, Tail, Totals
+from qntx.storage.interfaces.retention import Expiry
 from qntx.storage.interfaces.schedules import Executions, Schedules
+from qntx.storage.interfaces.search import Search
 from qntx.storage.interfaces.store import KeyValue, LockOwner, Store
 from qntx.storage.interfaces.waits import Held, JobWaits, ModelUsage, Supervisors
 
 __all__ = [
+    "ChangeSignal",
+    "Changed",
+    "Changes",
     "Executions",
+    "Expiry",
+    "Exports",
     "Held",
     "JobWaits",
     "Jobs",
     "KeyValue",
+    "LocalFile",
     "LockOwner",
     "Logs",
     "ModelUsage",
     "Queue",
     "Schedules",
+    "Search",
     "Store",
     "Supervisors",
     "Tail",
+    "Totals",
 ]

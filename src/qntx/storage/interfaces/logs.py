@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
+from qntx.model.groups import LineGroups
 from qntx.model.views import (
     Counts,
     Histogram,
@@ -16,6 +17,9 @@ from qntx.model.views import (
     TaskLogPage,
 )
 
+#: The most lines of one page.
+MAX_LINES_PER_PAGE = 10_000
+
 
 class Tail(NamedTuple):
     """Some lines that follow a position, the position after them, and whether there are more."""
@@ -23,6 +27,14 @@ class Tail(NamedTuple):
     lines: list[Line]
     position: int
     more: bool
+
+
+class Totals(NamedTuple):
+    """Sums over all attempts there ever were, expired lines included."""
+
+    stored: int
+    lost: int
+    redactions: int
 
 
 class Logs(Protocol):  # budget: one method per question
@@ -56,6 +68,15 @@ class Logs(Protocol):  # budget: one method per question
     def histogram(self, job_id: str, wanted: LogFilter, buckets: int) -> Histogram:
         """When the lines that fit were said, in at most so many buckets. Raises NotFound."""
 
+    def groups(self, job_id: str, wanted: LogFilter) -> LineGroups:
+        """
+        The lines that fit, alike ones together: the gravest first, then the most.
+
+        Warnings and above, unless *wanted* asks for levels. Alike are lines of one level whose
+        messages (their first 4,096 characters) differ in numbers, ids and hashes only. The first
+        20,000 lines are grouped, and 200 groups given. Raises NotFound for an unknown job.
+        """
+
     def since(self, job_id: str, wanted: LogFilter, position: int, limit: int) -> Tail:
         """
         Lines that fit and lie after *position* (a :meth:`position`; 0: all), up to *limit*.
@@ -82,6 +103,12 @@ class Logs(Protocol):  # budget: one method per question
 
     def receipt(self, job_id: str, attempt: int | None = None) -> Receipt:
         """The receipt of one attempt, or of all of a job together."""
+
+    def totals(self) -> Totals:
+        """The sums over all attempts."""
+
+    def journal_offsets(self) -> dict[str, tuple[int, int]]:
+        """Up to where journals are stored: (segment, byte in it), by the name of who wrote them."""
 
     def message(self, job_id: str, attempt: int, seq: int) -> bytes:
         """The whole message of one line, as bytes. Raises NotFound."""

@@ -99,7 +99,7 @@ class Executions(Protocol):  # budget: one method per question
         """Have a job that was just enqueued wait until those *behind* which it stands are over."""
 
     def replace_job(self, job_id: str, by: str, now_us: int) -> None:
-        """Cancel an active job and what it enqueued: at once, or when their workers heed it."""
+        """Cancel an active job and what it enqueued: at once, or when their workers notice."""
 
     def mark_told(self, ids: Sequence[str]) -> None:
         """The lines of these executions are said."""

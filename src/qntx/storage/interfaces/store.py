@@ -5,9 +5,14 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from qntx.storage.interfaces.changes import Changes, ChangeSignal
+from qntx.storage.interfaces.exports import Exports
 from qntx.storage.interfaces.jobs import Jobs, Queue
+from qntx.storage.interfaces.local_file import LocalFile
 from qntx.storage.interfaces.logs import Logs
+from qntx.storage.interfaces.retention import Expiry
 from qntx.storage.interfaces.schedules import Executions, Schedules
+from qntx.storage.interfaces.search import Search
 from qntx.storage.interfaces.waits import JobWaits, ModelUsage, Supervisors
 
 
@@ -75,6 +80,49 @@ class Store(Protocol):  # budget: the parts by name, and what goes for all of th
     @property
     def facts(self) -> KeyValue:
         """Small facts that outlive a restart."""
+
+    @property
+    def search(self) -> Search:
+        """Search over the lines of all runs."""
+
+    @property
+    def exports(self) -> Exports:
+        """Whole logs and lists as streams."""
+
+    @property
+    def changes(self) -> Changes:
+        """What changed, for who watches."""
+
+    def expiry(self) -> AbstractContextManager[Expiry]:
+        """What retention works with, until it is left."""
+
+    def change_signal(self) -> ChangeSignal:
+        """A new signal that something may have changed; to be closed."""
+
+    # -- about the database ----------------------------------------------------------------------
+
+    @property
+    def location(self) -> str:
+        """Where the database is, for people."""
+
+    @property
+    def engine(self) -> str:
+        """The name of the database program."""
+
+    def version(self) -> str:
+        """The version of the database program."""
+
+    def check(self) -> str:
+        """``ok``, or the first fault that a quick check of the whole database finds."""
+
+    def size_bytes(self) -> int:
+        """Bytes that the database takes on its disk; also where it cannot be opened."""
+
+    @property
+    def local_file(self) -> LocalFile | None:
+        """The database as a file on this machine; None: it is none."""
+
+    # -- the whole -------------------------------------------------------------------------------
 
     def prepare(self) -> None:
         """Make the database where there is none, and bring it up to date."""

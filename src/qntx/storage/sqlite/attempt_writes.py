@@ -39,7 +39,7 @@ _END = (
 )
 _END_ATTEMPT = _END.format("")
 _BEGIN_AND_END = _END.format(_BEGIN + ",")
-# A wish to stop that came too late for this attempt holds for the job: no next one begins.
+# A request to stop that came too late for this attempt holds for the job: no next one begins.
 # The execution of a schedule ends with its job, by the trigger ``execution_ends``.
 _END_JOB = (
     "UPDATE async_ix_jobs SET status = CASE"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import apsw
+
+from qntx.storage.interfaces.changes import Changed, Changes
+from qntx.storage.sqlite.translation import translated
 
 #: The most changes of one kind that one look tells of.
 MOST = 1_000
@@ -33,125 +37,128 @@ _GROWING = {
 }
 
 
-class Changed(NamedTuple):
-    """Ids of what changed, each once, and how many more there were than were told of."""
+@dataclass
+class _Place:
+    """Up to where changes were looked at, and how what may change looked then."""
 
-    jobs: list[str]
-    executions: list[str]
-    schedules: list[str]
-    untold: int = 0
+    #: Of `_GROWING`, by name.
+    numbers: dict[str, int]
+    schedules_at: str = ""
+    seen_schedules: set[Any] = field(default_factory=set)
+    running: dict[str, Any] = field(default_factory=dict)
+    firing: dict[str, Any] = field(default_factory=dict)
 
 
-class Changes:
-    """Remembers where it has looked; each look costs as much as changed, not as there is."""
+@translated
+class ChangeStore(Changes):
+    """What changed in one database."""
 
-    def __init__(self) -> None:
-        self._begun = False
-        #: Of `_GROWING`, up to where it was looked.
-        self._looked: dict[str, int] = {}
-        self._schedules_at = ""
-        self._seen_schedules: set[Any] = set()
-        self._running: dict[str, Any] = {}
-        self._firing: dict[str, Any] = {}
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._db = connection
 
-    def look(self, db: apsw.Connection) -> Changed:
-        """What changed since the last look (the first one: nothing); inside one read."""
-        untold = self._skip(db) if self._begun else 0
-        jobs = dict.fromkeys(self._new(db, "jobs"))
+    def look(self, place: object | None) -> tuple[Changed, object]:
+        if not isinstance(place, _Place):
+            newest = {name: self._number(sql) for name, (sql, _) in _GROWING.items()}
+            now = _Place(newest, running=self._running(), firing=self._firing())
+            self._changed_schedules(now)
+            return Changed([], [], []), now
+        now = replace(place, numbers=dict(place.numbers))
+        untold = self._skip(now)
+        jobs = dict.fromkeys(self._new(now, "jobs"))
         # An attempt may begin and end between two looks.
-        jobs |= dict.fromkeys(job for job in self._new(db, "attempts") if _known(db, job))
-        jobs |= dict.fromkeys(self._new(db, "moves"))
-        running = {
+        jobs |= dict.fromkeys(job for job in self._new(now, "attempts") if self._known(job))
+        jobs |= dict.fromkeys(self._new(now, "moves"))
+        now.running = self._running()
+        jobs |= dict.fromkeys(_differing(place.running, now.running))
+        executions = dict.fromkeys(self._new(now, "executions"))
+        now.firing = self._firing()
+        executions |= dict.fromkeys(_differing(place.firing, now.firing))
+        schedules = self._changed_schedules(now)
+        return Changed(list(jobs), list(executions), schedules, untold), now
+
+    def since(self, at: str) -> Changed:
+        recent = "rowid > (SELECT ifnull(max(rowid), 0) FROM {0}) - ? AND updated_at > ?"
+        jobs = "SELECT id FROM async_ix_jobs WHERE " + recent.format("async_ix_jobs")
+        executions = "SELECT id FROM pulse_executions WHERE " + recent.format("pulse_executions")
+        schedules = "SELECT id FROM scheduled_pulse_jobs WHERE updated_at > ?"
+        order = " ORDER BY updated_at LIMIT ?"
+        found = [
+            [str(row[0]) for row in self._db.execute(sql + order, values).fetchall()]
+            for sql, values in (
+                (jobs, (LOOK_BACK, at, MOST + 1)),
+                (executions, (LOOK_BACK, at, MOST + 1)),
+                (schedules, (at, MOST + 1)),
+            )
+        ]
+        untold = sum(len(ids) > MOST for ids in found)
+        return Changed(found[0][:MOST], found[1][:MOST], found[2][:MOST], untold)
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _running(self) -> dict[str, Any]:
+        """Running jobs, each with what differs when it has moved or said something."""
+        return {
             str(job_id): key
-            for job_id, *key in db.execute(
+            for job_id, *key in self._db.execute(
                 "SELECT j.id, j.updated_at, j.status, total(a.stored) FROM job_attempts r"
                 " JOIN async_ix_jobs j ON j.id = r.job_id JOIN job_attempts a ON a.job_id = j.id"
                 " WHERE r.status = 'running' GROUP BY j.id LIMIT ?",
                 (MOST,),
             )
         }
-        jobs |= dict.fromkeys(_differing(self._running, running))
-        firing = {
+
+    def _firing(self) -> dict[str, Any]:
+        """Executions that are not over, each with what differs when it has moved."""
+        return {
             str(row[0]): row[1:]
-            for row in db.execute(
+            for row in self._db.execute(
                 "SELECT id, updated_at, async_job_id, waiting FROM pulse_executions"
                 " WHERE status = 'running' LIMIT ?",
                 (MOST,),
             )
         }
-        executions = dict.fromkeys(self._new(db, "executions"))
-        executions |= dict.fromkeys(_differing(self._firing, firing))
-        schedules = self._changed_schedules(db)
-        self._running, self._firing = running, firing
-        if not self._begun:
-            self._begun = True
-            return Changed([], [], [])
-        return Changed(list(jobs), list(executions), schedules, untold)
 
-    def _skip(self, db: apsw.Connection) -> int:
+    def _skip(self, now: _Place) -> int:
         """Pass over what is too much to be told one by one; how many that is."""
         untold = 0
         for name, (newest_sql, _) in _GROWING.items():
-            newest = _number(db, newest_sql)
-            if newest - self._looked[name] > MOST:
-                untold += newest - self._looked[name]
-                self._looked[name] = newest
+            newest = self._number(newest_sql)
+            if newest - now.numbers[name] > MOST:
+                untold += newest - now.numbers[name]
+                now.numbers[name] = newest
         return untold
 
-    def _new(self, db: apsw.Connection, name: str) -> list[str]:
-        """The ids that are new since the last look, in order; at the first look none."""
-        newest_sql, next_sql = _GROWING[name]
-        if name not in self._looked:
-            self._looked[name] = _number(db, newest_sql)
-            return []
-        rows: list[Any] = db.execute(next_sql, (self._looked[name], MOST)).fetchall()
+    def _new(self, now: _Place, name: str) -> list[str]:
+        """The ids that are new since the last look, in order."""
+        _, next_sql = _GROWING[name]
+        rows: list[Any] = self._db.execute(next_sql, (now.numbers[name], MOST)).fetchall()
         if rows:
-            self._looked[name] = rows[-1][0]
+            now.numbers[name] = rows[-1][0]
         return [row[1] for row in rows]
 
-    def _changed_schedules(self, db: apsw.Connection) -> list[str]:
+    def _changed_schedules(self, now: _Place) -> list[str]:
         sql = (
             "SELECT id, updated_at FROM scheduled_pulse_jobs WHERE updated_at >= ?"
             " ORDER BY updated_at"
         )
-        found = db.execute(sql, (self._schedules_at,)).fetchall()
-        at, seen = self._schedules_at, self._seen_schedules
+        at, seen = now.schedules_at, now.seen_schedules
+        found = self._db.execute(sql, (at,)).fetchall()
         if found:
-            self._schedules_at = str(found[-1][1])
-        self._seen_schedules = {row for row in found if row[1] == self._schedules_at}
+            now.schedules_at = str(found[-1][1])
+        now.seen_schedules = {row for row in found if row[1] == now.schedules_at}
         return [str(row[0]) for row in found if at == "" or row not in seen]
 
+    def _known(self, job_id: str) -> bool:
+        """Whether it is a job: schedules and the system have logs, too."""
+        sql = "SELECT 1 FROM async_ix_jobs WHERE id = ?"
+        return bool(self._db.execute(sql, (job_id,)).fetchall())
 
-def since(db: apsw.Connection, at: str) -> Changed:
-    """What changed after the time *at*, as far back as that can be known: for one who was away."""
-    recent = "rowid > (SELECT ifnull(max(rowid), 0) FROM {0}) - ? AND updated_at > ?"
-    jobs = "SELECT id FROM async_ix_jobs WHERE " + recent.format("async_ix_jobs")
-    executions = "SELECT id FROM pulse_executions WHERE " + recent.format("pulse_executions")
-    schedules = "SELECT id FROM scheduled_pulse_jobs WHERE updated_at > ?"
-    order = " ORDER BY updated_at LIMIT ?"
-    found = [
-        [str(row[0]) for row in db.execute(sql + order, values).fetchall()]
-        for sql, values in (
-            (jobs, (LOOK_BACK, at, MOST + 1)),
-            (executions, (LOOK_BACK, at, MOST + 1)),
-            (schedules, (at, MOST + 1)),
-        )
-    ]
-    untold = sum(len(ids) > MOST for ids in found)
-    return Changed(found[0][:MOST], found[1][:MOST], found[2][:MOST], untold)
+    def _number(self, sql: str) -> int:
+        for (value,) in self._db.execute(sql):
+            return int(value or 0)
+        return 0
 
 
 def _differing(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """Keys whose value is new or another one, and those that are gone."""
     return [key for key in before | now if before.get(key) != now.get(key)]
-
-
-def _known(db: apsw.Connection, job_id: str) -> bool:
-    """Whether it is a job: schedules and the system have logs, too."""
-    return bool(db.execute("SELECT 1 FROM async_ix_jobs WHERE id = ?", (job_id,)).fetchall())
-
-
-def _number(db: apsw.Connection, sql: str) -> int:
-    for (value,) in db.execute(sql):
-        return int(value or 0)
-    return 0

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import apsw
 
-from qntx.errors import StoreBusy, StoreUnavailable
+from qntx.errors import SEE_DOCTOR, StoreBusy, StoreMisuse, StoreUnavailable
 from qntx.journal.segment import private_folder
 from qntx.storage.sqlite.lock_owner import lock_owner_of
 from qntx.storage.sqlite.writer_fairness import busy_handler, waiting_to_write
 
 BUSY_TIMEOUT_MS = 5_000
-#: The next step where the error itself is all that is known.
-SEE_DOCTOR = " - see qntx doctor"
+#: Errors that are mistakes in a statement of ours, not the condition of the database.
+_MISUSE = (apsw.SQLError, apsw.BindingsError, apsw.MisuseError, apsw.MismatchError)
 
 
 def connect(
@@ -140,4 +140,5 @@ def unavailable(path: Path, error: Exception) -> StoreUnavailable:
             f"the database {path} cannot be opened for writing ({error}) - "
             "check the folder's permissions and owner, or set QNTX_HOME to another folder"
         )
-    return StoreUnavailable(f"the database {path} cannot be used: {error}{SEE_DOCTOR}")
+    kind = StoreMisuse if isinstance(error, _MISUSE) else StoreUnavailable
+    return kind(f"the database {path} cannot be used: {error}{SEE_DOCTOR}")

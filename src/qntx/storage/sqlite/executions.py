@@ -72,7 +72,7 @@ class ExecutionStore(Executions):
         for row in self._db.execute(_SELECT + "WHERE e.id = ?", (execution_id,)):
             return _execution(row)
         raise NotFound(
-            f"there is no execution {execution_id!r} - qntx executions SP_… lists a schedule's"
+            f"unknown execution {execution_id!r} - qntx executions SP_… lists a schedule's"
         )
 
     def page(
@@ -200,7 +200,7 @@ def _where(schedule_id: str | None, statuses: Sequence[str]) -> tuple[str, list[
     for status in statuses:
         if status not in set(ExecutionStatus):
             known = ", ".join(ExecutionStatus)
-            raise BadInput(f"{status[:40]!r} is no execution status - use one of {known}")
+            raise BadInput(f"{status[:40]!r} is not a valid execution status - use one of {known}")
     if schedule_id is not None:
         where, values = where + " AND e.scheduled_job_id = ?", [schedule_id]
     if statuses:

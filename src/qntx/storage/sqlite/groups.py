@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 
 import apsw
-import msgspec
 
 from qntx.model.groups import LineGroup, LineGroups
-from qntx.model.log import LEVEL_NAMES, WARN
+from qntx.model.log import LEVEL_NAMES
 from qntx.model.views import LogFilter
 from qntx.storage.sqlite.line_query import Runs, Selection
 from qntx.storage.sqlite.lines import line_of
-from qntx.storage.sqlite.store import Store
 
 #: Lines that are looked at, from the first on: more of them say little else, and take long.
 MAX_LINES_GROUPED = 20_000
@@ -26,18 +24,6 @@ _VARIES = re.compile(
     r"|\b(?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{7,}\b"
     r"|\d+(?:[.,:]\d+)*"
 )
-
-
-def issues(store: Store, job_id: str, wanted: LogFilter) -> LineGroups:
-    """
-    :func:`groups` of the lines of *job_id*: warnings and above, unless *wanted* asks for levels.
-
-    Raises NotFound for an unknown job.
-    """
-    if wanted.min_level is None and wanted.levels is None:
-        wanted = msgspec.structs.replace(wanted, min_level=WARN)
-    runs = store.logs.runs(job_id, wanted.attempt)
-    return groups(store.connection, job_id, wanted, runs)
 
 
 def groups(db: apsw.Connection, job_id: str, wanted: LogFilter, runs: Runs) -> LineGroups:

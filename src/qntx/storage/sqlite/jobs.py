@@ -67,7 +67,7 @@ class JobStore(Jobs):
     def get(self, job_id: str) -> Job:
         for row in self._db.execute(_JOB + "WHERE j.id = ? GROUP BY j.rowid", (job_id,)):
             return _job(row)
-        raise NotFound(f"there is no job {job_id!r} - qntx jobs lists those that there are")
+        raise NotFound(f"unknown job {job_id!r} - qntx jobs lists those that exist")
 
     def page(
         self,
@@ -83,7 +83,9 @@ class JobStore(Jobs):
         statuses = list(statuses)
         for status in statuses:
             if status not in set(JobStatus):
-                raise BadInput(f"{status!r} is no job status - use one of {', '.join(JobStatus)}")
+                raise BadInput(
+                    f"{status!r} is not a valid job status - use one of {', '.join(JobStatus)}"
+                )
         if statuses:
             where.append(f"j.status IN ({','.join('?' * len(statuses))})")
             values += statuses
@@ -105,7 +107,7 @@ class JobStore(Jobs):
     def tree(self, job_id: str) -> JobTree:
         rows = self._db.execute(_TREE, (job_id, MAX_TREE + 1)).fetchall()
         if not rows:
-            raise NotFound(f"there is no job {job_id!r} - qntx jobs lists those that there are")
+            raise NotFound(f"unknown job {job_id!r} - qntx jobs lists those that exist")
         jobs = [_tree_job(row) for row in rows[:MAX_TREE]]
         return JobTree(
             job_id, jobs, dict(Counter(job.status for job in jobs)), len(rows) > MAX_TREE
@@ -154,7 +156,7 @@ def read_cursor(cursor: str) -> Any:
             raise ValueError(cursor)
     except (ValueError, IndexError, TypeError, KeyError, binascii.Error, msgspec.DecodeError):
         raise BadInput(
-            f"{cursor[:80]!r} is no cursor - take next_cursor from the page before"
+            f"{cursor[:80]!r} is not a valid cursor - take next_cursor from the page before"
         ) from None
     return number
 

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import apsw
+import msgspec
 
 from qntx.errors import BadInput, NotFound
 from qntx.journal.format import BODY_APART
+from qntx.model.groups import LineGroups
+from qntx.model.log import WARN
 from qntx.model.views import (
     Counts,
     Histogram,
@@ -19,7 +22,8 @@ from qntx.model.views import (
     StagesView,
     TaskLogPage,
 )
-from qntx.storage.interfaces.logs import Logs, Tail
+from qntx.storage.interfaces.logs import MAX_LINES_PER_PAGE, Logs, Tail, Totals
+from qntx.storage.sqlite.groups import groups
 from qntx.storage.sqlite.histogram import histogram
 from qntx.storage.sqlite.jobs import make_cursor, read_cursor
 from qntx.storage.sqlite.line_query import OF_TASK, Rows, Selection, of_task
@@ -29,11 +33,9 @@ from qntx.storage.sqlite.retention import KEPT_LINES, expired_of
 from qntx.storage.sqlite.search_blocks import END
 from qntx.storage.sqlite.translation import translated
 
-MAX_LINES_PER_PAGE = 10_000
-
 
 @translated
-class LogStore(Logs):
+class LogStore(Logs):  # budget: one method per question
     """The lines of one database."""
 
     def __init__(self, connection: apsw.Connection) -> None:
@@ -94,6 +96,11 @@ class LogStore(Logs):
     def histogram(self, job_id: str, wanted: LogFilter, buckets: int) -> Histogram:
         return histogram(self._db, job_id, wanted, self.runs(job_id, wanted.attempt), buckets)
 
+    def groups(self, job_id: str, wanted: LogFilter) -> LineGroups:
+        if wanted.min_level is None and wanted.levels is None:
+            wanted = msgspec.structs.replace(wanted, min_level=WARN)
+        return groups(self._db, job_id, wanted, self.runs(job_id, wanted.attempt))
+
     def since(self, job_id: str, wanted: LogFilter, position: int, limit: int) -> Tail:
         rows: Rows = []
         chosen = Selection(self._db, wanted, self.runs(job_id, wanted.attempt))
@@ -115,7 +122,10 @@ class LogStore(Logs):
         number, colon, seq = after.partition(":")
         if colon:
             if not after.isascii() or not (number + seq).isdecimal() or len(number) > 9:
-                raise BadInput(f"{after[:80]!r} is no line - write attempt:number, such as 1:153")
+                raise BadInput(
+                    f"{after[:80]!r} is not a valid line number - write attempt:number, "
+                    "such as 1:153"
+                )
             attempt, after = int(number or 0), seq
         runs = self.runs(job_id, attempt)
         if colon and not runs:
@@ -166,6 +176,19 @@ class LogStore(Logs):
             return Receipt.of(*map(int, row))
         raise AssertionError("an aggregate without a row")
 
+    def totals(self) -> Totals:
+        sql = "SELECT total(stored), total(lost), total(redactions) FROM job_attempts"
+        [row] = self._db.execute(sql).fetchall()
+        return Totals(*(int(value) for value in row))  # type: ignore[arg-type]
+
+    def journal_offsets(self) -> dict[str, tuple[int, int]]:
+        return {
+            str(producer): (int(segment), int(position))
+            for producer, segment, position in self._db.execute(
+                "SELECT producer, segment, position FROM journal_offsets"
+            )
+        }
+
     # -- whole messages ------------------------------------------------------------------------
 
     def message(self, job_id: str, attempt: int, seq: int) -> bytes:
@@ -199,7 +222,7 @@ class LogStore(Logs):
             (job_id, attempt, attempt),
         ).fetchall()
         if not rows and self._value("SELECT 1 FROM async_ix_jobs WHERE id = ?", job_id) is None:
-            raise NotFound(f"there is no job {job_id!r} - qntx jobs lists those that there are")
+            raise NotFound(f"unknown job {job_id!r} - qntx jobs lists those that exist")
         return [(number, key) for number, key in rows]  # type: ignore[misc]
 
     def _position(self, cursor: str, runs: list[tuple[int, int]]) -> int:

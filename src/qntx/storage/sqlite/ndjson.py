@@ -15,7 +15,6 @@ import msgspec
 from qntx.journal.format import BODY_APART, RAW
 from qntx.model.log import level_name
 from qntx.model.views import LogFilter
-from qntx.storage.sqlite.export import pieces
 from qntx.storage.sqlite.jobs import load_json
 from qntx.storage.sqlite.lines import (
     SELECT_LINE,
@@ -27,6 +26,7 @@ from qntx.storage.sqlite.lines import (
 )
 from qntx.storage.sqlite.logs import LogStore
 from qntx.storage.sqlite.migrate import open_database
+from qntx.storage.sqlite.text_export import pieces
 
 #: The most lines that are put together at once.
 NDJSON_BATCH_LINES = 2_000

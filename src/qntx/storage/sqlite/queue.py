@@ -120,14 +120,14 @@ class JobQueue(Queue):
         with transaction(self._db):
             for job in jobs:
                 values = {"id": job.id, "attempt": job.attempt, "at": iso(now_us())}
-                for (wish,) in self._db.execute(_PUT_BACK, values).fetchall():
+                for (request,) in self._db.execute(_PUT_BACK, values).fetchall():
                     self._db.execute(
                         "UPDATE job_attempts SET status = 'queued', worker = NULL,"
                         " lease_until = NULL WHERE job_id = :id AND attempt = :attempt",
                         values,
                     )
-                    if wish is not None:
-                        self._stop(job.id, _TARGETS[str(wish)], str(wish))
+                    if request is not None:
+                        self._stop(job.id, _TARGETS[str(request)], str(request))
         self._changed()
 
     def has_due(self, handlers: Iterable[str]) -> bool:
@@ -254,7 +254,7 @@ class JobQueue(Queue):
     def _status(self, job_id: str) -> JobStatus:
         found = self._value("SELECT status FROM async_ix_jobs WHERE id = ?", job_id)
         if found is None:
-            raise NotFound(f"there is no job {job_id!r} - qntx jobs lists those that there are")
+            raise NotFound(f"unknown job {job_id!r} - qntx jobs lists those that exist")
         return JobStatus(str(found))
 
     def _value(self, sql: str, *values: Any) -> Any:

@@ -1,11 +1,11 @@
-"""Deleting lines that have expired, a step at a time, and what is remembered of them."""
+"""Deleting lines that have expired, a step at a time, and what is kept of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any
 
 import apsw
 import msgspec
@@ -14,10 +14,13 @@ from qntx.clock import from_iso, iso, monotonic_s
 from qntx.model.log import LEVEL_NAMES
 from qntx.model.retention import RetentionReport, Rule
 from qntx.model.views import Expired
+from qntx.storage.interfaces.retention import Expiry, HeldLock, OldRun, Space, Step
 from qntx.storage.sqlite.connection import transaction
 from qntx.storage.sqlite.lines import band
 from qntx.storage.sqlite.search_blocks import forget_run
-from qntx.storage.sqlite.space import Space, checkpoint, give_back, gives_back, space
+from qntx.storage.sqlite.space import checkpoint, give_back, gives_back, space
+from qntx.storage.sqlite.translation import translated, translating
+from qntx.storage.sqlite.writer_fairness import yield_to_waiters
 
 #: Steps after which the write-ahead log is folded into the database.
 CHECKPOINT_STEPS = 32
@@ -52,38 +55,8 @@ KEPT_LINES = """iif(
     c.line_count)"""
 
 
-class OldRun(NamedTuple):
-    """A run that is over and has lines; *ended_us* None: a log without an end."""
-
-    run_key: int
-    job_id: str
-    status: str
-    ended_us: int | None
-    #: Levels of which it still has lines, by the counts.
-    levels: frozenset[str]
-
-
-class Step(NamedTuple):
-    """What one step deleted: (lines, bytes) by level, and whether there is more of it."""
-
-    found: dict[str, tuple[int, int]]
-    more: bool
-
-    @property
-    def lines(self) -> int:
-        """How many lines it deleted."""
-        return sum(lines for lines, _ in self.found.values())
-
-
-@dataclass
-class HeldLock:
-    """One write transaction: how much was done in it, and how long it took."""
-
-    units: int = 0
-    held_s: float = 0.0
-
-
-class ExpiryStore:  # budget: the statements of retention, listed in one place
+@translated
+class ExpiryStore(Expiry):  # budget: the steps of retention, listed in one place
     """The statements of retention, on a connection of its own."""
 
     def __init__(self, connection: apsw.Connection) -> None:
@@ -91,7 +64,6 @@ class ExpiryStore:  # budget: the statements of retention, listed in one place
         self._steps = 0
 
     def old_runs(self, after_key: int, newest_us: int, limit: int) -> list[OldRun]:
-        """Runs after *after_key* that may have lines to delete, in order, up to *limit*."""
         bound = {"after": after_key, "newest": iso(newest_us), "limit": limit}
         return [self._old_run(row) for row in self._db.execute(_RUNS, bound).fetchall()]
 
@@ -110,7 +82,6 @@ class ExpiryStore:  # budget: the statements of retention, listed in one place
         return OldRun(run_key, job_id, status, ended_us, frozenset(left))
 
     def due_levels(self, run_key: int, before: Mapping[str, int]) -> set[str]:
-        """Of a log without an end: levels with lines older than *before* has it (UTC µs)."""
         low, high = run_key << 32, (run_key + 1) << 32
         return {
             level
@@ -123,18 +94,11 @@ class ExpiryStore:  # budget: the statements of retention, listed in one place
         }
 
     def measure(self, run: OldRun, due: Mapping[str, Rule], before_us: int | None) -> Step:
-        """What there is to delete of *run*: all lines of the levels in *due*."""
         return self._look(run.run_key, due, before_us, -1)[0]
 
     def delete(
         self, run: OldRun, due: Mapping[str, Rule], before_us: int | None, limit: int, at_us: int
     ) -> Step:
-        """
-        Delete up to *limit* lines of *run* of the levels in *due*, in a transaction that has begun.
-
-        *before_us*: only those said before. Whatever kills the process, the lines and what is
-        remembered of them go together.
-        """
         step, last_id = self._look(run.run_key, due, before_us, limit)
         if not step.found:
             return step
@@ -177,7 +141,6 @@ class ExpiryStore:  # budget: the statements of retention, listed in one place
     # -- jobs ----------------------------------------------------------------------------------
 
     def old_jobs(self, before_us: int, limit: int) -> list[str]:
-        """Jobs that ended before that, and have no lines; the oldest first."""
         sql = f"""
         SELECT id FROM async_ix_jobs j WHERE status IN {_FINAL} AND completed_at < ?
           AND NOT EXISTS (SELECT 1 FROM job_attempts a JOIN log_lines l
@@ -189,7 +152,6 @@ class ExpiryStore:  # budget: the statements of retention, listed in one place
         return [row[0] for row in self._rows(sql, (iso(before_us), limit))]
 
     def forget_jobs(self, job_ids: Iterable[str]) -> None:
-        """Delete jobs with attempts, trees and executions, in a transaction that has begun."""
         for job_id in job_ids:
             of_runs = "run_key IN (SELECT run_key FROM job_attempts WHERE job_id = ?)"
             for table in ("log_contexts", "log_expiry"):
@@ -201,14 +163,14 @@ class ExpiryStore:  # budget: the statements of retention, listed in one place
     # -- steps and space -----------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Make steps cheap: what a dying machine takes back of them, the next run does again."""
         self._db.execute("PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=0").fetchall()
 
     @contextmanager
     def step(self) -> Iterator[HeldLock]:
-        """A write transaction; what it gives knows afterwards how long it kept others waiting."""
+        path = Path(self._db.filename)
+        yield_to_waiters(path.parent)
         held = HeldLock()
-        with transaction(self._db):
+        with translating(path), transaction(self._db):
             began = monotonic_s()
             yield held
         held.held_s = monotonic_s() - began
@@ -217,25 +179,20 @@ class ExpiryStore:  # budget: the statements of retention, listed in one place
             self.checkpoint()
 
     def checkpoint(self) -> None:
-        """Fold the write-ahead log into the database, as far as readers allow; waits for none."""
         checkpoint(self._db)
 
     def space(self) -> Space:
-        """The pages of the database."""
         return space(self._db)
 
     def gives_back(self) -> bool:
-        """Whether free pages can be given back to the disk step by step."""
         return gives_back(self._db)
 
     def give_back(self, pages: int) -> None:
-        """Give up to *pages* free pages back, in a transaction that has begun."""
         give_back(self._db, pages)
 
     # -- reports -------------------------------------------------------------------------------
 
     def save(self, report: RetentionReport) -> None:
-        """Remember a run of retention; the newest hundred are kept."""
         with transaction(self._db):
             self._db.execute(
                 "INSERT INTO retention_runs(at, report) VALUES(?, ?)",
@@ -243,16 +200,14 @@ class ExpiryStore:  # budget: the statements of retention, listed in one place
             )
             self._db.execute("DELETE FROM retention_runs WHERE id <= last_insert_rowid() - 100")
 
+    def last_report(self) -> RetentionReport | None:
+        sql = "SELECT report FROM retention_runs ORDER BY id DESC LIMIT 1"
+        for (report,) in self._db.execute(sql):
+            return msgspec.json.decode(report, type=RetentionReport)
+        return None
+
     def _rows(self, sql: str, values: Any) -> list[Any]:
         return self._db.execute(sql, values).fetchall()
-
-
-def last_report(connection: apsw.Connection) -> RetentionReport | None:
-    """The newest run of retention, if there was one."""
-    sql = "SELECT report FROM retention_runs ORDER BY id DESC LIMIT 1"
-    for (report,) in connection.execute(sql):
-        return msgspec.json.decode(report, type=RetentionReport)
-    return None
 
 
 def expired_of(connection: apsw.Connection, run_keys: Iterable[int]) -> Expired | None:

@@ -63,9 +63,7 @@ class ScheduleStore(Schedules):
     def get(self, schedule_id: str) -> Schedule:
         for row in self._db.execute(_SELECT + "WHERE id = ?", (schedule_id,)):
             return _schedule(row)
-        raise NotFound(
-            f"there is no schedule {schedule_id!r} - qntx schedules lists those that there are"
-        )
+        raise NotFound(f"unknown schedule {schedule_id!r} - qntx schedules lists those that exist")
 
     def page(
         self, *, limit: int = 1_000, cursor: str | None = None, states: Sequence[str] = ()
@@ -73,7 +71,7 @@ class ScheduleStore(Schedules):
         for state in states:
             if state not in set(ScheduleState):
                 known = ", ".join(ScheduleState)
-                raise BadInput(f"{state[:40]!r} is no schedule state - use one of {known}")
+                raise BadInput(f"{state[:40]!r} is not a valid schedule state - use one of {known}")
         wanted = list(states) or [s for s in map(str, ScheduleState) if s != ScheduleState.DELETED]
         limit = max(1, min(limit, MAX_PAGE))
         before = (1 << 62) if cursor is None else read_cursor(cursor)

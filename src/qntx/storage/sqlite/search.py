@@ -11,6 +11,7 @@ import apsw
 from qntx.clock import monotonic_s
 from qntx.model.search import FoundLine, FoundPage, Indexed
 from qntx.model.views import LogFilter
+from qntx.storage.interfaces.search import MAX_FOUND, Search
 from qntx.storage.sqlite.jobs import make_cursor, read_cursor
 from qntx.storage.sqlite.lines import (
     SELECT_LINE,
@@ -20,8 +21,8 @@ from qntx.storage.sqlite.lines import (
     register_functions,
 )
 from qntx.storage.sqlite.search_blocks import END, Candidates
+from qntx.storage.sqlite.translation import translated
 
-MAX_PAGE = 1_000
 #: How long one call may look; its page then says where the next one goes on.
 SEARCH_CALL_LIMIT_S = 0.5
 
@@ -41,50 +42,51 @@ _SELECT = (
 )
 
 
-def search(
-    connection: apsw.Connection,
-    wanted: LogFilter,
-    *,
-    handler: str | None = None,
-    limit: int = 100,
-    cursor: str | None = None,
-) -> FoundPage:
-    """
-    Lines of all runs that fit *wanted* (and are of *handler*), the newest first.
+@translated
+class SearchStore(Search):
+    """The lines of all runs of one database."""
 
-    Runs that began last come first, in each the newest line. A page may hold fewer lines than
-    *limit*, or none, and yet have a cursor: there was more than half a second allows for.
-    """
-    register_functions(connection)
-    limit = max(1, min(limit, MAX_PAGE))
-    where, values = lines_where(wanted, of_run=False)
-    if handler is not None:
-        where += " AND j.handler_name = :handler"
-        values["handler"] = handler
-    among = _among(connection, wanted, handler)
-    sql = f"{_SELECT} {where} ORDER BY l.id DESC LIMIT :limit"
-    high = END if cursor is None else read_cursor(cursor)
-    deadline = monotonic_s() + SEARCH_CALL_LIMIT_S
-    rows: list[tuple[Any, ...]] = []
-    end: int | None = None
-    with connection:  # everything of one moment, also while lines move into the index
-        candidates = Candidates(connection, wanted)
-        for start, stop in candidates.between(0, high, backwards=True, among=among):
-            place = {"low": start, "high": stop, "limit": limit + 1 - len(rows)}
-            rows += connection.execute(sql, values | place).fetchall()
-            if len(rows) > limit:
-                end = rows[limit - 1][0]
-                break
-            if monotonic_s() > deadline:
-                end = start
-                break
-        covered = indexed(connection)
-    return FoundPage(
-        q=wanted.text or "",
-        logs=[_found(row) for row in rows[:limit]],
-        next_cursor=make_cursor(end) if end is not None else None,
-        indexed=covered,
-    )
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._db = connection
+        register_functions(connection)
+
+    def page(
+        self,
+        wanted: LogFilter,
+        *,
+        handler: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> FoundPage:
+        limit = max(1, min(limit, MAX_FOUND))
+        where, values = lines_where(wanted, of_run=False)
+        if handler is not None:
+            where += " AND j.handler_name = :handler"
+            values["handler"] = handler
+        among = _among(self._db, wanted, handler)
+        sql = f"{_SELECT} {where} ORDER BY l.id DESC LIMIT :limit"
+        high = END if cursor is None else read_cursor(cursor)
+        deadline = monotonic_s() + SEARCH_CALL_LIMIT_S
+        rows: list[tuple[Any, ...]] = []
+        end: int | None = None
+        with self._db:  # everything of one moment, also while lines move into the index
+            candidates = Candidates(self._db, wanted)
+            for start, stop in candidates.between(0, high, backwards=True, among=among):
+                place = {"low": start, "high": stop, "limit": limit + 1 - len(rows)}
+                rows += self._db.execute(sql, values | place).fetchall()
+                if len(rows) > limit:
+                    end = rows[limit - 1][0]
+                    break
+                if monotonic_s() > deadline:
+                    end = start
+                    break
+            covered = indexed(self._db)
+        return FoundPage(
+            q=wanted.text or "",
+            logs=[_found(row) for row in rows[:limit]],
+            next_cursor=make_cursor(end) if end is not None else None,
+            indexed=covered,
+        )
 
 
 def _among(

@@ -4,24 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NamedTuple
 
 import apsw
 
+from qntx.storage.interfaces.retention import Space
+
 _INCREMENTAL = 2
-
-
-class Space(NamedTuple):
-    """Pages of the database: all, and those that hold nothing."""
-
-    page_bytes: int
-    pages: int
-    free: int
-
-    @property
-    def mostly_free(self) -> bool:
-        """Whether more than half of a file of some size holds nothing."""
-        return self.free > 10_000 and 2 * self.free > self.pages
 
 
 def space(connection: apsw.Connection) -> Space:
@@ -61,15 +49,6 @@ def compact(connection: apsw.Connection) -> None:
 def database_bytes(path: Path) -> int:
     """Bytes of the database and its write-ahead log; its files are never opened here."""
     return sum(_size(f"{path}{suffix}") for suffix in ("", "-wal", "-shm"))
-
-
-def folder_bytes(folder: Path) -> int:
-    """Bytes that the files of *folder* take on the disk."""
-    try:
-        with os.scandir(folder) as entries:
-            return sum(_size(entry.path) for entry in entries)
-    except OSError:
-        return 0
 
 
 def _size(path: str) -> int:

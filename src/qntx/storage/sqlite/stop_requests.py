@@ -16,8 +16,8 @@ def stop_request_of(database: Path, job_id: str) -> str | None:
     connection = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
     try:
         sql = "SELECT stop_request FROM async_ix_jobs WHERE id = ? AND status = 'running'"
-        for (wish,) in connection.execute(sql, (job_id,)):
-            return None if wish is None else str(wish)
+        for (request,) in connection.execute(sql, (job_id,)):
+            return None if request is None else str(request)
         return None
     finally:
         connection.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
 
@@ -13,16 +13,23 @@ import apsw
 from qntx.application import Application
 from qntx.errors import StoreUnavailable
 from qntx.journal.wakeup import Wakeup
+from qntx.storage.sqlite.change_signal import DatabaseVersion
+from qntx.storage.sqlite.changes import ChangeStore
 from qntx.storage.sqlite.connection import is_moved, transaction
 from qntx.storage.sqlite.executions import ExecutionStore
+from qntx.storage.sqlite.exports import ExportStore
 from qntx.storage.sqlite.jobs import JobStore
 from qntx.storage.sqlite.key_value import KeyValueStore
+from qntx.storage.sqlite.local_file import DatabaseFile
 from qntx.storage.sqlite.lock_owner import LockOwner, lock_owner_of
 from qntx.storage.sqlite.logs import LogStore
 from qntx.storage.sqlite.migrate import open_database
 from qntx.storage.sqlite.model_usage import SqliteModelUsage
 from qntx.storage.sqlite.queue import JobQueue
+from qntx.storage.sqlite.retention import ExpiryStore
 from qntx.storage.sqlite.schedules import ScheduleStore
+from qntx.storage.sqlite.search import SearchStore
+from qntx.storage.sqlite.space import database_bytes
 from qntx.storage.sqlite.stop_requests import stop_request_of
 from qntx.storage.sqlite.supervisors import SupervisorFiles
 from qntx.storage.sqlite.translation import translating
@@ -70,6 +77,14 @@ class _Tables:
     @cached_property
     def facts(self) -> KeyValueStore:
         return KeyValueStore(self.connection)
+
+    @cached_property
+    def search(self) -> SearchStore:
+        return SearchStore(self.connection)
+
+    @cached_property
+    def changes(self) -> ChangeStore:
+        return ChangeStore(self.connection)
 
 
 class SqliteStore:  # budget: the tables by name, and what goes for all of them
@@ -185,6 +200,63 @@ class SqliteStore:  # budget: the tables by name, and what goes for all of them
     def facts(self) -> KeyValueStore:
         """Small facts that outlive a restart."""
         return self._tables.facts
+
+    @property
+    def search(self) -> SearchStore:
+        """Search over the lines of all runs."""
+        return self._tables.search
+
+    @property
+    def changes(self) -> ChangeStore:
+        """What changed, for who watches."""
+        return self._tables.changes
+
+    @property
+    def exports(self) -> ExportStore:
+        """Whole logs and lists as streams, each on a connection of its own."""
+        return ExportStore(self.path)
+
+    @contextmanager
+    def expiry(self) -> Iterator[ExpiryStore]:
+        """What retention works with, on a connection of its own."""
+        with closing(open_database(self.path, make=False)) as connection:
+            yield ExpiryStore(connection)
+
+    def change_signal(self) -> DatabaseVersion:
+        """A new signal that something may have changed; to be closed."""
+        return DatabaseVersion(self.path)
+
+    # -- about the database ----------------------------------------------------------------------
+
+    @property
+    def location(self) -> str:
+        """Where the database is, for people."""
+        return str(self.path)
+
+    @property
+    def engine(self) -> str:
+        """The name of the database program."""
+        return "SQLite"
+
+    def version(self) -> str:
+        """The version of the database program."""
+        return apsw.sqlite_lib_version()
+
+    def check(self) -> str:
+        """``ok``, or the first fault that a quick check of the whole database finds."""
+        connection = self.connection
+        with translating(self.path):
+            ((found,),) = connection.execute("PRAGMA quick_check(1)").fetchall()
+        return str(found)
+
+    def size_bytes(self) -> int:
+        """Bytes of the database and its write-ahead log; its files are never opened here."""
+        return database_bytes(self.path)
+
+    @property
+    def local_file(self) -> DatabaseFile:
+        """The database as a file on this machine."""
+        return DatabaseFile(self.path, lambda: self.connection)
 
     # -- inside --------------------------------------------------------------------------------
 

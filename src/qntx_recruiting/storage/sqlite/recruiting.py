@@ -221,7 +221,7 @@ def _one_jd(connection: apsw.Connection, jd_id: str) -> JobDescription:
     sql = f"SELECT {_JD_COLUMNS} FROM job_descriptions WHERE id = ?"
     for row in connection.execute(sql, (jd_id,)):
         return _jd(row)
-    raise NotFound(f"there is no job description {jd_id} - list them to see their ids")
+    raise NotFound(f"unknown job description {jd_id} - list them to see their ids")
 
 
 def _jd(row: tuple[Any, ...]) -> JobDescription:
