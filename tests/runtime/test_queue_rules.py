@@ -12,6 +12,8 @@ from qntx.explain.wait_reasons import WaitReasons
 from qntx.model.job import JobRequest
 from qntx.model.retry import Backoff
 from qntx.runtime.rate_limits import RateLimits
+from qntx.storage.sqlite.migrate import open_database
+from qntx_recruiting.application import APPLICATION
 from tests.support.queue_bench import Bench
 from tests.support.waiting import wait_until
 
@@ -69,6 +71,7 @@ def use(bench: Bench, cost: float) -> None:
 
 
 def test_a_job_held_by_a_limit_goes_on_by_itself(bench: Bench) -> None:
+    open_database(bench.home / "qntx.db", applications=[APPLICATION]).close()
     job_id = bench.enqueue()
     gates = limited(bench, daily_budget_usd=1.0)
     use(bench, 2.0)
