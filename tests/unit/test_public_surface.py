@@ -75,6 +75,7 @@ def test_a_name_that_is_not_there() -> None:
         qntx.Appp
 
 
+@pytest.mark.slow
 def test_importing_it_loads_no_other_module_of_it() -> None:
     code = "import sys, qntx; print([name for name in sys.modules if name.startswith('qntx.')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
