@@ -19,15 +19,17 @@ import apsw
 import numpy
 
 from measure import TEMPLATES, Report
+from qntx.indexer.keys import Keys
 from qntx.indexer.search_index import SearchIndex
+from qntx.indexer.sequencing import store_lines, tally
 from qntx.model.filtering import parse_filter
 from qntx.storage.sqlite.connection import transaction
 from qntx.storage.sqlite.exports import ExportStore
-from qntx.storage.sqlite.index_writer import IndexWriter
+from qntx.storage.sqlite.log_writer import SqliteLogWriter
 from qntx.storage.sqlite.logs import LogStore
 from qntx.storage.sqlite.migrate import open_database
 from qntx.storage.sqlite.search import SearchStore
-from qntx.storage.sqlite.sequencing import insert
+from qntx.storage.sqlite.search_index_writer import SqliteSearchIndexWriter
 
 LARGE = 1_000_000
 SMALL, SMALL_JOBS = 1_000, 4_000
@@ -167,7 +169,8 @@ def text(rand: random.Random, index: int, number: int) -> bytes:
 
 def add(db: apsw.Connection, job_id: str, lines: Any) -> None:
     lines = iter(lines)
-    index_writer = IndexWriter(db)
+    writer = SqliteLogWriter(db)
+    keys = Keys(writer)
     at, order = 1_700_000_000_000_000, 0
     db.execute(
         "INSERT INTO async_ix_jobs(id, source, status, handler_name, created_at, updated_at)"
@@ -176,12 +179,12 @@ def add(db: apsw.Connection, job_id: str, lines: Any) -> None:
     )
     while part := list(islice(lines, ROUND)):
         with transaction(db):
-            run = index_writer.run(job_id, 1)
-            origin = index_writer.origin("logging", "bench.job")
+            run = keys.run(job_id, 1)
+            origin = keys.origin("logging", "bench.job")
             pending = [
                 (
                     0,
-                    index_writer.context(run, stage, task),
+                    keys.context(run, stage, task),
                     origin,
                     at + order + n,
                     level,
@@ -191,13 +194,13 @@ def add(db: apsw.Connection, job_id: str, lines: Any) -> None:
                 )
                 for n, (level, stage, task, message) in enumerate(part)
             ]
-            index_writer.count(insert(index_writer, pending, several=False), [run])
+            writer.add_counts(*tally(store_lines(writer, pending, several=False), [run]))
         order += len(part)
 
 
 def index(path: Path) -> tuple[int, float]:
     """Build the search index; (lines, seconds)."""
-    builder = SearchIndex(path)
+    builder = SearchIndex(SqliteSearchIndexWriter(path))
     builder._numpy = numpy
     started = time.process_time()
     while builder.turn(idle=True):

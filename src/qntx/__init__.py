@@ -16,6 +16,7 @@ from qntx.linux import require_linux
 
 if TYPE_CHECKING:
     from qntx.app import App
+    from qntx.application import Application
     from qntx.config import Settings
     from qntx.errors import (
         BadInput,
@@ -39,12 +40,13 @@ if TYPE_CHECKING:
     from qntx.runtime.outcome import Outcome
     from qntx.runtime.registry import Handler, HandlerClass, Registry
     from qntx.runtime.requests import JobOptions
-    from qntx.storage.sqlite.queue import JobQueue
+    from qntx.storage.interfaces.jobs import Queue
 
 require_linux()
 
 _HOMES = {
     "App": "qntx.app",
+    "Application": "qntx.application",
     "Backoff": "qntx.model.retry",
     "BadInput": "qntx.errors",
     "Captured": "qntx.foreground",
@@ -57,7 +59,6 @@ _HOMES = {
     "JobCancelled": "qntx.errors",
     "JobContext": "qntx.runtime.context",
     "JobOptions": "qntx.runtime.requests",
-    "JobQueue": "qntx.storage.sqlite.queue",
     "JobRequest": "qntx.model.job",
     "JobStopped": "qntx.errors",
     "JsonEmitter": "qntx.recording.emitters",
@@ -70,6 +71,7 @@ _HOMES = {
     "Overlap": "qntx.model.firing_policy",
     "ProgressEmitter": "qntx.recording.emitters",
     "QntxError": "qntx.errors",
+    "Queue": "qntx.storage.interfaces.jobs",
     "Registry": "qntx.runtime.registry",
     "RetryPolicy": "qntx.model.retry",
     "Settings": "qntx.config",
@@ -82,6 +84,7 @@ _HOMES = {
 
 __all__ = [
     "App",
+    "Application",
     "Backoff",
     "BadInput",
     "Captured",
@@ -94,7 +97,6 @@ __all__ = [
     "JobCancelled",
     "JobContext",
     "JobOptions",
-    "JobQueue",
     "JobRequest",
     "JobStopped",
     "JsonEmitter",
@@ -107,6 +109,7 @@ __all__ = [
     "Overlap",
     "ProgressEmitter",
     "QntxError",
+    "Queue",
     "Registry",
     "RetryPolicy",
     "Settings",

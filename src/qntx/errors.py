@@ -12,6 +12,7 @@ Every exception that qntx raises, as one tree.
     ├── StoreUnavailable         the database is missing, damaged or newer than qntx (503)
     │   ├── StoreBusy            it is locked, or its disk is full: trying again may help
     │   └── StoreMisuse          a statement of ours is wrong: a mistake of qntx (500)
+    ├── UnstorableValue          no database will ever take a value: trying again does not help
     └── JobStopped               raised inside a handler that was asked to stop
         ├── JobCancelled
         ├── JobPaused
@@ -89,6 +90,12 @@ class StoreUnavailable(QntxError):
 
 class StoreBusy(StoreUnavailable):
     """The database is locked, or its disk is full: trying again may help."""
+
+
+class UnstorableValue(QntxError):
+    """A value that the database will never take, however often it is tried."""
+
+    code = "unstorable_value"
 
 
 class StoreMisuse(StoreUnavailable):

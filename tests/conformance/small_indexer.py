@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from qntx.clock import now_us
-from qntx.indexer.state import RunState
+from qntx.indexer.keys import Keys
+from qntx.indexer.sequencing import store_lines, tally
 from qntx.model.ids import new_id
 from qntx.model.job import Claimed
 from qntx.storage.interfaces import Store
-from qntx.storage.sqlite import attempt_writes
-from qntx.storage.sqlite.connection import transaction
-from qntx.storage.sqlite.index_writer import IndexWriter
-from qntx.storage.sqlite.migrate import open_database
-from qntx.storage.sqlite.sequencing import insert
+from qntx.storage.interfaces.log_rows import RunState
 from tests.support.log_rows import Said
 
 
@@ -22,45 +19,42 @@ class SmallIndexer:
     """The one indexer of a store."""
 
     def __init__(self, store: Store) -> None:
-        self._db = open_database(store.path)  # type: ignore[attr-defined]
+        self._writer = store.log_writer()
 
     def begin(self, attempt: Claimed, **fields: Any) -> None:
         """A worker begins with an attempt."""
-        with transaction(self._db):
-            run = self._run(attempt)
-            attempt_writes.begin(self._db, run, {"pid": 1, **fields}, now_us())
-            attempt_writes.write_beginnings(self._db, [run])
+        with self._writer.round():
+            self._writer.begin(self._run(attempt), {"pid": 1, **fields}, now_us())
 
     def end(self, job: Claimed, status: str, **fields: Any) -> None:
         """An attempt is over."""
-        with transaction(self._db):
-            run = self._run(job)
-            attempt_writes.end(self._db, run, {"status": status, **fields}, now_us())
+        with self._writer.round():
+            self._writer.end(self._run(job), {"status": status, **fields}, now_us())
 
     def progress(self, job: Claimed, **fields: Any) -> None:
-        with transaction(self._db):
-            attempt_writes.progress(self._db, self._run(job), fields, now_us())
+        with self._writer.round():
+            self._writer.progress(self._run(job), fields, now_us())
 
     def checkpoint(self, job: Claimed, state: Any) -> None:
-        with transaction(self._db):
-            attempt_writes.checkpoint(self._db, self._run(job), {"state": state})
+        with self._writer.round():
+            self._writer.checkpoint(self._run(job), {"state": state})
 
     def spawn(self, job: Claimed, job_id: str, **request: Any) -> None:
         """The attempt puts a child on the queue."""
-        with transaction(self._db):
+        with self._writer.round():
             fields = {"id": job_id, "request": {"source": "test", **request}}
-            attempt_writes.spawn(self._db, self._run(job), fields, now_us())
+            self._writer.spawn(self._run(job), fields, now_us())
 
     def lines(self, job_id: str, said: Sequence[Said], attempt: int = 1) -> None:
         """A round of lines, all of one attempt."""
-        with transaction(self._db):
-            index_writer = IndexWriter(self._db)
-            run = index_writer.run(job_id, attempt)
+        keys = Keys(self._writer)
+        with self._writer.round():
+            run = keys.run(job_id, attempt)
             pending = [
                 (
                     n,
-                    index_writer.context(run, line.stage, line.task),
-                    index_writer.origin(line.source, line.logger),
+                    keys.context(run, line.stage, line.task),
+                    keys.origin(line.source, line.logger),
                     line.at_us,
                     line.level,
                     line.flags,
@@ -69,7 +63,8 @@ class SmallIndexer:
                 )
                 for n, line in enumerate(said)
             ]
-            index_writer.count(insert(index_writer, pending, several=False), [run])
+            contexts = store_lines(self._writer, pending, several=False)
+            self._writer.add_counts(*tally(contexts, [run]))
 
     def foreground(self, job_id: str = "", *, attempt: int = 1, **row: Any) -> Claimed:
         """A run that brings its job along begins."""
@@ -98,7 +93,7 @@ class SmallIndexer:
 
     def close(self) -> None:
         """Let go of the store."""
-        self._db.close()
+        self._writer.close()
 
     def _run(self, job: Claimed) -> RunState:
-        return IndexWriter(self._db).run(job.id, job.attempt)
+        return self._writer.run(job.id, job.attempt)

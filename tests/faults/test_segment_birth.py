@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from qntx.indexer.drain import Drain
+from qntx.storage.sqlite.log_writer import SqliteLogWriter
 from qntx.storage.sqlite.migrate import open_database
 from tests.support.paths import ROOT
 from tests.support.processes import state_of
@@ -43,7 +44,7 @@ def test_a_segment_that_is_being_made_is_left_alone(tmp_path: Path, event: str) 
     home = tmp_path / "home"
     db = open_database(home / "qntx.db")
     (home / "journal").mkdir()
-    drain = Drain(home / "journal", db)
+    drain = Drain(home / "journal", SqliteLogWriter(db))
     writer = subprocess.Popen(
         [sys.executable, "-c", WRITER, str(home / "journal"), event],
         env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
@@ -75,7 +76,7 @@ def test_what_a_writer_killed_at_birth_leaves_is_removed(tmp_path: Path, event: 
     home = tmp_path / "home"
     db = open_database(home / "qntx.db")
     (home / "journal").mkdir()
-    drain = Drain(home / "journal", db)
+    drain = Drain(home / "journal", SqliteLogWriter(db))
     writer = subprocess.Popen(
         [sys.executable, "-c", WRITER, str(home / "journal"), event],
         env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
@@ -91,7 +92,9 @@ def test_what_a_writer_killed_at_birth_leaves_is_removed(tmp_path: Path, event: 
         for _ in range(5):
             drain.round(check_deaths=True)
         drain.close()
-        drain = Drain(home / "journal", db)  # leftovers may wait for the next start
+        drain = Drain(
+            home / "journal", SqliteLogWriter(db)
+        )  # leftovers may wait for the next start
         for _ in range(5):
             drain.round(check_deaths=True)
         assert [path.name for path in (home / "journal").iterdir() if path.is_file()] == []

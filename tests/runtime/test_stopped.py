@@ -17,8 +17,9 @@ from qntx.cli import main
 from qntx.errors import StoreUnavailable
 from qntx.explain.sentences import explain_job
 from qntx.indexer import launch
+from qntx.linux import is_stopped
 from qntx.storage.sqlite.connection import connect, unavailable
-from qntx.storage.sqlite.lock_owner import is_stopped, lock_owner_of
+from qntx.storage.sqlite.lock_owner import lock_owner_of
 from tests.support.waiting import wait_until
 from tests.support.worker_jobs import lines
 from tests.support.workers import MODULE, Running

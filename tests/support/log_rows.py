@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import apsw
 
+from qntx.indexer.keys import Keys
+from qntx.indexer.sequencing import store_lines, tally
 from qntx.journal.format import RAW, is_text
 from qntx.storage.sqlite.connection import transaction
-from qntx.storage.sqlite.index_writer import IndexWriter
-from qntx.storage.sqlite.sequencing import insert
+from qntx.storage.sqlite.log_writer import SqliteLogWriter
 
 
 class Said(NamedTuple):
@@ -39,13 +40,14 @@ def store(db: apsw.Connection, job_id: str, lines: Sequence[Said], attempt: int 
             " updated_at) VALUES(?, 'about ' || ?1, 'completed', 'test', '', '')",
             (job_id,),
         )
-        index_writer = IndexWriter(db)
-        run = index_writer.run(job_id, attempt)
+        writer = SqliteLogWriter(db)
+        keys = Keys(writer)
+        run = keys.run(job_id, attempt)
         pending = [
             (
                 n,
-                index_writer.context(run, said.stage, said.task),
-                index_writer.origin(said.source, said.logger),
+                keys.context(run, said.stage, said.task),
+                keys.origin(said.source, said.logger),
                 said.at_us,
                 said.level,
                 said.flags,
@@ -54,5 +56,5 @@ def store(db: apsw.Connection, job_id: str, lines: Sequence[Said], attempt: int 
             )
             for n, said in enumerate(lines)
         ]
-        index_writer.count(insert(index_writer, pending, several=False), [run])
+        writer.add_counts(*tally(store_lines(writer, pending, several=False), [run]))
     return run.run_key

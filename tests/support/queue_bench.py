@@ -14,6 +14,7 @@ from qntx.recording.lines import record_event
 from qntx.runtime.execute import begin_attempt, end_attempt
 from qntx.runtime.outcome import Outcome
 from qntx.runtime.rescue import rescue
+from qntx.storage.sqlite.log_writer import SqliteLogWriter
 from qntx.storage.sqlite.migrate import open_database
 from qntx.storage.sqlite.store import Store
 
@@ -52,7 +53,7 @@ class Bench:
         self.judge_journal = Journal(home / "journal")
         self.journal = Journal(home / "journal")
         self._db = open_database(home / "qntx.db")
-        self._drain = Drain(home / "journal", self._db)
+        self._drain = Drain(home / "journal", SqliteLogWriter(self._db))
 
     def enqueue(self, handler: str = "a", **options: Any) -> str:
         """Put one job on the queue."""

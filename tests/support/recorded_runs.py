@@ -16,6 +16,7 @@ from qntx.model.views import Line, LogFilter, Receipt
 from qntx.recording.session import close_journals, journal_of
 from qntx.runtime.execute import Outcome, execute
 from qntx.runtime.registry import Handler
+from qntx.storage.sqlite.log_writer import SqliteLogWriter
 from qntx.storage.sqlite.logs import LogStore
 from qntx.storage.sqlite.migrate import open_database
 from tests.support.data_directory import files_with
@@ -98,7 +99,7 @@ def record(
 def drain_all(home: Path) -> None:
     """Have everything that the journals of *home* hold stored."""
     db = open_database(home / "qntx.db")
-    drain = Drain(home / "journal", db)
+    drain = Drain(home / "journal", SqliteLogWriter(db))
     try:
         while drain.round(check_deaths=True):
             pass

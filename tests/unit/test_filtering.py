@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 
 from qntx.clock import iso
 from qntx.errors import BadInput
+from qntx.indexer.sequencing import LARGE_MESSAGE_BYTES
 from qntx.model.filtering import parse_filter
 from qntx.model.log import level_name
 from qntx.model.text_match import TextMatch, fold
 from qntx.model.views import Histogram, LogFilter
 from qntx.storage.sqlite import text_export as export
 from qntx.storage.sqlite.histogram import BLOCK_LINES, step_of
-from qntx.storage.sqlite.index_writer import LARGE_MESSAGE_BYTES
 from qntx.storage.sqlite.logs import LogStore
 from qntx.storage.sqlite.migrate import open_database
 from tests.support.log_rows import Said, store

@@ -311,12 +311,12 @@ def said_by_another_thread(journal: Journal, where: Scope) -> None:
 @pytest.mark.slow
 def test_a_forked_child_writes_a_journal_of_its_own(tmp_path: Path) -> None:
     from qntx.recording import session
-    from qntx.recording.context import ACTIVE, ActiveRun
+    from qntx.recording.context import ACTIVE_RUNS, ActiveRun
 
     journal = session.journal_of(tmp_path)
     active = ActiveRun(Run("JB_1", 1), journal)
     origin = journal.origin("emitter")
-    ACTIVE[active.run] = active
+    ACTIVE_RUNS[active.run] = active
     try:
         journal.line(active.root, 20, origin, b"parent before")
         child = os.fork()
@@ -334,7 +334,7 @@ def test_a_forked_child_writes_a_journal_of_its_own(tmp_path: Path) -> None:
         producers = {name.producer for name in others if name}
         assert len(producers) == 2
     finally:
-        del ACTIVE[active.run]
+        del ACTIVE_RUNS[active.run]
         session.close_journals()
 
 

@@ -603,7 +603,7 @@ def test_many_short_writes_without_a_newline_take_linear_time() -> None:
     source = """
 import io, sys, time
 from qntx.recording import lines, streams
-from qntx.recording.context import ACTIVE, SCOPE, ActiveRun
+from qntx.recording.context import ACTIVE_RUNS, SCOPE, ActiveRun
 from qntx.recording.redaction import Redactor
 from qntx.journal.run_scope import Run
 from qntx.journal.writer import Journal
@@ -612,7 +612,7 @@ import tempfile
 lines.set_redactor(Redactor([("secret", "correct-horse-battery")]))
 folder = tempfile.TemporaryDirectory()
 active = ActiveRun(Run("JB_1", 1), Journal(Path(folder.name)))
-ACTIVE[active.run] = active
+ACTIVE_RUNS[active.run] = active
 SCOPE.set(active.root)
 took = []
 for count in (4_000, 16_000):

@@ -19,14 +19,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qntx.indexer import search_index
-from qntx.indexer.search_index import SearchIndex, signature
+from qntx.indexer.search_index import SearchIndex
+from qntx.model.grams import grams, may_hold, signature
 from qntx.model.text_match import TextMatch, fold
 from qntx.model.views import LogFilter
+from qntx.storage.interfaces.search_index import Unindexed
 from qntx.storage.sqlite import line_query, search_blocks
 from qntx.storage.sqlite.connection import transaction
 from qntx.storage.sqlite.logs import LogStore
 from qntx.storage.sqlite.migrate import open_database
-from qntx.storage.sqlite.search_blocks import Candidates, forget_run, grams, may_hold
+from qntx.storage.sqlite.search_blocks import Candidates, forget_run
+from qntx.storage.sqlite.search_index_writer import SqliteSearchIndexWriter
 from tests.support.log_rows import Said, store
 from tests.unit.test_filtering import clear, filters, fits, holds, lines, needles
 
@@ -52,7 +55,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def build(path: Path) -> int:
     """Index all that fills a block; how many blocks that were."""
-    index = SearchIndex(path)
+    index = SearchIndex(SqliteSearchIndexWriter(path))
     index._numpy = numpy
     try:
         return sum(1 for _ in iter(lambda: index.turn(idle=True), False))
@@ -222,12 +225,14 @@ def test_a_run_that_is_forgotten_while_it_is_read_stays_forgotten(
     path: Path, db: apsw.Connection
 ) -> None:
     key = store(db, "JB_1", [Said(b"some words")] * 5)
+    writer = SqliteSearchIndexWriter(path)
     block = search_index.Block()
-    block.take(key, 0, 5, db)
+    block.take(Unindexed(key, 0, 5), writer)
     with transaction(db):
         db.execute("DELETE FROM log_lines")
         forget_run(db, key)
-    block.store(db, numpy)
+    assert not writer.store(block.row(numpy), block.parts)
+    writer.close()
     assert db.execute("SELECT count(*) FROM search_segments").fetchall() == [(0,)]
     assert db.execute("SELECT count(*) FROM search_blocks").fetchall() == [(0,)]
 
@@ -251,7 +256,7 @@ def test_a_database_that_is_being_written_is_left_alone(path: Path, db: apsw.Con
 
 def test_time_is_shared_while_lines_come(path: Path, db: apsw.Connection) -> None:
     store(db, "JB_1", [Said(b"some words")] * 4096)
-    index = SearchIndex(path)
+    index = SearchIndex(SqliteSearchIndexWriter(path))
     index._numpy = numpy
     assert not index.turn(idle=False)
     index.records_came(1, 1e-6)
@@ -263,7 +268,7 @@ def test_time_is_shared_while_lines_come(path: Path, db: apsw.Connection) -> Non
 
 def test_it_looks_for_lines_only_when_enough_may_have_come(path: Path, db: apsw.Connection) -> None:
     store(db, "JB_1", [Said(b"some words")] * 600)
-    index = SearchIndex(path)
+    index = SearchIndex(SqliteSearchIndexWriter(path))
     index._numpy = numpy
     assert not index.turn(idle=True)
     store(db, "JB_2", [Said(b"some words")] * 600)
@@ -283,7 +288,7 @@ def test_without_numpy_there_is_no_index_and_everything_is_found(
     monkeypatch.setitem(sys.modules, "numpy", None)
     monkeypatch.setattr(search_index, "QUIET_S", 0)
     store(db, "JB_1", [Said(b"some words")] * 3000)
-    index = SearchIndex(path)
+    index = SearchIndex(SqliteSearchIndexWriter(path))
     while not index._off:
         assert not index.turn(idle=True)
     index.records_came(3000, 1.0)
@@ -298,8 +303,9 @@ import sys, numpy
 from pathlib import Path
 from typing import Any
 from qntx.indexer import search_index
+from qntx.storage.sqlite.search_index_writer import SqliteSearchIndexWriter
 search_index.BLOCK_LINES = 16
-index = search_index.SearchIndex(Path(sys.argv[1]))
+index = search_index.SearchIndex(SqliteSearchIndexWriter(Path(sys.argv[1])))
 index._numpy = numpy
 while index.turn(idle=True):
     print("block", flush=True)

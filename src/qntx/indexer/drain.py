@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
 
-import apsw
 import msgspec
 
 from qntx.clock import now_us
-from qntx.indexer.events import Events, Pending, is_verdict
+from qntx.indexer.events import Events, is_verdict
+from qntx.indexer.keys import Keys
+from qntx.indexer.parts import Parts
 from qntx.indexer.producer import DEFINITIONS, Producer
+from qntx.indexer.sequencing import Pending, store_lines, tally
 from qntx.indexer.spools import Spools
-from qntx.indexer.state import ContextState
 from qntx.journal.format import (
     CLOSES_PART,
     EVENT,
     LINE,
-    NO_NEWLINE,
     PART,
-    RAW,
     UNCOMMITTED_SUFFIX,
     SegmentName,
-    is_text,
 )
 from qntx.journal.reader import Record, remove_uncommitted
 from qntx.journal.spool import remove_leftovers, spool_folder
-from qntx.journal.wakeup import Wakeup
-from qntx.storage.sqlite.connection import committing, is_moved, removed
-from qntx.storage.sqlite.index_writer import IndexWriter
-from qntx.storage.sqlite.sequencing import insert
-from qntx.storage.sqlite.writer_fairness import yield_to_waiters
+from qntx.storage.interfaces.log_rows import ContextState, Offset, OffsetMove
+from qntx.storage.interfaces.log_writer import LogWriter
 
 #: How long a dead writer's journal may go unnoticed, seconds.
 DEATH_CHECK_S = 0.1
@@ -47,14 +42,14 @@ _SPOOLS_AGAIN = b'{"type":"spools"}'
 class Drain:  # budget: one round, told from its beginning to its end in one place
     """Moves records of all journals below *folder* into the store, exactly once."""
 
-    def __init__(self, folder: Path, connection: apsw.Connection) -> None:
+    def __init__(
+        self, folder: Path, writer: LogWriter, notify_jobs: Callable[[], None] = lambda: None
+    ) -> None:
+        """*notify_jobs* is called when a round may have put a job on the queue."""
         self._folder = folder
-        self._connection = connection
-        self._jobs = Wakeup(folder.parent, "jobs")
-        self._producers: dict[str, Producer] = {}
-        self._listed_ns = -1
+        self._writer = writer
+        self._notify_jobs = notify_jobs
         self._death_check = 0.0
-        self._spools: Any = None
         self._reset()
 
     @property
@@ -66,9 +61,11 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
         """
         Store everything published so far; returns the number of records.
 
-        Raises apsw.Error when the database cannot take it; nothing is lost then, and the next
-        round begins where the last stored one ended.
+        Raises StoreBusy or StoreUnavailable when the store cannot take it; nothing is lost then,
+        and the next round begins where the last stored one ended.
         """
+        if not self._loaded:
+            self._load()
         self._discover()
         now = time.monotonic()
         check_deaths = check_deaths or now - self._death_check > DEATH_CHECK_S
@@ -81,23 +78,21 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
         spooled = self._spools.has_news() or (check_deaths and len(self._spools) > 0)
         if not ready and not dead and not over and not spooled:
             return 0
-        yield_to_waiters(self._folder.parent)
-        # Refused here, nothing has been read yet, and nothing need be read again.
-        self._connection.execute("BEGIN IMMEDIATE")
+        begun = False
         try:
-            with committing(self._connection):
+            with self._writer.round():
+                begun = True
                 records = self._store(ready, dead, check_deaths)
         except BaseException:
-            self._reset()
+            # Refused at its beginning, nothing was read yet, and nothing need be read again.
+            if begun:
+                self.close()
+                self._reset()
             raise
-        if is_moved(self._connection):
-            # What was stored just now may be in a file that is gone: the journals stay, and are
-            # read again for the one that is there.
-            raise removed(Path(self._connection.filename))
         self._clean_up()
         if self._events.queue_changed:
             self._events.queue_changed = False
-            self._jobs.notify()
+            self._notify_jobs()
         return records
 
     def sync_journals(self) -> None:
@@ -107,7 +102,8 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
 
     def sweep(self) -> None:
         """Remove spools and secrets that killed processes have left, and nobody will read."""
-        if not any(producer.has_news() for producer in self._producers.values()):
+        news = any(producer.has_news() for producer in self._producers.values())
+        if self._loaded and not news:
             remove_leftovers(self._folder.parent, self._producers, self._spools)
 
     def close(self) -> None:
@@ -115,19 +111,26 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
         for producer in self._producers.values():
             producer.close()
         self._producers.clear()
-        if self._spools is not None:
-            self._spools.close()
+        self._spools.close()
 
     # -- finding journals --------------------------------------------------------------------
 
     def _reset(self) -> None:
-        """Begin from what the store says (at start, and after a round that failed)."""
-        self.close()
-        self._index_writer = IndexWriter(self._connection)
-        self._events = Events(self._index_writer)
-        self._spools = Spools(self._index_writer)
-        self._offsets: dict[str, tuple[int, int]] | None = None
+        """Know nothing (at start, and after a round that failed); the store is asked again."""
+        self._producers: dict[str, Producer] = {}
+        self._keys = Keys(self._writer)
+        self._events = Events(self._writer, self._keys)
+        self._parts = Parts(self._writer, self._keys)
+        self._spools = Spools(self._writer, self._keys)
+        self._offsets: dict[str, Offset] = {}
+        self._loaded = False
         self._listed_ns = -1
+
+    def _load(self) -> None:
+        """Begin from what the store says."""
+        self._offsets = self._writer.offsets()
+        self._spools.load()
+        self._loaded = True
 
     def _discover(self) -> None:
         """Look for new journals, if the folder changed since the last look."""
@@ -139,8 +142,6 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
         if changed == self._listed_ns and time.time_ns() - changed > 50_000_000:
             return
         self._listed_ns = changed
-        if self._offsets is None:
-            self._offsets = self._index_writer.offsets()
         first: dict[str, int] = {}
         for path in self._folder.iterdir():
             if path.suffix == UNCOMMITTED_SUFFIX:
@@ -148,19 +149,18 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
             name = SegmentName.parse(path)
             if name is None or name.producer in self._producers:
                 continue
-            segment, _ = self._offsets.get(name.producer, (0, 0))
-            if name.number < segment:
+            stored = self._offsets.get(name.producer)
+            if stored is not None and name.number < stored.segment:
                 path.unlink(missing_ok=True)  # stored before, but not yet removed
                 continue
             first[name.producer] = min(first.get(name.producer, name.number), name.number)
-        for producer, index in sorted(first.items()):
-            segment, position = self._offsets.get(producer, (index, 0))
-            found = Producer(self._folder, producer, segment, position)
-            found.parts = self._index_writer.load_parts(producer)
+        for producer, number in sorted(first.items()):
+            found = Producer(self._folder, producer, number, self._offsets.get(producer))
+            self._parts.load(found)
             self._producers[producer] = found
         gone = [p for p in self._offsets if p not in self._producers]
         if gone:
-            self._index_writer.drop_offsets(gone)
+            self._writer.drop_offsets(gone)
             for producer in gone:
                 del self._offsets[producer]
 
@@ -177,9 +177,8 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
                 del self._producers[producer.name]
                 folder = spool_folder(self._folder.parent, make=False)
                 self._spools.forget_secrets(folder, producer.name)
-                self._index_writer.drop_offsets([producer.name])
-                if self._offsets:
-                    self._offsets.pop(producer.name, None)
+                self._writer.drop_offsets([producer.name])
+                self._offsets.pop(producer.name, None)
 
     # -- one round -------------------------------------------------------------------------
 
@@ -199,10 +198,11 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
             records += self._catch_up(involved, lines, events)
         for producer in involved.values():
             if producer.over or producer in dead:
-                self._parts_to_lines(producer, lines)
+                self._parts.to_lines(producer, lines)
         before = len(lines)
         self._spools.read(now_us(), lines, check_abandoned=check_deaths)
-        contexts = insert(self._index_writer, lines, len(involved) > 1 or len(lines) > before)
+        several = len(involved) > 1 or len(lines) > before
+        contexts = store_lines(self._writer, lines, several)
         for producer, record in events:
             context = self._context(producer, record.scope)
             if context is not None:
@@ -210,13 +210,20 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
         for producer in dead:
             self._events.writer_died(producer)
             producer.retire()
-        contexts |= insert(self._index_writer, self._events.take_lines(), False)
-        runs = {context.run for context in contexts} | self._events.take_changed_runs()
-        self._index_writer.count(contexts, runs)
-        self._index_writer.save_offsets((p.name, p.segment, p.position) for p in involved.values())
-        self._events.finish(involved.values())
-        self._spools.finish_round()
+        contexts += store_lines(self._writer, self._events.take_lines(), False)
+        self._finish(contexts, involved.values())
         return records + len(dead) + len(lines) - before
+
+    def _finish(self, contexts: list[ContextState], involved: Collection[Producer]) -> None:
+        """The end of a round: counters, offsets, and what has to outlive a restart."""
+        runs = {context.run for context in contexts} | self._events.take_changed_runs()
+        self._writer.add_counts(*tally(dict.fromkeys(contexts), runs))
+        self._writer.save_offsets([OffsetMove(p.name, p.stored, p.offset) for p in involved])
+        for producer in involved:
+            producer.stored = producer.offset
+        self._parts.finish(involved)
+        self._events.finish()
+        self._spools.finish_round()
 
     def _catch_up(
         self,
@@ -267,7 +274,7 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
                 seen[scope] = seen.get(scope, 0) + 1
                 origin_key = origins.get(origin) or self._origin(producer, origin)
                 if flags & CLOSES_PART:
-                    self._events.close_part(producer, int(metadata))
+                    self._parts.close(producer, int(metadata))
                     flags, metadata = flags & ~CLOSES_PART, b""
                 add((newest, context, origin_key, at, level, flags, message, metadata))
             producer.count(seen)
@@ -297,7 +304,7 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
             context = self._context(producer, record.scope)
             if context is not None:
                 origin_key = self._origin(producer, record.origin)
-                self._events.part(producer, context, origin_key, record)
+                self._parts.add(producer, context, origin_key, record)
 
     def _spool_event(
         self, producer: Producer, record: Record, order: int, lines: list[Pending]
@@ -314,7 +321,7 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
             return
         for spool in fields["spools"] if fields["type"] == "spools" else [fields]:
             source = spool["stream"] if spool["source"] == "fd" else spool["source"]
-            origin = self._index_writer.origin(source, spool["source"])
+            origin = self._keys.origin(source, spool["source"])
             context = self._context(producer, record.scope)
             if context is not None:
                 self._spools.announce(context, origin, spool)
@@ -329,31 +336,12 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
             return None
         run = producer.runs.get(mark.run)
         if run is None:
-            run = producer.runs[mark.run] = self._index_writer.run(
-                run_mark.job_id, run_mark.attempt
-            )
-        context = producer.contexts[scope] = self._index_writer.context(run, mark.stage, mark.task)
+            run = producer.runs[mark.run] = self._keys.run(run_mark.job_id, run_mark.attempt)
+        context = producer.contexts[scope] = self._keys.context(run, mark.stage, mark.task)
         return context
 
     def _origin(self, producer: Producer, origin: int) -> int:
         mark = producer.origin_marks.get(origin)
         source, logger = (mark.source, mark.logger) if mark is not None else ("system", "damaged")
-        key = producer.origins[origin] = self._index_writer.origin(source, logger)
+        key = producer.origins[origin] = self._keys.origin(source, logger)
         return key
-
-    def _parts_to_lines(self, producer: Producer, lines: list[Pending]) -> None:
-        """What a process that is gone wrote without a newline is a line now."""
-        for part in self._events.take_parts(producer):
-            flags = part.flags & ~RAW | NO_NEWLINE | (0 if is_text(part.body) else RAW)
-            lines.append(
-                (
-                    producer.newest_us,
-                    part.context,
-                    part.origin_key,
-                    part.at_us,
-                    part.level,
-                    flags,
-                    part.body,
-                    b"",
-                )
-            )

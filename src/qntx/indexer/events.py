@@ -5,35 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import apsw
 import msgspec
 
 from qntx.clock import now_us
-from qntx.indexer.producer import Part, Producer
-from qntx.indexer.state import ContextState, RunState
+from qntx.errors import UnstorableValue
+from qntx.indexer.keys import Keys
+from qntx.indexer.producer import Producer
+from qntx.indexer.sequencing import Pending
 from qntx.journal.reader import Record
 from qntx.model.log import ERROR, WARN
-from qntx.storage.sqlite import attempt_writes
-from qntx.storage.sqlite.index_writer import IndexWriter
-
-#: A line on its way into the store: order, context, origin, time, level, flags, message, metadata.
-Pending = tuple[int, ContextState, int, int, int, int, bytes, bytes]
+from qntx.storage.interfaces.log_rows import ContextState, RunState
+from qntx.storage.interfaces.log_writer import LogWriter
 
 _VERDICT = b'{"type":"verdict"'
 _decode = msgspec.json.decode
 _encode = msgspec.json.encode
 
 
-#: Values that the database will never take, as against a database that takes nothing now.
-_UNUSABLE = (
-    ValueError,
-    TypeError,
-    KeyError,
-    OverflowError,
-    apsw.ConstraintError,
-    apsw.MismatchError,
-    apsw.TooBigError,
-)
+#: What an event may hold that nobody can store, as against a store that takes nothing now.
+_UNUSABLE = (ValueError, TypeError, KeyError, OverflowError)
 
 
 def is_verdict(record: Record) -> bool:
@@ -44,15 +34,14 @@ def is_verdict(record: Record) -> bool:
 class Events:
     """Applies events within the transaction of the round that brought them."""
 
-    def __init__(self, index_writer: IndexWriter) -> None:
-        self._index_writer = index_writer
+    def __init__(self, writer: LogWriter, keys: Keys) -> None:
+        self._writer = writer
+        self._keys = keys
         #: Whether something in this round may have put a job on the queue.
         self.queue_changed = False
         self._lines: list[Pending] = []
         self._changed: set[RunState] = set()
         self._over: list[RunState] = []
-        self._begun: list[RunState] = []
-        self._closed_parts: list[tuple[str, int]] = []
         self._handlers: dict[str, Callable[[ContextState, Record, dict[str, Any]], None]] = {
             "begin": self._begin,
             "end": self._end,
@@ -78,12 +67,17 @@ class Events:
             self.report_missing(producer)
         try:
             self._handlers[kind](context, record, fields)
+        except UnstorableValue as error:
+            self._refused(context, record, kind, str(error))
         except _UNUSABLE as error:
-            # One event that cannot be stored must not hold up everything behind it.
-            text = f"{kind} could not be stored: {type(error).__name__}: {error}"
-            self.say(context.run, ERROR, text, {"event": kind})
-            if kind == "end":
-                self._end(context, record, {"status": "failed", "error": text})
+            self._refused(context, record, kind, f"{type(error).__name__}: {error}")
+
+    def _refused(self, context: ContextState, record: Record, kind: str, reason: str) -> None:
+        """One event that cannot be stored must not hold up everything behind it."""
+        text = f"{kind} could not be stored: {reason}"
+        self.say(context.run, ERROR, text, {"event": kind})
+        if kind == "end":
+            self._end(context, record, {"status": "failed", "error": text})
 
     def others_of_run(
         self, producer: Producer, record: Record, producers: Iterable[Producer]
@@ -103,29 +97,24 @@ class Events:
         ]
 
     def _begin(self, context: ContextState, record: Record, fields: dict[str, Any]) -> None:
-        attempt_writes.begin(self._index_writer.connection, context.run, fields, record.at_us)
-        self._begun.append(context.run)
-
-    def _write_beginnings(self) -> None:
-        """Attempts that began in this round and did not end in it."""
-        attempt_writes.write_beginnings(self._index_writer.connection, self._begun)
-        self._begun.clear()
+        self._writer.begin(context.run, fields, record.at_us)
 
     def _end(self, context: ContextState, record: Record, fields: dict[str, Any]) -> None:
-        if attempt_writes.end(self._index_writer.connection, context.run, fields, record.at_us):
-            context.run.ended = True
-            self._over.append(context.run)
-            # A retry, a parent that waited: somebody may have something to do.
-            self.queue_changed = True
+        self._end_run(context.run, fields, record.at_us)
+
+    def _end_run(self, run: RunState, fields: dict[str, Any], at_us: int) -> None:
+        self._writer.end(run, fields, at_us)
+        run.ended = True
+        self._over.append(run)
+        # A retry, a parent that waited: somebody may have something to do.
+        self.queue_changed = True
 
     def _verdict(self, context: ContextState, record: Record, fields: dict[str, Any]) -> None:
         """Somebody else ends an attempt whose worker is gone, unless it has ended itself."""
         run = context.run
         if run.ended:
             return
-        half = fields[
-            "begun" if attempt_writes.has_begun(self._index_writer.connection, run) else "waiting"
-        ]
+        half = fields["begun" if self._writer.has_begun(run) else "waiting"]
         for level, source, text, metadata in half["says"]:
             self.say(run, level, text, metadata, source)
         self._end(context, record, half["end"])
@@ -136,18 +125,18 @@ class Events:
             text = f"child {fields['id']} was not enqueued: this attempt is over"
             self.say(context.run, WARN, text, {"child": fields["id"]})
             return
-        attempt_writes.spawn(self._index_writer.connection, context.run, fields, record.at_us)
+        self._writer.spawn(context.run, fields, record.at_us)
         self.queue_changed = True
 
     def _span(self, context: ContextState, record: Record, fields: dict[str, Any]) -> None:
-        context_key = self._index_writer.place(context)
-        attempt_writes.span(self._index_writer.connection, context_key, fields, record.at_us)
+        self._writer.place([context])
+        self._writer.span(context.context_key, fields, record.at_us)
 
     def _progress(self, context: ContextState, record: Record, fields: dict[str, Any]) -> None:
-        attempt_writes.progress(self._index_writer.connection, context.run, fields, record.at_us)
+        self._writer.progress(context.run, fields, record.at_us)
 
     def _checkpoint(self, context: ContextState, record: Record, fields: dict[str, Any]) -> None:
-        attempt_writes.checkpoint(self._index_writer.connection, context.run, fields)
+        self._writer.checkpoint(context.run, fields)
 
     # -- losses -----------------------------------------------------------------------------
 
@@ -180,7 +169,7 @@ class Events:
         self, producer: Producer, number: int, lines: int, reason: str, **more: Any
     ) -> None:
         mark = producer.run_marks[number]
-        run = self._index_writer.run(mark.job_id, mark.attempt)
+        run = self._keys.run(mark.job_id, mark.attempt)
         run.lost += lines
         self._changed.add(run)
         noun = "line" if lines == 1 else "lines"
@@ -201,8 +190,8 @@ class Events:
     ) -> None:
         """Add a line of the system itself to the log of *run*."""
         at = now_us()
-        context = self._index_writer.context(run, None, None)
-        origin = self._index_writer.origin(source, None)
+        context = self._keys.context(run, None, None)
+        origin = self._keys.origin(source, None)
         more = b"" if metadata is None else _encode(metadata)
         line = (at, context, origin, at, level, 0, message.encode(), more)
         self._lines.append(line)
@@ -218,11 +207,8 @@ class Events:
                 producer.in_memory,
                 "the process was killed while the disk was full",
             )
-        self._write_beginnings()
-        for job_id, attempt in attempt_writes.unsupervised(
-            self._index_writer.connection, producer.name
-        ):
-            run = self._index_writer.run(job_id, attempt)
+        for job_id, attempt in self._writer.unsupervised(producer.name):
+            run = self._keys.run(job_id, attempt)
             reason = "the process ended without a word (killed, or the machine went down)"
             self.say(
                 run,
@@ -236,48 +222,7 @@ class Events:
                 "error_type": "process_died",
                 "reason": "process_died",
             }
-            attempt_writes.end(self._index_writer.connection, run, fields, now_us())
-            self.queue_changed = True
-            run.ended = True
-            self._over.append(run)
-
-    # -- parts of lines --------------------------------------------------------------------
-
-    def part(
-        self, producer: Producer, context: ContextState, origin_key: int, record: Record
-    ) -> None:
-        """Keep a piece of a line until its rest comes."""
-        pieces = producer.parts.setdefault(int(record.metadata), [])
-        most = self._index_writer.most_bytes
-        for start in range(0, len(record.message), most):
-            body = bytes(record.message[start : start + most])
-            pieces.append(
-                Part(
-                    len(pieces), context, origin_key, record.at_us, record.level, record.flags, body
-                )
-            )
-
-    def close_part(self, producer: Producer, part: int) -> None:
-        """The whole line came: its pieces may go."""
-        pieces = producer.parts.pop(part, None)
-        if pieces and pieces[0].stored:
-            self._closed_parts.append((producer.name, part))
-
-    def take_parts(self, producer: Producer) -> list[Part]:
-        """What is left of lines that nobody will complete, each joined into one."""
-        whole = []
-        for part in list(producer.parts):
-            pieces = producer.parts[part]
-            self.close_part(producer, part)
-            first = pieces[0]
-            body = b"".join(piece.body for piece in pieces)
-            flags = 0
-            for piece in pieces:
-                flags |= piece.flags
-            whole.append(
-                Part(0, first.context, first.origin_key, first.at_us, first.level, flags, body)
-            )
-        return whole
+            self._end_run(run, fields, now_us())
 
     # -- the end of a round -------------------------------------------------------------------
 
@@ -291,18 +236,8 @@ class Events:
         changed, self._changed = self._changed, set()
         return changed
 
-    def finish(self, producers: Iterable[Producer]) -> None:
-        """Keep pieces of lines over a restart; forget runs that are over."""
-        self._write_beginnings()
-        self._index_writer.drop_parts(self._closed_parts)
-        self._closed_parts.clear()
-        for producer in producers:
-            for part, pieces in producer.parts.items():
-                fresh = [piece for piece in pieces if not piece.stored]
-                if fresh:
-                    self._index_writer.save_parts(producer.name, part, fresh)
-                for piece in fresh:
-                    piece.stored = True
+    def finish(self) -> None:
+        """Forget runs that are over."""
         for run in self._over:
-            self._index_writer.forget(run)
+            self._keys.forget(run)
         self._over.clear()

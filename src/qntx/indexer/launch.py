@@ -13,7 +13,7 @@ from typing import IO, Any
 from weakref import WeakSet
 
 from qntx.journal.wakeup import STOP_INDEXER, Wakeup
-from qntx.storage.sqlite.lock_owner import is_stopped
+from qntx.linux import is_stopped
 
 #: An indexer that was stopped (SIGSTOP) for so long is replaced, seconds: nothing shows any more,
 #: and if it was writing, nobody else can.

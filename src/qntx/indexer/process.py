@@ -8,7 +8,6 @@ something then, or when it is told to end (SIGTERM) while its parent lives, is h
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import os
 import select
@@ -18,16 +17,15 @@ import time
 import traceback
 from pathlib import Path
 
-import apsw
-
-from qntx.errors import StoreUnavailable
+from qntx.errors import StoreBusy, StoreUnavailable
 from qntx.indexer.drain import Drain
-from qntx.indexer.search_index import CHECKPOINT_PAGES, SearchIndex
+from qntx.indexer.search_index import SearchIndex
 from qntx.journal.segment import private_folder
 from qntx.journal.spool import remove_empty_folder, remove_orphaned_folders
 from qntx.journal.wakeup import STOP_INDEXER, Wakeup
 from qntx.linux import pidfd_open
-from qntx.storage.sqlite.migrate import open_database
+from qntx.storage import open_store
+from qntx.storage.interfaces import LogWriter, Store
 
 #: While journals are open: how long to wait for news, seconds. It bounds how late a line shows.
 ROUND_S = 0.002
@@ -43,10 +41,12 @@ TOLD_TO_END_S = 60.0
 
 
 class Indexer:
-    """Drains the journals of one data directory into its store."""
+    """Drains the journals of the data directory *home* into *store*."""
 
-    def __init__(self, home: Path, parent_fd: int) -> None:
+    def __init__(self, home: Path, store: Store, parent_fd: int) -> None:
         self._home = home
+        self._store = store
+        self._leadership = store.leadership("indexer")
         self._journal = home / "journal"
         private_folder(self._journal)
         self._parent_fd = parent_fd
@@ -56,8 +56,9 @@ class Indexer:
         self._told_at: float | None = None
         self._orphaned = False
         self._drain: Drain | None = None
-        self._was_open = False
-        self._search = SearchIndex(home / "qntx.db")
+        self._writer: LogWriter | None = None
+        self._search = SearchIndex(store.search_index_writer())
+        self._synced = 0.0
         self._quiet = 0
 
     def stop(self, *_: object) -> None:
@@ -66,8 +67,7 @@ class Indexer:
 
     def run(self) -> None:
         """Index until the parent process ends or has enough, or after :meth:`stop`."""
-        lock = os.open(self._home / "indexer.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        while not self._take(lock):
+        while not self._leadership.take():
             if self._parent_is_gone(0.05) or self._told_at is not None:
                 return
         remove_orphaned_folders()
@@ -92,7 +92,7 @@ class Indexer:
         began = time.monotonic()
         try:
             records = self._open().round()
-        except (apsw.Error, StoreUnavailable) as error:
+        except StoreUnavailable as error:
             return self._store_refused(error)
         except Exception as error:  # noqa: BLE001 - journals wait; an indexer that dies helps nobody
             traceback.print_exc()
@@ -108,34 +108,35 @@ class Indexer:
         if self._quiet == 50:
             gc.collect()
             self._open().sweep()
-        elif self._quiet == 500:
-            self._checkpoint()
+        elif self._quiet == 500 and self._writer is not None:
+            self._writer.housekeep()
         return ROUND_S if self._open().producers or self._quiet < 100 else IDLE_ROUND_S
 
     def _open(self) -> Drain:
         if self._drain is None:
-            connection = open_database(
-                self._home / "qntx.db", make=not self._was_open, busy_timeout_ms=200
-            )
-            self._was_open = True
-            connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
-            self._drain = Drain(self._journal, connection)
-            self._connection = connection
+            self._writer = self._store.log_writer()
+            self._drain = Drain(self._journal, self._writer, self._store.notify_jobs)
         return self._drain
+
+    def _let_go(self) -> None:
+        """The next round opens the store anew."""
+        if self._drain is not None:
+            self._drain.close()
+            self._drain = None
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        self._search.close()
 
     def _store_refused(self, error: Exception) -> float:
         """The store takes nothing (locked, full, gone): journals keep everything meanwhile."""
         if self._drain is not None:
             now = time.monotonic()
-            if now - getattr(self, "_synced", 0.0) > SYNC_S:
+            if now - self._synced > SYNC_S:
                 self._synced = now
                 self._drain.sync_journals()
-            if not isinstance(error, apsw.BusyError | apsw.FullError):
-                # The file may have been replaced; open it anew.
-                self._drain.close()
-                self._drain = None
-                self._connection.close()
-                self._search.close()
+            if not isinstance(error, StoreBusy):
+                self._let_go()  # it may have been replaced
         return FAILED_ROUND_RETRY_S
 
     def _last_rounds(self) -> None:
@@ -147,30 +148,16 @@ class Indexer:
                     if not (self._orphaned and self._open().producers):
                         break
                     time.sleep(ROUND_S)
-            except (apsw.BusyError, apsw.LockedError, apsw.FullError):
+            except StoreBusy:
                 time.sleep(FAILED_ROUND_RETRY_S)
-            except (apsw.Error, StoreUnavailable):
+            except StoreUnavailable:
                 break  # waiting does not mend it; the journals keep everything
         if self._drain is not None:
             self._drain.sweep()
-            self._search.close()
-            self._checkpoint()
-            self._drain.close()
-            self._connection.close()
+        if self._writer is not None:
+            self._writer.housekeep()
+        self._let_go()
         remove_empty_folder(self._home)
-
-    def _checkpoint(self) -> None:
-        try:
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-        except apsw.Error:
-            pass  # somebody else is at it, or the disk is full: the next one does it
-
-    def _take(self, lock: int) -> bool:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
 
     def _parent_is_gone(self, timeout_s: float) -> bool:
         """Wait up to *timeout_s* for a wake-up; True when the parent has closed its end."""
@@ -198,7 +185,8 @@ def main() -> None:
     gc.disable()
     # A group-wide Ctrl-C must not take the indexer before the processes it indexes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    indexer = Indexer(Path(sys.argv[1]), sys.stdin.fileno())
+    home = Path(sys.argv[1])
+    indexer = Indexer(home, open_store(home), sys.stdin.fileno())
     signal.signal(signal.SIGTERM, indexer.stop)
     indexer.run()
 

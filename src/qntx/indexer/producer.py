@@ -6,7 +6,6 @@ from pathlib import Path
 
 import msgspec
 
-from qntx.indexer.state import ContextState, RunState
 from qntx.journal.format import (
     CONTINUED,
     ENDED,
@@ -19,6 +18,7 @@ from qntx.journal.format import (
     segment_name,
 )
 from qntx.journal.reader import RawRecord, Record, SegmentReader
+from qntx.storage.interfaces.log_rows import ContextState, Offset, RunState
 
 #: Kinds of records that say what numbers stand for.
 DEFINITIONS = (RUN, SCOPE, ORIGIN)
@@ -66,9 +66,11 @@ class Part(msgspec.Struct):
 class Producer:
     """Reads one process's journal, strictly in order, and resolves the numbers in it."""
 
-    def __init__(self, folder: Path, name: str, segment: int, position: int) -> None:
+    def __init__(self, folder: Path, name: str, first: int, stored: Offset | None = None) -> None:
+        """*first*: the first segment that is there; *stored*: up to where it is in the store."""
         self.name = name
-        self.segment = segment
+        self.stored = stored
+        self.segment, position = stored or (first, 0)
         self.position = position or FIRST_RECORD
         self.run_marks: dict[int, RunMark] = {}
         #: The attempts behind them: job id and number.
@@ -161,6 +163,11 @@ class Producer:
         if counted is not None and accepted > counted:
             self.missing.append((run, accepted - counted))
         self.counted[run] = max(accepted, counted or 0)
+
+    @property
+    def offset(self) -> Offset:
+        """Up to where it is read."""
+        return Offset(self.segment, self.position)
 
     def sync(self) -> None:
         """Have the disk hold what is published but not yet in the store."""

@@ -14,25 +14,15 @@ import os
 import threading
 import time
 import traceback
-from pathlib import Path
 from typing import Any
 
-import apsw
-
-from qntx.errors import StoreUnavailable
-from qntx.indexer.state import SEQ_MASK
-from qntx.journal.format import BODY_APART
-from qntx.model.text_match import fold
-from qntx.storage.sqlite.connection import committing, connect
-from qntx.storage.sqlite.search_blocks import GRAM, HASH
+from qntx.errors import StoreBusy, StoreUnavailable
+from qntx.model.grams import signature
+from qntx.storage.interfaces.search_index import BlockRow, SearchIndexWriter, Unindexed
 
 BLOCK_LINES = 1_024
 #: A block ends early where its messages are long; of one longer than this nothing is known.
 BLOCK_BYTES = 1 << 20
-BITS = 1 << 16
-#: Bits are shared until at least this share of them is set.
-FULL = 0.1
-SMALLEST_BITS = 1 << 10
 #: While lines come without a break: this share of the time, and how much of it is saved, seconds.
 SHARE = 0.05
 SAVED_S = 0.05
@@ -41,28 +31,13 @@ FEWEST_RECORDS = 128
 #: numpy is loaded after so long without lines, or with enough of them waiting, seconds.
 QUIET_S = 1.0
 MAX_BEHIND_S = 5.0
-#: Pages of write-ahead log (4 KiB each) after which it is folded into the database.
-CHECKPOINT_PAGES = 8_000
-
-_WAITING = (
-    "SELECT run_key, indexed, stored FROM job_attempts INDEXED BY attempts_unindexed"
-    f" WHERE stored > indexed ORDER BY run_key LIMIT {BLOCK_LINES}"
-)
-_MESSAGES = f"""
-SELECT l.id, l.ts, l.level, CAST(CASE WHEN l.flags & {BODY_APART} THEN
-       (SELECT iif(octet_length(b.body) > {BLOCK_BYTES}, NULL, b.body)
-        FROM log_bodies b WHERE b.id = l.id)
-       ELSE l.message END AS BLOB)
-FROM log_lines l WHERE l.id > ? AND l.id <= ? ORDER BY l.id LIMIT ?
-"""
 
 
 class SearchIndex:
-    """Builds the index of the database at *path*; one process calls it, between its rounds."""
+    """Builds the index through *writer*; one process calls it, between its rounds."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._connection: apsw.Connection | None = None
+    def __init__(self, writer: SearchIndexWriter) -> None:
+        self._writer = writer
         self._numpy: Any = None
         self._loading: threading.Thread | None = None
         self._allowed_s = 0.0
@@ -85,16 +60,16 @@ class SearchIndex:
         """
         Index a block, if enough lines wait and, unless *idle*, there is time left for it.
 
-        Returns whether it did. What the database refuses is tried again at another turn.
+        Returns whether it did. What the store refuses is tried again at another turn.
         """
         if self._off or not self._behind or not (idle or self._allowed_s > 0) or not self._ready():
             return False
         began = time.monotonic()
         try:
             done = self._step()
-        except (apsw.BusyError, StoreUnavailable):
+        except StoreBusy:
             return False
-        except apsw.Error:
+        except StoreUnavailable:
             self.close()
             return False
         except Exception:  # noqa: BLE001 - lines are stored and found without it, if more slowly
@@ -108,19 +83,10 @@ class SearchIndex:
 
     def close(self) -> None:
         """Let go of the database."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._writer.close()
 
     def _step(self) -> bool:
-        if self._connection is None:
-            self._connection = connect(self._path, make=False, busy_timeout_ms=0)
-            # Blocks that a power failure takes are built again, with what it took of the progress.
-            self._connection.execute(
-                f"PRAGMA synchronous=NORMAL; PRAGMA cache_size=-4000;"
-                f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}"
-            ).fetchall()
-        waiting: list[Any] = self._connection.execute(_WAITING).fetchall()
+        waiting = self._writer.unindexed(BLOCK_LINES)
         lines = sum(stored - indexed for _, indexed, stored in waiting)
         if lines < BLOCK_LINES:
             self._behind = False
@@ -130,10 +96,11 @@ class SearchIndex:
             self._load()
             return False
         block = Block()
-        for run_key, indexed, stored in waiting:
+        for part in waiting:
             if not block.full:
-                block.take(run_key, indexed, stored, self._connection)
-        block.store(self._connection, self._numpy)
+                block.take(part, self._writer)
+        # Not stored, its lines were deleted: the next block begins with what there is.
+        self._writer.store(block.row(self._numpy), block.parts)
         return True
 
     def _ready(self) -> bool:
@@ -166,8 +133,8 @@ class Block:
     def __init__(self) -> None:
         self.lines = 0
         self._size = 0
-        #: (run key, indexed before, indexed with this block)
-        self._progress: list[tuple[int, int, int]] = []
+        #: What of each attempt is in it.
+        self.parts: list[Unindexed] = []
         self._messages: list[bytes] = []
         self._times: list[int] = []
         self._levels: list[int] = []
@@ -178,13 +145,10 @@ class Block:
         """Whether it takes no more lines."""
         return self.lines >= BLOCK_LINES or self._size >= BLOCK_BYTES
 
-    def take(self, run_key: int, indexed: int, stored: int, connection: apsw.Connection) -> None:
+    def take(self, part: Unindexed, writer: SearchIndexWriter) -> None:
         """Add the lines of an attempt that are not indexed, as far as there is room."""
-        base, last = run_key << 32, stored
-        cursor = connection.execute(
-            _MESSAGES, (base | indexed, base | stored, BLOCK_LINES - self.lines)
-        )
-        for line_id, at, level, message in cursor:
+        last = part.stored
+        for seq, at, level, message in writer.lines(part, BLOCK_LINES - self.lines, BLOCK_BYTES):
             self.lines += 1
             self._times.append(at)
             self._levels.append(level)
@@ -194,55 +158,16 @@ class Block:
                 self._messages.append(message)
                 self._size += len(message)
             if self.full:
-                last = line_id & SEQ_MASK
-                cursor.close()
+                last = seq
                 break
-        self._progress.append((run_key, indexed, last))
+        self.parts.append(part._replace(stored=last))
 
-    def store(self, connection: apsw.Connection, numpy: Any) -> None:
-        """Write it, and how far the index has come, unless somebody else moved that meanwhile."""
-        bits = None if self._unknown else signature(self._messages, numpy)
-        ends = (
+    def row(self, numpy: Any) -> BlockRow:
+        """It, as it is stored."""
+        return BlockRow(
+            self.lines,
             min(self._times, default=0),
             max(self._times, default=0),
             max(self._levels, default=0),
+            None if self._unknown else signature(self._messages, numpy),
         )
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            with committing(connection):
-                connection.execute(
-                    "INSERT INTO search_blocks(lines, first_ts, last_ts, max_level, bits)"
-                    " VALUES(?, ?, ?, ?, ?)",
-                    (self.lines, *ends, bits),
-                )
-                number = connection.last_insert_rowid()
-                for run_key, before, last in self._progress:
-                    base = run_key << 32
-                    connection.execute(
-                        "INSERT INTO search_segments VALUES(?, ?, ?)",
-                        (base | (before + 1), base | last, number),
-                    )
-                    connection.execute(
-                        "UPDATE job_attempts SET indexed = ? WHERE run_key = ? AND indexed = ?",
-                        (last, run_key, before),
-                    )
-                    if not connection.changes():
-                        raise _Overtaken
-        except _Overtaken:
-            pass  # its lines were deleted: the next block begins with what there is
-
-
-class _Overtaken(Exception):
-    """An attempt was forgotten while its lines were read."""
-
-
-def signature(messages: list[bytes], numpy: Any) -> bytes:
-    """The bits of a block: one for each run of four bytes in *messages*, however written."""
-    data = fold(b"\n".join(messages) + b"\n" * GRAM)
-    grams = numpy.ndarray((len(data) - GRAM + 1,), "<u4", data, strides=(1,))
-    held = numpy.zeros(BITS, numpy.bool_)
-    held[(grams * numpy.uint32(HASH)) >> numpy.uint32(16)] = True
-    while len(held) > SMALLEST_BITS and numpy.count_nonzero(held) < FULL * len(held):
-        half = len(held) // 2
-        held = held[:half] | held[half:]
-    return bytes(numpy.packbits(held, bitorder="little"))

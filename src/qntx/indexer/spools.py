@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from qntx.indexer.events import Pending
-from qntx.indexer.state import ContextState
+from qntx.indexer.keys import Keys
+from qntx.indexer.sequencing import Pending
 from qntx.journal.format import NO_NEWLINE, RAW, REDACTED, UNATTRIBUTED, is_text
 from qntx.journal.spool import SECRETS_SUFFIX, is_abandoned, shared_secrets
 from qntx.model.log import INFO, WARN
 from qntx.recording.formats import KeyLines
 from qntx.recording.redaction import Redactor, from_environment, masked_line
-from qntx.storage.sqlite.index_writer import IndexWriter
+from qntx.storage.interfaces.log_rows import ContextState, SpoolRow
+from qntx.storage.interfaces.log_writer import LogWriter
 
 #: Bytes looked at in one go, and the most that one round takes of a spool.
 SPOOL_CHUNK_BYTES = 1 << 20
@@ -47,6 +48,20 @@ class Spool:
         self.over = False
         self._punched = 0
         self._fd: int | None = None
+
+    def row(self) -> SpoolRow:
+        """What outlives a restart of it; its context must have its place."""
+        return SpoolRow(
+            self.path,
+            self.context.context_key,
+            self.origin_key,
+            self.position,
+            self.level,
+            self.flags,
+            self.directives,
+            self.keep,
+            self.redact,
+        )
 
     def size(self) -> int:
         """Bytes written so far; -1 when the file is gone."""
@@ -112,19 +127,23 @@ class Spool:
 class Spools:
     """All spools of a data directory."""
 
-    def __init__(self, index_writer: IndexWriter) -> None:
-        self._index_writer = index_writer
+    def __init__(self, writer: LogWriter, keys: Keys) -> None:
+        self._writer = writer
+        self._keys = keys
         self._spools: dict[str, Spool] = {}
         self._changed: set[Spool] = set()
         self._redactors: dict[str, tuple[int, Redactor]] = {}
-        for row in index_writer.load_spools():
-            self._load(row)
 
     def __len__(self) -> int:
         return len(self._spools)
 
     def __contains__(self, path: object) -> bool:
         return path in self._spools
+
+    def load(self) -> None:
+        """Take up those that the store knows."""
+        for place, row in self._writer.load_spools():
+            self._load(self._keys.at(place), row)
 
     def announce(self, context: ContextState, origin: int, fields: dict[str, Any]) -> None:
         """A process has put a spool behind a descriptor (or an old one serves a new run)."""
@@ -176,24 +195,12 @@ class Spools:
     def finish_round(self) -> None:
         """Store how far each spool is in the store; in the transaction of its lines."""
         over = [spool for spool in self._spools.values() if spool.over]
-        self._index_writer.save_spools(
-            [
-                (
-                    s.path,
-                    self._index_writer.place(s.context),
-                    s.origin_key,
-                    s.position,
-                    s.level,
-                    s.flags,
-                    s.directives,
-                    s.keep,
-                    s.redact,
-                )
-                for s in self._changed
-                if not s.over and self._spools.get(s.path) is s
-            ]
-        )
-        self._index_writer.drop_spools([spool.path for spool in over])
+        changed = [s for s in self._changed if not s.over and self._spools.get(s.path) is s]
+        if changed:
+            self._writer.place(spool.context for spool in changed)
+            self._writer.save_spools([spool.row() for spool in changed])
+        if over:
+            self._writer.drop_spools([spool.path for spool in over])
         self._changed.clear()
 
     def clean_up(self) -> None:
@@ -216,13 +223,13 @@ class Spools:
         for spool in self._spools.values():
             spool.close()
 
-    def _load(self, row: tuple[Any, ...]) -> None:
-        path, context, origin, position, level, flags, directives, keep, redact = row
-        spool = Spool(path, context, origin, "stderr" if level == WARN else "stdout")
-        spool.position = spool.searched = position
-        spool.flags, spool.directives, spool.keep = flags, bool(directives), bool(keep)
-        spool.redact = bool(redact)
-        self._spools[path] = spool
+    def _load(self, context: ContextState, row: SpoolRow) -> None:
+        stream = "stderr" if row.level == WARN else "stdout"
+        spool = Spool(row.path, context, row.origin_key, stream)
+        spool.position = spool.searched = row.position
+        spool.flags, spool.directives, spool.keep = row.flags, bool(row.directives), bool(row.keep)
+        spool.redact = bool(row.redact)
+        self._spools[row.path] = spool
 
     def _take(
         self, spool: Spool, upto: int, order: int, lines: list[Pending], *, last: bool
@@ -254,7 +261,7 @@ class Spools:
             return
         run = spool.context.run
         stage = name if kind == "stage" else spool.context.stage
-        context = self._index_writer.context(run, stage, None if kind == "stage" else name)
+        context = self._keys.context(run, stage, None if kind == "stage" else name)
         for other in self._spools.values():
             if other.directives and other.context.run is run:
                 other.context = context

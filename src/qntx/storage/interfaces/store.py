@@ -6,13 +6,16 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from qntx.storage.interfaces.changes import Changes, ChangeSignal
+from qntx.storage.interfaces.coordination import Leadership, WakeUp
 from qntx.storage.interfaces.exports import Exports
 from qntx.storage.interfaces.jobs import Jobs, Queue
 from qntx.storage.interfaces.local_file import LocalFile
+from qntx.storage.interfaces.log_writer import LogWriter
 from qntx.storage.interfaces.logs import Logs
 from qntx.storage.interfaces.retention import Expiry
 from qntx.storage.interfaces.schedules import Executions, Schedules
 from qntx.storage.interfaces.search import Search
+from qntx.storage.interfaces.search_index import SearchIndexWriter
 from qntx.storage.interfaces.waits import JobWaits, ModelUsage, Supervisors
 
 
@@ -148,6 +151,26 @@ class Store(Protocol):  # budget: the parts by name, and what goes for all of th
 
     def expect_losses(self) -> None:
         """What this thread writes from here on may be lost when the machine dies: claims may."""
+
+    def log_writer(self) -> LogWriter:
+        """
+        What the indexer of a data directory stores through; opened now, to be closed by the caller.
+
+        Raises StoreUnavailable, also where the store was removed since it was used last.
+        """
+
+    def search_index_writer(self) -> SearchIndexWriter:
+        """What the search index is built through; opened when it is used."""
+
+    def leadership(self, name: str) -> Leadership:
+        """
+        The role *name* among all that share the store.
+
+        That of the ``indexer`` is for one data directory: journals are files of one machine.
+        """
+
+    def wakeup(self, name: str) -> WakeUp:
+        """Hints for who does *name* (``jobs``, ``ticker``) for this store, on whatever machine."""
 
     def close(self) -> None:
         """Let go of what this thread holds open."""

@@ -14,8 +14,8 @@ import apsw
 import msgspec
 
 from qntx.clock import iso
-from qntx.indexer.state import RunState
 from qntx.model.job import UNSUPERVISED, JobRequest
+from qntx.storage.interfaces.log_rows import EventFields, RunState
 from qntx.storage.sqlite.enqueue import insert_child, wake_parent
 
 _INSERT_JOB = (
@@ -62,15 +62,23 @@ _END_JOB = (
 _FINAL = ("completed", "failed", "cancelled")
 
 
-def begin(db: apsw.Connection, run: RunState, fields: dict[str, Any], at_us: int) -> None:
-    """An attempt begins; a run in the foreground brings its job along."""
+#: What is written of the beginning of an attempt.
+Beginning = dict[str, Any]
+
+
+def begin(db: apsw.Connection, run: RunState, fields: EventFields, at_us: int) -> Beginning:
+    """
+    An attempt begins; a run in the foreground brings its job along.
+
+    Returns what is to be written by :func:`write_beginnings`, or with the end if that comes first.
+    """
     at = iso(at_us)
     job = fields.get("job")
     if job is not None:
         # Journals that an earlier version wrote call it "door".
         kind = job.get("door", "foreground")
         db.execute(_INSERT_JOB, {"run_kind": kind, **job, "at": at, "attempt": run.attempt})
-    run.begun = {
+    return {
         "worker": fields.get("worker"),
         "pid": fields.get("pid"),
         "execution_id": fields.get("execution_id"),
@@ -79,48 +87,26 @@ def begin(db: apsw.Connection, run: RunState, fields: dict[str, Any], at_us: int
     }
 
 
-def write_beginnings(db: apsw.Connection, runs: Iterable[RunState]) -> None:
-    """What of the beginnings of *runs* was not written with their ends."""
-    db.cursor().executemany(_BEGIN_ATTEMPT, [run.begun for run in runs if run.begun is not None])
-    for run in runs:
-        run.begun = None
+def write_beginnings(db: apsw.Connection, begun: Iterable[Beginning]) -> None:
+    """The beginnings of attempts that have not ended."""
+    db.cursor().executemany(_BEGIN_ATTEMPT, begun)
 
 
-def end(db: apsw.Connection, run: RunState, fields: dict[str, Any], at_us: int) -> bool:
-    """An attempt is over; False when it had been ended before, by somebody who knew better."""
-    at = iso(at_us)
-    status = fields["status"]
-    details = fields.get("error_details")
-    values = {
-        "run_key": run.run_key,
-        "job_id": run.job_id,
-        "attempt": run.attempt,
-        "at": at,
-        "status": status,
-        "attempt_status": fields.get("attempt_status") or status,
-        "result": _json(fields.get("result")),
-        "error": fields.get("error"),
-        "error_type": fields.get("error_type"),
-        "error_stage": fields.get("error_stage"),
-        "error_details": _json(details),
-        "reason": fields.get("reason"),
-        "next_attempt_at": fields.get("next_attempt_at"),
-        "retries": 1 if fields.get("retry") else 0,
-        "crashes": 1 if fields.get("crashed") else 0,
-        "pulse_state": _json(fields.get("pulse_state")),
-        "checkpoint": _json(fields.get("checkpoint")),
-        "final": status in _FINAL,
-        "waits": (fields.get("pulse_state") or {}).get("waiting_for") == "children",
-    }
-    if run.begun is not None:
-        values |= run.begun
-        run.begun = None
-        db.execute(_BEGIN_AND_END, values)
+def end(
+    db: apsw.Connection,
+    run: RunState,
+    begun: Beginning | None,
+    fields: EventFields,
+    at_us: int,
+) -> None:
+    """An attempt is over, *begun* in this round or before; what was ended already stays so."""
+    values = _end_values(run, fields, at_us)
+    if begun is not None:
+        db.execute(_BEGIN_AND_END, values | begun)
     else:
         db.execute(_END_ATTEMPT, values)
     if db.changes() == 0:
-        return False
-    run.ended = True
+        return
     if not run.fresh or any(context.context_key for context in run.contexts.values()):
         db.execute(
             "UPDATE log_contexts SET status = 'interrupted', ended_at = ?"
@@ -129,27 +115,50 @@ def end(db: apsw.Connection, run: RunState, fields: dict[str, Any], at_us: int) 
         )
     for after, parent in db.execute(_END_JOB, values):
         if after in _FINAL:
-            wake_parent(db, None if parent is None else str(parent), at)
+            wake_parent(db, None if parent is None else str(parent), values["at"])
         elif values["waits"]:
-            wake_parent(db, run.job_id, at)
-    return True
+            wake_parent(db, run.job_id, values["at"])
+
+
+def _end_values(run: RunState, fields: EventFields, at_us: int) -> dict[str, Any]:
+    status = fields["status"]
+    pulse_state = fields.get("pulse_state")
+    return {
+        "run_key": run.run_key,
+        "job_id": run.job_id,
+        "attempt": run.attempt,
+        "at": iso(at_us),
+        "status": status,
+        "attempt_status": fields.get("attempt_status") or status,
+        "result": _json(fields.get("result")),
+        "error": fields.get("error"),
+        "error_type": fields.get("error_type"),
+        "error_stage": fields.get("error_stage"),
+        "error_details": _json(fields.get("error_details")),
+        "reason": fields.get("reason"),
+        "next_attempt_at": fields.get("next_attempt_at"),
+        "retries": 1 if fields.get("retry") else 0,
+        "crashes": 1 if fields.get("crashed") else 0,
+        "pulse_state": _json(pulse_state),
+        "checkpoint": _json(fields.get("checkpoint")),
+        "final": status in _FINAL,
+        "waits": (pulse_state or {}).get("waiting_for") == "children",
+    }
 
 
 def has_begun(db: apsw.Connection, run: RunState) -> bool:
-    """Whether a process has begun with the attempt, as far as is known."""
-    if run.begun is not None:
-        return True
+    """Whether a beginning of the attempt is stored."""
     found = db.execute("SELECT pid FROM job_attempts WHERE run_key = ?", (run.run_key,))
     return any(pid is not None for (pid,) in found)
 
 
-def spawn(db: apsw.Connection, run: RunState, fields: dict[str, Any], at_us: int) -> None:
+def spawn(db: apsw.Connection, run: RunState, fields: EventFields, at_us: int) -> None:
     """A handler puts a child of its job on the queue."""
     request = msgspec.convert(fields["request"], JobRequest)
     insert_child(db, request, run.job_id, at_us, fields["id"])
 
 
-def span(db: apsw.Connection, context_key: int, fields: dict[str, Any], at_us: int) -> None:
+def span(db: apsw.Connection, context_key: int, fields: EventFields, at_us: int) -> None:
     """A stage or task is known (pending), begins or ends."""
     if fields["status"] == "pending":
         db.execute(
@@ -179,7 +188,7 @@ def span(db: apsw.Connection, context_key: int, fields: dict[str, Any], at_us: i
     )
 
 
-def progress(db: apsw.Connection, run: RunState, fields: dict[str, Any], at_us: int) -> None:
+def progress(db: apsw.Connection, run: RunState, fields: EventFields, at_us: int) -> None:
     """The job is so far; None leaves a value as it is."""
     db.execute(
         "UPDATE async_ix_jobs SET progress_current = ifnull(:current, progress_current),"
@@ -197,7 +206,7 @@ def progress(db: apsw.Connection, run: RunState, fields: dict[str, Any], at_us: 
     )
 
 
-def checkpoint(db: apsw.Connection, run: RunState, fields: dict[str, Any]) -> None:
+def checkpoint(db: apsw.Connection, run: RunState, fields: EventFields) -> None:
     """What the next attempt resumes from."""
     db.execute(
         "UPDATE async_ix_jobs SET checkpoint = ? WHERE id = ? AND attempt = ?"

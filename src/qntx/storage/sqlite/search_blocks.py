@@ -8,15 +8,12 @@ from typing import Any
 
 import apsw
 
+from qntx.model.grams import grams, may_hold
 from qntx.model.log import DEBUG, LEVELS
 from qntx.model.views import LogFilter
 
 #: Below every line's time and level, and above every line's time and id.
 MIN, END = -(1 << 63), (1 << 63) - 1
-#: Length of the runs of bytes that the index knows; shorter pieces of text it cannot look up.
-GRAM = 4
-#: What a run is multiplied with, of which the upper 16 bits are its bit.
-HASH = 2_654_435_761
 #: Fewer lines than this are looked through faster than looked up.
 FEW_LINES = 2_048
 #: About this many lines are looked through by one statement.
@@ -128,28 +125,6 @@ def _lowest(wanted: LogFilter) -> int:
         return MIN if wanted.min_level is None else wanted.min_level
     lowest = min((LEVELS[name] for name in wanted.levels), default=MIN)
     return lowest if lowest > DEBUG else MIN
-
-
-def grams(pieces: list[bytes]) -> set[int]:
-    """The hashes of all runs of four bytes in *pieces*."""
-    return {
-        bit_of(int.from_bytes(piece[at : at + GRAM], "little"))
-        for piece in pieces
-        for at in range(len(piece) - GRAM + 1)
-    }
-
-
-def bit_of(gram: int) -> int:
-    """The bit for four bytes (as a little-endian number), of 65,536."""
-    return (gram * HASH & 0xFFFFFFFF) >> 16
-
-
-def may_hold(bits: bytes | None, wanted: list[int]) -> bool:
-    """Whether a block with these bits may hold all of *wanted*; smaller blocks share bits."""
-    if bits is None:
-        return True
-    mask = len(bits) * 8 - 1
-    return all(bits[(bit & mask) >> 3] >> (bit & 7) & 1 for bit in wanted)
 
 
 def _cut(start: int, stop: int, backwards: bool) -> Iterator[tuple[int, int]]:

@@ -13,6 +13,7 @@ import apsw
 from qntx.application import Application
 from qntx.errors import StoreUnavailable
 from qntx.journal.wakeup import Wakeup
+from qntx.storage.file_lock import FileLock
 from qntx.storage.sqlite.change_signal import DatabaseVersion
 from qntx.storage.sqlite.changes import ChangeStore
 from qntx.storage.sqlite.connection import is_moved, transaction
@@ -22,6 +23,7 @@ from qntx.storage.sqlite.jobs import JobStore
 from qntx.storage.sqlite.key_value import KeyValueStore
 from qntx.storage.sqlite.local_file import DatabaseFile
 from qntx.storage.sqlite.lock_owner import LockOwner, lock_owner_of
+from qntx.storage.sqlite.log_writer import SqliteLogWriter, open_log_writer
 from qntx.storage.sqlite.logs import LogStore
 from qntx.storage.sqlite.migrate import open_database
 from qntx.storage.sqlite.model_usage import SqliteModelUsage
@@ -29,6 +31,7 @@ from qntx.storage.sqlite.queue import JobQueue
 from qntx.storage.sqlite.retention import ExpiryStore
 from qntx.storage.sqlite.schedules import ScheduleStore
 from qntx.storage.sqlite.search import SearchStore
+from qntx.storage.sqlite.search_index_writer import SqliteSearchIndexWriter
 from qntx.storage.sqlite.space import database_bytes
 from qntx.storage.sqlite.stop_requests import stop_request_of
 from qntx.storage.sqlite.supervisors import SupervisorFiles
@@ -151,6 +154,24 @@ class SqliteStore:  # budget: the tables by name, and what goes for all of them
         """
         self._local.may_lose = True
         self.connection.execute("PRAGMA synchronous=NORMAL")
+
+    def log_writer(self) -> SqliteLogWriter:
+        """A writer for the indexer, with a connection of its own. StoreUnavailable."""
+        writer = open_log_writer(self.path, make=not self._was_open)
+        self._was_open = True
+        return writer
+
+    def search_index_writer(self) -> SqliteSearchIndexWriter:
+        """A writer for the search index, with a connection of its own."""
+        return SqliteSearchIndexWriter(self.path)
+
+    def leadership(self, name: str) -> FileLock:
+        """The role *name* on this machine: nobody else can use the database."""
+        return FileLock(self.path.with_name(f"{name}.lock"))
+
+    def wakeup(self, name: str) -> Wakeup:
+        """A named pipe beside the database."""
+        return Wakeup(self.path.parent, name)
 
     def close(self) -> None:
         """Close this thread's connection."""

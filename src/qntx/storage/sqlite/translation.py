@@ -7,13 +7,19 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import apsw
 
+from qntx.errors import UnstorableValue
 from qntx.storage.sqlite.connection import unavailable
 
 Kind = TypeVar("Kind", bound=type)
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+#: Values that the database will never take, as against a database that takes nothing now.
+_NEVER = (apsw.ConstraintError, apsw.MismatchError, apsw.TooBigError)
 
 
 @contextmanager
@@ -37,6 +43,19 @@ def translated(kind: Kind) -> Kind:
         wrap = _walking if inspect.isgeneratorfunction(method) else _calling
         setattr(kind, name, wrap(method))
     return kind
+
+
+def refusing(method: Callable[Given, Result]) -> Callable[Given, Result]:
+    """Decorator: a value that the database will never take leaves *method* as UnstorableValue."""
+
+    @functools.wraps(method)
+    def call(*arguments: Given.args, **options: Given.kwargs) -> Result:
+        try:
+            return method(*arguments, **options)
+        except _NEVER as error:
+            raise UnstorableValue(f"{type(error).__name__}: {error}") from error
+
+    return call
 
 
 def _calling(method: Callable[..., Any]) -> Callable[..., Any]:
