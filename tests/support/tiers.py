@@ -15,7 +15,14 @@ from typing import Any
 import pytest
 
 #: Folders whose every test is of one kind; elsewhere a module or a test says it of itself.
-FOLDERS = {"ui": "browser", "faults": "faults", "acceptance": "slow"}
+FOLDERS = {
+    "ui": "browser",
+    "faults": "faults",
+    "acceptance": "slow",
+    "applications": "slow",
+    "packaging": "slow",
+    "typing": "slow",
+}
 MARKERS = frozenset({"browser", "faults", "slow"})
 _STARTS = frozenset(
     {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"}
