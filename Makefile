@@ -11,8 +11,10 @@ NO_INDEX := env -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS
 STAMP := $(VENV)/.installed
 WEB_STAMP := src/qntx/web/index.html
 export QNTX_HOME ?= $(CURDIR)/.qntx
+# Tests start some thousand processes: none of them compiles all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup lock hooks demo serve test faults coverage check types bench bench-ui web release docs clean
+.PHONY: help setup lock hooks demo serve test test-fast faults coverage check types bench bench-ui web release docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 12
@@ -38,7 +40,7 @@ ifeq ($(UV),)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=23.3'
 	@$(BIN)/python tools/lock.py constraints > $(VENV)/constraints.txt
 endif
-	$(call install,dev)
+	$(call install,dev recruiting)
 	@touch $@
 
 lock: $(or $(UV),build/uv/bin/uv) ## Write uv.lock anew from pyproject.toml; UPGRADE=1 takes newer versions
@@ -59,7 +61,7 @@ $(WEB_STAMP): $(STAMP) $(shell find web -path web/node_modules -prune -o -type f
 	@touch $@
 
 demo: $(STAMP) $(WEB_STAMP) ## Ingest three job descriptions and print what the jobs said
-	@$(BIN)/python examples/demo.py
+	@$(BIN)/python examples/recruiting/demo.py
 
 serve: $(STAMP) $(WEB_STAMP) ## Run the server on http://127.0.0.1:8820
 	@$(BIN)/qntx serve
@@ -70,6 +72,10 @@ test: $(STAMP) $(WEB_STAMP) ## Run every test (long fault runs in their short fo
 	@$(BIN)/python tools/node.py run test
 	@$(BIN)/python tools/chromium.py >/dev/null
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=15
+
+test-fast: export QNTX_SEED ?= 8820
+test-fast: $(STAMP) $(WEB_STAMP) ## The tests that start no process and no browser: less than a minute
+	@$(BIN)/python -m pytest -n 2 -m "not browser and not faults and not slow" --durations=15
 
 faults: $(STAMP) ## The fault tests in their long form
 	@QNTX_FAULTS=full $(BIN)/python -m pytest tests/faults --timeout=3600 --durations=15
@@ -85,12 +91,13 @@ coverage: $(STAMP) $(WEB_STAMP) ## Run the tests and say which lines of Python n
 	@$(BIN)/coverage html --quiet --directory build/coverage
 	@echo "line by line: build/coverage/index.html"
 
-check: $(STAMP) $(WEB_STAMP) ## Lint, types, layers, budgets, the lock
+check: $(STAMP) $(WEB_STAMP) ## Lint, types, layers, budgets, SQL, the lock
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python tools/budgets.py
+	@$(BIN)/python tools/sql_outside_storage.py
 	@$(BIN)/python tools/lock.py check
 	@$(BIN)/python tools/api_types.py --check
 	@$(BIN)/python tools/node.py run check
@@ -106,7 +113,7 @@ bench-ui: $(STAMP) $(WEB_STAMP) ## Measure the web UI in Chromium: a million lin
 	@$(BIN)/python benchmarks/run.py ui
 
 release: $(STAMP) $(WEB_STAMP) ## Build and check the sdist and the wheel, say what is left to do
-	$(call install,dev release)
+	$(call install,dev recruiting release)
 	@rm -rf dist
 	@$(BIN)/python -m build --outdir dist
 	@$(BIN)/twine check --strict dist/*

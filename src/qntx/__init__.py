@@ -16,6 +16,7 @@ from qntx.linux import require_linux
 
 if TYPE_CHECKING:
     from qntx.app import App
+    from qntx.application import Application
     from qntx.config import Settings
     from qntx.errors import (
         BadInput,
@@ -45,6 +46,7 @@ require_linux()
 
 _HOMES = {
     "App": "qntx.app",
+    "Application": "qntx.application",
     "Backoff": "qntx.model.retry",
     "BadInput": "qntx.errors",
     "Captured": "qntx.foreground",
@@ -82,6 +84,7 @@ _HOMES = {
 
 __all__ = [
     "App",
+    "Application",
     "Backoff",
     "BadInput",
     "Captured",

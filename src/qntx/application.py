@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -30,7 +29,11 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A place of the web UI's navigation; *below* are more paths that belong to it."""
+    """
+    A place of the web UI's navigation; *below* are more paths that belong to it.
+
+    *path* is one that the UI has a view for, or a route of the application's own below ``/api/``.
+    """
 
     path: str
     title: str
@@ -116,8 +119,10 @@ class Application:
 
 def load_code(code: str, whose: str) -> Any:
     """The object called *code* (``package.module:name``); raises BadInput with *whose* it is."""
+    from pkgutil import resolve_name
+
     try:
-        return pkgutil.resolve_name(code)
+        return resolve_name(code)
     except Exception as error:  # importing runs code of others
         raise BadInput(
             f"{whose} names {code!r}, which cannot be loaded: {error} - repair or uninstall the "

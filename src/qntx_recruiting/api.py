@@ -20,7 +20,7 @@ from qntx.model.ids import is_id
 from qntx_recruiting.model.attestation import Attestation
 from qntx_recruiting.model.recruiting import Candidate, CandidateScore, JobDescription
 from qntx_recruiting.ports import RecruitingStore
-from qntx_recruiting.storage.sqlite.recruiting import SqliteRecruiting
+from qntx_recruiting.storage import open_recruiting_store
 
 MAX_JDS = 500
 
@@ -174,10 +174,8 @@ def _records(server: ServerContext) -> Iterator[RecruitingStore]:
     """The recruiting store of the application, closed again afterwards."""
     server.app.store.prepare()  # a database that was removed is not made anew
     settings = server.app.settings
-    factory = server.app.ports.get(RecruitingStore)
-    records: RecruitingStore = (
-        factory(settings) if factory is not None else SqliteRecruiting(settings.database)
-    )
+    factory = server.app.ports.get(RecruitingStore, open_recruiting_store)
+    records: RecruitingStore = factory(settings)
     try:
         yield records
     finally:

@@ -31,6 +31,7 @@ APPLICATION = Application(
         Page("/candidates", "Candidates", below=("/candidates/{id:str}",)),
     ),
     requires=(
+        "httpx2",
         "lxml-html-clean",
         "mammoth",
         "protego",

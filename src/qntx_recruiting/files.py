@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from qntx.errors import FetchError
-from qntx_recruiting.decoding import STEP_BYTES, too_large
+from qntx.net.decoding import STEP_BYTES, too_large
 
 # Files of these trees are views of the machine, not documents; some never end.
 _SPECIAL_TREES = ("/proc", "/sys", "/dev")

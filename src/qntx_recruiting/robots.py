@@ -8,9 +8,10 @@ import msgspec
 
 from qntx.clock import now_us
 from qntx.errors import FetchError
+from qntx.net.client import Unreachable
 from qntx.net.urls import WebUrl
 from qntx.runtime.context import JobContext
-from qntx_recruiting.fetch import PRODUCT, BadStatus, EmptyPage, Unreachable
+from qntx_recruiting.fetch import PRODUCT, BadStatus, EmptyPage
 from qntx_recruiting.politeness import host_file, pace_of, polite_fetch
 from qntx_recruiting.settings import fetch_settings
 

@@ -6,20 +6,10 @@ from collections.abc import Callable
 
 from qntx.config import Settings
 from qntx_recruiting.ports import IngestionHistory, RecruitingStore
-from qntx_recruiting.storage.sqlite.ingestions import SqliteIngestions
-from qntx_recruiting.storage.sqlite.recruiting import SqliteRecruiting
-
-
-def _recruiting_store(settings: Settings) -> RecruitingStore:
-    return SqliteRecruiting(settings.database)
-
-
-def _ingestion_history(settings: Settings) -> IngestionHistory:
-    return SqliteIngestions(settings.database)
-
+from qntx_recruiting.storage import open_ingestion_history, open_recruiting_store
 
 #: Port → what makes its adapter from the settings; each adapter is made at most once a job.
 PORTS: dict[type, Callable[[Settings], object]] = {
-    RecruitingStore: _recruiting_store,
-    IngestionHistory: _ingestion_history,
+    RecruitingStore: open_recruiting_store,
+    IngestionHistory: open_ingestion_history,
 }

@@ -44,7 +44,7 @@ def live(copy: Path) -> None:
 
 
 def _before_the_server() -> None:
-    _python("examples/demo.py")
+    _python("examples/recruiting/demo.py")
     _python("shop.py")
     script = "echo '::stage:: pack'; echo packing; echo 'disk nearly full' >&2; exit 3"
     _qntx("run", "--name", "backup", "--", "sh", "-c", script, code=3)

@@ -400,7 +400,7 @@ def test_the_certificate_is_checked_against_the_name_not_the_address(
 
         with pytest.raises(FetchError, match="certificate verify failed"):
             get(hosts[0])
-        monkeypatch.setattr("qntx_recruiting.fetch._tls", lambda: trusting)
+        monkeypatch.setattr("qntx.net.client._tls", lambda: trusting)
         assert get(hosts[0]) == PAGE
         with pytest.raises(FetchError, match="Hostname mismatch"):
             get(hosts[1])

@@ -7,7 +7,8 @@ from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = ROOT / "examples"
+#: Those of recruiting: documents, candidates, a career site.
+EXAMPLES = ROOT / "examples" / "recruiting"
 
 
 def example_module(name: str) -> ModuleType:

@@ -312,6 +312,7 @@ while index.turn(idle=True):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(6))
 def test_it_survives_being_killed_at_any_moment(
     path: Path, db: apsw.Connection, number: int

@@ -65,7 +65,8 @@ def routes(applications: Iterable[Application]) -> list[Any]:
 def paths(applications: Iterable[Application]) -> list[str]:
     """The paths at which the web UI's page is served for *applications*."""
     pages: Sequence[Page] = [page for one in applications for page in one.pages]
-    return [path for page in pages for path in (page.path, *page.below)]
+    found = [path for page in pages for path in (page.path, *page.below)]
+    return [path for path in found if not path.startswith("/api/")]
 
 
 def _check(application: Application, route: Any) -> None:

@@ -10,7 +10,7 @@ from qntx.config import Settings
 from qntx.model.job import JobRequest
 from qntx.runtime.registry import Registry
 from qntx.runtime.requests import MakesRequests
-from qntx.storage.sqlite.store import Store
+from qntx.storage.interfaces import Store
 
 
 class Served(Protocol):

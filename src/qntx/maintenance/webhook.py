@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import httpcore2
 import msgspec
 
 from qntx.config import FetchSettings, Settings
 from qntx.errors import BadInput, FetchError
-from qntx.net.guard import Deadline, Guard, PinnedBackend, Resolver, system_resolver
+from qntx.net.client import Request, Unreachable, send
+from qntx.net.guard import Resolver, system_resolver
 from qntx.net.urls import parse
 
 TIMEOUT_S = 10.0
@@ -30,41 +30,21 @@ def post(
     Connects only to what was checked, follows no redirect, reads no answer beyond its status.
     Raises FetchError: one sentence with the address and the next step.
     """
-    url = parse(address)
-    deadline = Deadline(timeout_s)
-    request = httpcore2.Request(
-        "POST",
-        httpcore2.URL(
-            scheme=url.scheme.encode(),
-            host=url.host.encode(),
-            port=url.port,
-            target=url.target.encode(),
-        ),
-        headers=[
-            (b"Host", url.authority.encode()),
-            (b"Content-Type", b"application/json"),
-            (b"Content-Length", b"%d" % len(body)),
-            (b"Connection", b"close"),
-        ],
+    request = Request(
+        address=address,
+        method="POST",
+        headers={"Content-Type": "application/json"},
         content=body,
     )
+    limits = settings.model_copy(update={"timeout_s": timeout_s})
     try:
-        backend = PinnedBackend(
-            Guard(settings.allow_hosts, resolver).vet(url, deadline),
-            deadline,
-            settings.connect_timeout_s,
-        )
-        with httpcore2.ConnectionPool(network_backend=backend) as pool:
-            response = pool.handle_request(request)
-            status = response.status
-            response.close()
-    except (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException) as error:
+        status = send(request, limits, judge=lambda head: False, resolver=resolver).head.status
+    except Unreachable as error:
         raise FetchError(
-            f"{url} was not told: {str(error) or type(error).__name__} - check the setting "
-            "storage.webhook"
+            f"{address} was not told: {error.detail} - check the setting storage.webhook"
         ) from None
     if not 200 <= status < 300:
-        raise FetchError(f"{url} was not told: it answered {status} - check storage.webhook")
+        raise FetchError(f"{address} was not told: it answered {status} - check storage.webhook")
 
 
 def webhook_of(settings: Settings) -> Callable[[Any], None] | None:

@@ -1,1 +1,1 @@
-"""HTTP that is safe to point at an address that somebody typed."""
+"""HTTP that is safe to point at an address somebody typed: `qntx.net.client.send` is the way in."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,3 +27,15 @@ def open_store(where: Settings | Path, applications: Sequence[Application] = ())
 
     database = where / "qntx.db" if isinstance(where, Path) else where.database
     return SqliteStore(database, applications)
+
+
+def connect(settings: Settings, application: Application) -> Any:
+    """
+    A connection to the database of *settings*, for what *application* keeps in tables of its own.
+
+    With the SQLite backend an `apsw.Connection` (never open the file with another SQLite in the
+    same process: its locks would be lost). Raises StoreUnavailable.
+    """
+    from qntx.storage.sqlite.migrate import open_database
+
+    return open_database(settings.database, applications=[application])

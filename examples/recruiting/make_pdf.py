@@ -1,7 +1,8 @@
 """
 Lay out a job description as a PDF, with nothing but the standard library.
 
-    python examples/make_pdf.py examples/jobs/finance-lead.source.txt examples/jobs/finance-lead.pdf
+    cd examples/recruiting
+    python make_pdf.py jobs/finance-lead.source.txt jobs/finance-lead.pdf
 
 The source is a text with "# title", "## heading", "- item" and paragraphs. The same source gives
 the same bytes, so the PDF in the repository can be checked against it.

@@ -1,7 +1,7 @@
 """
 The demo: three job descriptions (text, web page, PDF) ingested and scored, and what they said.
 
-    python examples/demo.py            # or: make demo
+    python examples/recruiting/demo.py            # or: make demo
 
 It serves the example career site on this machine for as long as it runs.
 """

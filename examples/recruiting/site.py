@@ -1,7 +1,7 @@
 """
 The career site of a made-up company, over real HTTP, for the demo and the tests.
 
-    python examples/site.py --port 8123
+    python examples/recruiting/site.py --port 8123
 
 Sixty vacancies on four pages, and one page for each vacancy. Two are written by hand, in
 ``careers/postings``; the others are composed from ``careers/vacancies.json``. Every second page of

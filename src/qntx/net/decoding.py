@@ -100,5 +100,5 @@ def too_large(source: str, max_bytes: int) -> FetchError:
     """The error for a body above the limit."""
     return FetchError(
         f"refused to read {source}: it is larger than {max_bytes:,} bytes - "
-        "give the job description itself, or raise the setting fetch.max_bytes"
+        "give something smaller, or raise the setting fetch.max_bytes"
     )

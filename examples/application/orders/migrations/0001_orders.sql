@@ -1,0 +1,4 @@
+CREATE TABLE acme_orders (
+    id      TEXT PRIMARY KEY,
+    amount  TEXT NOT NULL
+);
