@@ -78,6 +78,7 @@ def test_a_name_that_is_not_there() -> None:
         qntx.Appp
 
 
+@pytest.mark.slow
 def test_importing_it_loads_nothing_else_of_it_but_the_look_at_the_platform() -> None:
     code = "import sys, qntx; print([name for name in sys.modules if name.startswith('qntx.')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
