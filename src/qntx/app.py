@@ -27,8 +27,8 @@ from qntx.runtime.context import Control
 from qntx.runtime.execute import execute
 from qntx.runtime.outcome import Outcome
 from qntx.runtime.registry import F, Registry
+from qntx.storage import open_store
 from qntx.storage.interfaces import Queue
-from qntx.storage.sqlite.store import Store
 
 Port = TypeVar("Port")
 
@@ -69,7 +69,7 @@ class App:  # budget: the one object that users hold; each method is a line or a
         self.ports: dict[type, Callable[[Settings], Any]] = {}
         #: What installed packages contribute.
         self.applications: list[Application] = []
-        self.store = Store(self.settings.database, self.applications)
+        self.store = open_store(self.settings, self.applications)
         self._indexer: IndexerProcess | None = None
 
     # -- composition -----------------------------------------------------------------------------

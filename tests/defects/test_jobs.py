@@ -19,7 +19,7 @@ from qntx.explain.wait_reasons import WaitReasons
 from qntx.model.job import JobRequest
 from qntx.model.retry import Backoff
 from qntx.runtime.rate_limits import RateLimits
-from qntx.storage.sqlite.store import Store
+from qntx.storage.sqlite.store import SqliteStore
 from tests.support.processes import command_of, send
 from tests.support.queue_bench import Bench
 from tests.support.server_tree import Tree
@@ -180,7 +180,7 @@ def test_defect_20_jobs_of_a_dead_server_go_on(tmp_path: Path) -> None:
 
 
 def _claim_all(home: str, out: Any) -> None:
-    store = Store(Path(home) / "qntx.db")
+    store = SqliteStore(Path(home) / "qntx.db")
     found = []
     while jobs := store.queue.claim(3, f"w{os.getpid()}", ["a"], 30):
         found += [job.id for job in jobs]
