@@ -283,6 +283,7 @@ def rss_bytes(pid: int) -> int:
     raise AssertionError("no VmRSS")
 
 
+@pytest.mark.slow
 def test_clients_that_read_nothing_cost_a_bounded_share_of_memory(fresh: App) -> None:
     """Forty of them, while thousands of lines a second come: 40 times 12 MB would be 480 MB."""
 

@@ -1,4 +1,4 @@
-"""A supervisor with real workers, in a data directory of its own."""
+"""A queue without workers, and a supervisor with real ones, each in a directory of its own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.queue_bench import Bench
 from tests.support.workers import MODULE, Running
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    found = Bench(tmp_path / "home")
+    yield found
+    found.close()
 
 
 @pytest.fixture

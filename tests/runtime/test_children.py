@@ -16,6 +16,8 @@ from tests.support.waiting import wait_until
 from tests.support.worker_jobs import lines, note
 from tests.support.workers import Running
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_unique_child_has_the_id_of_its_twin(running: Running) -> None:
     app = running.app

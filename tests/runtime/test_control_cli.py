@@ -129,6 +129,7 @@ def test_one_job_that_cannot_be_moved_does_not_keep_the_others(home: Path) -> No
     assert msgspec.json.decode(result.stdout) == [{"id": job_id, "status": "cancelled"}]
 
 
+@pytest.mark.slow
 def test_workers_without_a_server_run_jobs_until_they_are_told_to_end(
     home: Path, tmp_path: Path
 ) -> None:

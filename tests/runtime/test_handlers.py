@@ -20,6 +20,14 @@ from qntx.app import App
 from qntx.builtin import built_in_app
 from qntx.errors import BadInput, UnknownHandler
 from qntx.runtime.registry import Registry
+from tests.support.indexer_thread import indexer_in_a_thread
+
+
+@pytest.fixture(autouse=True, scope="module")
+def indexer() -> Iterator[None]:
+    """What is indexed is the same whoever does it."""
+    with indexer_in_a_thread():
+        yield
 
 
 class Struct(msgspec.Struct):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner
 
 from qntx.cli import main
@@ -12,6 +13,8 @@ from tests.support.api_server import TOKEN, serving
 from tests.support.waiting import wait_until
 from tests.support.worker_jobs import lines
 from tests.support.workers import Running
+
+pytestmark = pytest.mark.slow
 
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
 

@@ -15,6 +15,8 @@ from tests.faults.test_commands import start
 from tests.support.data_directory import stored
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 def running_job(home: Path) -> str:
     """The id of the job that runs in *home*, once it does."""

@@ -15,6 +15,8 @@ import qntx
 from qntx.api.security.tokens import token_of
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = """
 import sys
 import qntx

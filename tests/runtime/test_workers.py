@@ -15,6 +15,8 @@ from tests.support.waiting import wait_until
 from tests.support.worker_jobs import lines
 from tests.support.workers import MODULE, Running
 
+pytestmark = pytest.mark.slow
+
 
 def messages(running: Running, job_id: str) -> list[str]:
     return [line.message for line in running.app.store.logs.page(job_id, LogFilter()).logs]

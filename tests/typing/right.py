@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, assert_type
 
 import qntx
+from qntx.testing import JobRun, run_job
 
 
 @dataclass
@@ -66,6 +67,12 @@ job_id, outcome = app.run("greets", {"name": "Ada"}, emitter=qntx.NullEmitter())
 assert_type(job_id, str)
 assert_type(outcome, qntx.Outcome)
 app.queue.cancel(job_id)
+
+run = run_job(app, "greets", {"name": "Ada"}, home="data")
+assert_type(run, JobRun)
+assert_type(run.messages, list[str])
+run_job(greets, payload=Greeting("Ada"))
+run_job(Greets, payload=Greeting("Ada"))
 
 with qntx.capture("nightly-import", home="data") as emit:
     assert_type(emit, qntx.Captured)

@@ -568,6 +568,7 @@ def test_a_late_line_of_a_run_that_is_over_gets_the_next_number(desk: Desk) -> N
     assert desk.receipt().complete
 
 
+@pytest.mark.slow
 def test_only_one_process_indexes_a_data_directory(tmp_path: Path) -> None:
     from qntx.indexer.launch import IndexerProcess
 

@@ -139,6 +139,7 @@ def test_segments_say_how_the_journal_goes_on(tmp_path: Path) -> None:
     reader.close()
 
 
+@pytest.mark.slow
 def test_the_word_that_publishes_never_goes_backwards(tmp_path: Path) -> None:
     """A reader that looks at every moment sees the end of published records only grow."""
     ready, go = os.pipe()
@@ -307,14 +308,15 @@ def said_by_another_thread(journal: Journal, where: Scope) -> None:
     assert done.wait(5), "the lock was left held: no other thread can log any more"
 
 
+@pytest.mark.slow
 def test_a_forked_child_writes_a_journal_of_its_own(tmp_path: Path) -> None:
     from qntx.recording import session
-    from qntx.recording.context import ACTIVE, ActiveRun
+    from qntx.recording.context import ACTIVE_RUNS, ActiveRun
 
     journal = session.journal_of(tmp_path)
     active = ActiveRun(Run("JB_1", 1), journal)
     origin = journal.origin("emitter")
-    ACTIVE[active.run] = active
+    ACTIVE_RUNS[active.run] = active
     try:
         journal.line(active.root, 20, origin, b"parent before")
         child = os.fork()
@@ -332,7 +334,7 @@ def test_a_forked_child_writes_a_journal_of_its_own(tmp_path: Path) -> None:
         producers = {name.producer for name in others if name}
         assert len(producers) == 2
     finally:
-        del ACTIVE[active.run]
+        del ACTIVE_RUNS[active.run]
         session.close_journals()
 
 

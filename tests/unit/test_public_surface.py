@@ -16,9 +16,10 @@ import qntx
 import qntx.application
 import qntx.config
 import qntx.errors
+import qntx.testing
 
 #: Beside `qntx` itself: what stands in these is public.
-PUBLIC_MODULES = (qntx, qntx.application, qntx.config, qntx.errors)
+PUBLIC_MODULES = (qntx, qntx.application, qntx.config, qntx.errors, qntx.testing)
 #: Made by the runtime and handed to a handler or caller; nobody else calls them.
 NOT_CALLED = ("JobContext", "Captured", "LogCapturingEmitter")
 
@@ -44,6 +45,7 @@ def functions(name: str) -> Iterator[tuple[str, Callable[..., Any]]]:
 
 
 FUNCTIONS = dict(found for name in qntx.__all__ for found in functions(name))
+FUNCTIONS |= {"testing.run_job": qntx.testing.run_job, "config.load": qntx.config.load}
 
 
 def mentioned(hint: Any) -> Iterator[type]:
@@ -76,6 +78,7 @@ def test_a_name_that_is_not_there() -> None:
         qntx.Appp
 
 
+@pytest.mark.slow
 def test_importing_it_loads_nothing_else_of_it_but_the_look_at_the_platform() -> None:
     code = "import sys, qntx; print([name for name in sys.modules if name.startswith('qntx.')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -317,6 +317,7 @@ LATE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LATE)
 def test_what_comes_into_an_environment_during_the_run_is_masked(tmp_path: Path, name: str) -> None:
     """As programs do that read a ``.env`` file when they begin; and in what a child says."""
@@ -397,6 +398,7 @@ def test_a_secret_split_inside_of_a_character_is_masked_and_text_stays_text(
         assert set(run.messages) == {data}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pieces", [1, 2, 3, 5])
 def test_a_secret_written_piece_by_piece_and_never_ended_is_masked_after_a_kill(
     recorded: Callable[..., Recorded], tmp_path: Any, pieces: int
@@ -578,6 +580,7 @@ print(best[1] / max(best[0], 5e-4))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", ["guard.text(text)", "guard.piece(text, 0)"])
 @pytest.mark.parametrize("name", ATTACKS)
 def test_the_time_a_search_takes_grows_with_the_text_only(name: str, call: str) -> None:
@@ -594,12 +597,13 @@ def test_a_search_of_a_megabyte_of_ordinary_text_is_quick() -> None:
     assert time.process_time() - start < 1  # a hundred times what it takes
 
 
+@pytest.mark.slow
 def test_many_short_writes_without_a_newline_take_linear_time() -> None:
     """A progress bar rewrites its line for hours; the hundred-thousandth write costs no more."""
     source = """
 import io, sys, time
 from qntx.recording import lines, streams
-from qntx.recording.context import ACTIVE, SCOPE, ActiveRun
+from qntx.recording.context import ACTIVE_RUNS, SCOPE, ActiveRun
 from qntx.recording.redaction import Redactor
 from qntx.journal.run_scope import Run
 from qntx.journal.writer import Journal
@@ -608,7 +612,7 @@ import tempfile
 lines.set_redactor(Redactor([("secret", "correct-horse-battery")]))
 folder = tempfile.TemporaryDirectory()
 active = ActiveRun(Run("JB_1", 1), Journal(Path(folder.name)))
-ACTIVE[active.run] = active
+ACTIVE_RUNS[active.run] = active
 SCOPE.set(active.root)
 took = []
 for count in (4_000, 16_000):

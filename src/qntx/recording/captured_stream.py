@@ -16,7 +16,7 @@ from qntx.journal.writer import Journal
 from qntx.model.log import INFO, WARN
 from qntx.recording import lines
 from qntx.recording.console import DirectStream
-from qntx.recording.context import ACTIVE, SCOPE, ActiveRun, current_place
+from qntx.recording.context import ACTIVE_RUNS, SCOPE, ActiveRun, current_place
 from qntx.recording.line_buffer import LineBuffer, raw
 
 _part_numbers = count(1)
@@ -182,7 +182,7 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
     def write_line(self, text: str) -> None:
         """Capture and forward *text* and a newline: what ``print`` does most of the time."""
         scope = SCOPE.get()
-        active = ACTIVE.get(scope.run) if scope is not None else None
+        active = ACTIVE_RUNS.get(scope.run) if scope is not None else None
         if (
             active is None
             or scope is None

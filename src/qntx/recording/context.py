@@ -26,7 +26,7 @@ class ActiveRun:
 SCOPE: ContextVar[Scope | None] = ContextVar("qntx_scope", default=None)
 
 #: The runs of this process, by their run.
-ACTIVE: dict[Run, ActiveRun] = {}
+ACTIVE_RUNS: dict[Run, ActiveRun] = {}
 
 #: The journals of runs that are over, for threads that they left behind and that still write.
 _journals_of_ended: WeakKeyDictionary[Run, Journal] = WeakKeyDictionary()
@@ -46,21 +46,21 @@ def only_run() -> ActiveRun | None:
 
     Code that nobody can place (a thread started behind Python's back) belongs to it at least.
     """
-    if len(ACTIVE) == 1:
-        for active in ACTIVE.values():
+    if len(ACTIVE_RUNS) == 1:
+        for active in ACTIVE_RUNS.values():
             return active
     return None
 
 
 def end_run(active: ActiveRun) -> None:
     """*active* is over; code that it left behind goes on writing to its journal."""
-    del ACTIVE[active.run]
+    del ACTIVE_RUNS[active.run]
     _journals_of_ended[active.run] = active.journal
 
 
 def active_run_of(scope: Scope) -> ActiveRun | None:
     """The run of *scope*: one at work, or one that is over and left this code behind."""
-    active = ACTIVE.get(scope.run)
+    active = ACTIVE_RUNS.get(scope.run)
     if active is None:
         journal = _journals_of_ended.get(scope.run)
         if journal is not None and not journal.closed:

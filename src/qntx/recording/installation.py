@@ -21,7 +21,7 @@ from qntx.recording import (
     threads,
 )
 from qntx.recording.console import console_stream
-from qntx.recording.context import ACTIVE
+from qntx.recording.context import ACTIVE_RUNS
 from qntx.recording.redaction import Redactor, from_environment
 
 #: Patches of modules that need a session: how to put them in place, and how to take them away.
@@ -33,7 +33,7 @@ _fault_handler_is_ours = False
 def add_patches(install: Callable[[], None], uninstall: Callable[[], None]) -> None:
     """Have *install* called whenever the first run begins, and *uninstall* after the last one."""
     _more_patches.append((install, uninstall))
-    if ACTIVE:
+    if ACTIVE_RUNS:
         install()
 
 

@@ -19,7 +19,7 @@ from qntx.journal.wakeup import Wakeup
 from qntx.journal.writer import Journal
 from qntx.recording import descriptors, environment, installation, lines, streams
 from qntx.recording.console import DirectStream
-from qntx.recording.context import ACTIVE, SCOPE, ActiveRun, end_run, reset_scope
+from qntx.recording.context import ACTIVE_RUNS, SCOPE, ActiveRun, end_run, reset_scope
 from qntx.recording.redaction import Redactor, from_environment
 
 #: A pool that outlives many runs remembers only so many of them.
@@ -131,13 +131,13 @@ def attach(
 
 def run_in_child(home: Path, job_id: str, attempt: int) -> ActiveRun:
     """In a worker process of a pool: the run that it works for now, which may not be its first."""
-    for active in ACTIVE.values():
+    for active in ACTIVE_RUNS.values():
         if active.run.job_id == job_id and active.run.attempt == attempt:
             return active
     active = ActiveRun(Run(job_id, attempt), journal_of(home, _settings))
     _enter(active, _settings.model_copy(update={"descriptors": False}))
-    if len(ACTIVE) > MOST_RUNS_OF_CHILD:
-        del ACTIVE[next(iter(ACTIVE))]
+    if len(ACTIVE_RUNS) > MOST_RUNS_OF_CHILD:
+        del ACTIVE_RUNS[next(iter(ACTIVE_RUNS))]
     return active
 
 
@@ -168,7 +168,7 @@ def register_secret(secret: str) -> None:
 
 def detach() -> None:
     """In a child that is about to leave by ``os._exit``: end its journals."""
-    for active in list(ACTIVE.values()):
+    for active in list(ACTIVE_RUNS.values()):
         streams.finish(active)
     close_journals()
     if _consoles:
@@ -184,12 +184,12 @@ def detach() -> None:
 def _enter(active: ActiveRun, settings: CaptureSettings) -> None:
     global _settings
     with _lock:
-        if not ACTIVE:
+        if not ACTIVE_RUNS:
             _watch_process()
             _settings = settings
             installation.install(settings, has_console=_has_console)
-        ACTIVE[active.run] = active
-        if len(ACTIVE) == 1:
+        ACTIVE_RUNS[active.run] = active
+        if len(ACTIVE_RUNS) == 1:
             try:
                 if descriptors.are_redirected():
                     _share_environment(active.journal)
@@ -210,8 +210,8 @@ def _share_environment(journal: Journal) -> None:
 def _leave(active: ActiveRun) -> None:
     with _lock:
         end_run(active)
-        descriptors.end(active, next(iter(ACTIVE.values()), None))
-        if not ACTIVE and _has_console:
+        descriptors.end(active, next(iter(ACTIVE_RUNS.values()), None))
+        if not ACTIVE_RUNS and _has_console:
             # In a worker everything stays in place for the next run.
             installation.uninstall()
 
@@ -226,7 +226,7 @@ def _after_fork_in_child() -> None:
         fresh = journal.successor()
         journal.forget()
         _journals[home] = fresh
-        for active in ACTIVE.values():
+        for active in ACTIVE_RUNS.values():
             if active.journal is journal:
                 active.journal = fresh
                 active.run.accepted = 0

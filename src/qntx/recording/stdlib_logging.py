@@ -13,7 +13,7 @@ from qntx.journal.run_scope import Scope
 from qntx.model.log import WARN
 from qntx.recording import streams
 from qntx.recording.captured_stream import ALREADY_CAPTURED, CapturedStream
-from qntx.recording.context import ACTIVE, SCOPE, ActiveRun, active_run_of, only_run
+from qntx.recording.context import ACTIVE_RUNS, SCOPE, ActiveRun, active_run_of, only_run
 from qntx.recording.exceptions import exception_metadata, traceback_text
 from qntx.recording.lines import WRONG_CALL, append_line, masked
 from qntx.recording.patches import Patches
@@ -147,7 +147,7 @@ def _handle(self: logging.Logger, record: logging.LogRecord) -> None:
         active = only_run()
         flags = UNATTRIBUTED
     else:
-        active = ACTIVE.get(scope.run) or active_run_of(scope)
+        active = ACTIVE_RUNS.get(scope.run) or active_run_of(scope)
     if active is None:
         _original_handle(self, record)
         return

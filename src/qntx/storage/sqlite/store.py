@@ -5,86 +5,42 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import apsw
 
-from qntx.application import Application
 from qntx.journal.wakeup import Wakeup
 from qntx.storage.file_lock import FileLock
 from qntx.storage.interfaces import Store
 from qntx.storage.sqlite.change_signal import DatabaseVersion
-from qntx.storage.sqlite.changes import ChangeStore
 from qntx.storage.sqlite.connection import is_moved, transaction
-from qntx.storage.sqlite.executions import ExecutionStore
-from qntx.storage.sqlite.exports import ExportStore
-from qntx.storage.sqlite.jobs import JobStore
-from qntx.storage.sqlite.key_value import KeyValueStore
 from qntx.storage.sqlite.local_file import DatabaseFile
 from qntx.storage.sqlite.lock_owner import LockOwner, lock_owner_of
 from qntx.storage.sqlite.log_writer import SqliteLogWriter, open_log_writer
-from qntx.storage.sqlite.logs import LogStore
 from qntx.storage.sqlite.migrate import open_database
-from qntx.storage.sqlite.model_usage import SqliteModelUsage
-from qntx.storage.sqlite.queue import JobQueue
-from qntx.storage.sqlite.retention import ExpiryStore
-from qntx.storage.sqlite.schedules import ScheduleStore
-from qntx.storage.sqlite.search import SearchStore
 from qntx.storage.sqlite.search_index_writer import SqliteSearchIndexWriter
 from qntx.storage.sqlite.space import database_bytes
 from qntx.storage.sqlite.stop_requests import stop_request_of
 from qntx.storage.sqlite.supervisors import SupervisorFiles
 from qntx.storage.sqlite.translation import translating
-from qntx.storage.sqlite.wait_reasons import SqliteJobWaits
 
-
-class _Tables:
-    """What stands behind one connection."""
-
-    def __init__(self, connection: apsw.Connection, jobs_came: Wakeup) -> None:
-        self.connection = connection
-        self._jobs_came = jobs_came
-
-    @cached_property
-    def jobs(self) -> JobStore:
-        return JobStore(self.connection)
-
-    @cached_property
-    def queue(self) -> JobQueue:
-        return JobQueue(self.connection, self._jobs_came.notify)
-
-    @cached_property
-    def logs(self) -> LogStore:
-        return LogStore(self.connection)
-
-    @cached_property
-    def schedules(self) -> ScheduleStore:
-        return ScheduleStore(self.connection)
-
-    @cached_property
-    def executions(self) -> ExecutionStore:
-        return ExecutionStore(self.connection)
-
-    @cached_property
-    def waits(self) -> SqliteJobWaits:
-        return SqliteJobWaits(self.connection)
-
-    @cached_property
-    def model_usage(self) -> SqliteModelUsage:
-        return SqliteModelUsage(self.connection)
-
-    @cached_property
-    def facts(self) -> KeyValueStore:
-        return KeyValueStore(self.connection)
-
-    @cached_property
-    def search(self) -> SearchStore:
-        return SearchStore(self.connection)
-
-    @cached_property
-    def changes(self) -> ChangeStore:
-        return ChangeStore(self.connection)
+if TYPE_CHECKING:
+    # Not imported: the indexer needs none of them, and would take twice as long to start.
+    from qntx.application import Application
+    from qntx.storage.sqlite.changes import ChangeStore
+    from qntx.storage.sqlite.executions import ExecutionStore
+    from qntx.storage.sqlite.exports import ExportStore
+    from qntx.storage.sqlite.jobs import JobStore
+    from qntx.storage.sqlite.key_value import KeyValueStore
+    from qntx.storage.sqlite.logs import LogStore
+    from qntx.storage.sqlite.model_usage import SqliteModelUsage
+    from qntx.storage.sqlite.queue import JobQueue
+    from qntx.storage.sqlite.retention import ExpiryStore
+    from qntx.storage.sqlite.schedules import ScheduleStore
+    from qntx.storage.sqlite.search import SearchStore
+    from qntx.storage.sqlite.tables import Tables
+    from qntx.storage.sqlite.wait_reasons import SqliteJobWaits
 
 
 class SqliteStore(Store):  # budget: the tables by name, and what goes for all of them
@@ -152,7 +108,7 @@ class SqliteStore(Store):  # budget: the tables by name, and what goes for all o
         return Wakeup(self.path.parent, name)
 
     def close(self) -> None:
-        found: _Tables | None = getattr(self._local, "tables", None)
+        found: Tables | None = getattr(self._local, "tables", None)
         if found is not None:
             found.connection.close()
             self._local.tables = None
@@ -205,10 +161,14 @@ class SqliteStore(Store):  # budget: the tables by name, and what goes for all o
 
     @property
     def exports(self) -> ExportStore:
+        from qntx.storage.sqlite.exports import ExportStore
+
         return ExportStore(self.path)
 
     @contextmanager
     def expiry(self) -> Iterator[ExpiryStore]:
+        from qntx.storage.sqlite.retention import ExpiryStore
+
         with closing(open_database(self.path, make=False)) as connection:
             yield ExpiryStore(connection)
 
@@ -249,8 +209,8 @@ class SqliteStore(Store):  # budget: the tables by name, and what goes for all o
         return self._tables.connection
 
     @property
-    def _tables(self) -> _Tables:
-        found: _Tables | None = getattr(self._local, "tables", None)
+    def _tables(self) -> Tables:
+        found: Tables | None = getattr(self._local, "tables", None)
         if found is not None:
             connection = found.connection
             if connection.in_transaction or not is_moved(connection):
@@ -258,7 +218,9 @@ class SqliteStore(Store):  # budget: the tables by name, and what goes for all o
             self.close()
         make, brought = not self._was_open, self._applications
         opened = open_database(self.path, make=make, applications=brought)
-        tables = _Tables(opened, self._wakeup)
+        from qntx.storage.sqlite.tables import Tables
+
+        tables = Tables(opened, self._wakeup)
         self._was_open = True
         self._local.tables = tables
         if getattr(self._local, "may_lose", False):
