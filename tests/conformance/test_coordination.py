@@ -36,9 +36,7 @@ def test_supervisors_are_known_while_they_live(store: Store) -> None:
 
 
 @pytest.mark.slow
-def test_a_supervisor_that_was_killed_is_gone(
-    backend: Backend, folder: Path, store: Store
-) -> None:
+def test_a_supervisor_that_was_killed_is_gone(backend: Backend, folder: Path, store: Store) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.conformance.supervising", backend.name, folder],
         cwd=ROOT,
@@ -62,23 +60,24 @@ def test_a_supervisor_that_was_killed_is_gone(
     mine.release()
 
 
-def test_one_has_a_role(store: Store) -> None:
-    first, second, other = (store.leadership(name) for name in ("x", "x", "y"))
-    assert first.is_taken() is None
-    assert first.take()
-    assert first.take(), "it has it"
-    assert first.is_taken()
-    assert second.is_taken()
-    assert not second.take()
-    assert other.take(), "another role"
-    second.release()
-    assert second.is_taken(), "only who has it gives it back"
-    first.release()
-    assert second.is_taken() is False
-    assert second.take()
-    assert not first.take()
-    second.release()
-    other.release()
+def test_one_leads_until_it_gives_it_back(backend: Backend, store: Store, folder: Path) -> None:
+    first = store.leadership("test")
+    with backend.make(folder) as other:
+        second = other.leadership("test")
+        assert second.is_taken() is None
+        assert first.take()
+        assert first.take(), "who leads already goes on"
+        assert first.is_taken()
+        assert second.is_taken()
+        assert not second.take()
+        assert other.leadership("another").take()
+        second.release()
+        assert first.is_taken(), "only who leads can give it back"
+        first.release()
+        assert second.is_taken() is False
+        assert second.take()
+        assert not first.take()
+        second.release()
 
 
 def test_a_listener_is_woken(backend: Backend, folder: Path, store: Store) -> None:

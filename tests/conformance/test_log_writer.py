@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -384,3 +385,18 @@ def test_attempts_that_go_on_have_logs_of_their_own(store: Store, indexer: Small
         indexer.lines(job.id, [Said(b"2")], 2)
     shown = [(line.attempt, line.id, line.message) for line in store.logs.page(job.id, ALL).logs]
     assert shown == [(1, 1, "1"), (1, 2, "late word of the first"), (2, 1, "2")]
+
+
+def test_a_removed_store_is_not_made_anew(
+    store: Store, folder: Path, indexer: SmallIndexer
+) -> None:
+    """Where it can be removed: what is stored into it then is not said to be stored."""
+    files = list(folder.glob("*.db*"))
+    if not files:
+        pytest.skip("not a file")
+    for file in files:
+        file.unlink()
+    with pytest.raises(StoreUnavailable, match="removed"), indexer.round():
+        indexer.writer.save_offsets([OffsetMove("P", None, START)])
+    with pytest.raises(StoreUnavailable, match="removed"):
+        store.log_writer()

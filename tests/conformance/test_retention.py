@@ -199,9 +199,7 @@ def test_a_step_that_fails_deletes_nothing(
     assert (len(page.logs), page.expired) == (10, None)
 
 
-def test_numbers_are_never_used_again(
-    store: Store, indexer: SmallIndexer, expiry: Expiry
-) -> None:
+def test_numbers_are_never_used_again(store: Store, indexer: SmallIndexer, expiry: Expiry) -> None:
     job = running(store)
     indexer.lines(job.id, SAID)
     indexer.end(job, "failed")
@@ -265,9 +263,7 @@ def test_reports_are_remembered(store: Store, expiry: Expiry) -> None:
     assert expiry.last_report() == report
 
 
-def test_search_knows_no_deleted_line(
-    store: Store, indexer: SmallIndexer, expiry: Expiry
-) -> None:
+def test_search_knows_no_deleted_line(store: Store, indexer: SmallIndexer, expiry: Expiry) -> None:
     bad = running(store)
     indexer.lines(bad.id, [Said(b"the needle")])
     indexer.end(bad, "failed")

@@ -45,7 +45,7 @@ def run(
     trial = Trial(tmp_path / "home", tmp_path / "trial", plan)
     trial.start()
     trial.wait(600)
-    history = trial.rescue()
+    history = trial.judge()
     assert len(history.acknowledged) == sum(producer.count for producer in producers)
 
 

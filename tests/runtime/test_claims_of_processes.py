@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from qntx.model.job import JobRequest
-from qntx.storage.sqlite.store import Store
+from qntx.storage.sqlite.store import SqliteStore
 from tests.support.queue_bench import Bench
 
 pytestmark = pytest.mark.slow
 
 
 def _claim_all(home: str, out: Any) -> None:
-    store = Store(Path(home) / "qntx.db")
+    store = SqliteStore(Path(home) / "qntx.db")
     found = []
     while jobs := store.queue.claim(3, f"w{os.getpid()}", ["a"], 30):
         found += [job.id for job in jobs]

@@ -162,15 +162,23 @@ class SqliteLogWriter(LogWriter):  # budget: one method per thing that is stored
     # -- lines and counters ----------------------------------------------------------------
 
     def store_lines(self, lines: Sequence[LineRow], large: Sequence[LineRow]) -> None:
-        self._cursor.executemany(_INSERT_LINE, lines)
-        for line_id, context_key, origin_key, ts, level, flags, message, metadata in large:
-            assert isinstance(message, bytes)
-            begin: str | bytes = message[:ROW_MESSAGE_BYTES]
-            if not flags & RAW:
-                begin = message[:ROW_MESSAGE_BYTES].decode("utf-8", "ignore")
-            row = (line_id, context_key, origin_key, ts, level, flags | BODY_APART, begin, metadata)
-            self._cursor.execute(_INSERT_LINE, row)
-            self._insert_body(line_id, message)
+        try:
+            self._cursor.executemany(_INSERT_LINE, lines)
+            for line in large:
+                self._insert_large(line)
+        except apsw.ConstraintError as error:
+            raise self._overtaken() from error  # a line of that number is there
+
+    def _insert_large(self, line: LineRow) -> None:
+        """A row with the beginning of the message, and beside it the whole."""
+        line_id, context_key, origin_key, ts, level, flags, message, metadata = line
+        assert isinstance(message, bytes)
+        begin: str | bytes = message[:ROW_MESSAGE_BYTES]
+        if not flags & RAW:
+            begin = message[:ROW_MESSAGE_BYTES].decode("utf-8", "ignore")
+        row = (line_id, context_key, origin_key, ts, level, flags | BODY_APART, begin, metadata)
+        self._cursor.execute(_INSERT_LINE, row)
+        self._insert_body(line_id, message)
 
     def _insert_body(self, line_id: int, body: bytes) -> None:
         """Store the whole of a large message, piece by piece."""
@@ -293,11 +301,14 @@ class SqliteLogWriter(LogWriter):  # budget: one method per thing that is stored
         before = self._db.total_changes()
         self._cursor.executemany(sql, rows)
         if self._db.total_changes() - before != len(rows):
-            raise StoreUnavailable(
-                f"another indexer has stored the same into the database {self._path} meanwhile"
-                " - nothing is stored twice, and what is left is looked at again; "
-                "see that one process only works on the data directory"
-            )
+            raise self._overtaken()
+
+    def _overtaken(self) -> StoreUnavailable:
+        return StoreUnavailable(
+            f"another indexer has stored the same into the database {self._path} meanwhile"
+            " - nothing is stored twice, and what is left is looked at again; "
+            "see that one process only works on the data directory"
+        )
 
     def _one(self, sql: str, values: tuple[Any, ...]) -> tuple[Any, ...] | None:
         for row in self._db.execute(sql, values):
