@@ -34,7 +34,7 @@ def test_a_job_runs_and_what_it_returned_is_kept(running: Running, tmp_path: Pat
 def test_a_wrong_payload_and_an_unknown_handler_are_refused_at_once(running: Running) -> None:
     with pytest.raises(BadInput, match=r"test\.note.*text"):
         running.app.enqueue("test.note", {"text": 3})
-    with pytest.raises(UnknownHandler, match=r"no handler 'test\.nothing'"):
+    with pytest.raises(UnknownHandler, match=r"unknown handler 'test\.nothing'"):
         running.app.enqueue("test.nothing")
 
 

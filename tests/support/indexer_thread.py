@@ -11,20 +11,19 @@ from pathlib import Path
 import pytest
 
 from qntx.indexer.process import Indexer
-from qntx.journal.wakeup import ENOUGH, Wakeup
+from qntx.journal.wakeup import STOP_INDEXER, Wakeup
+from qntx.storage import open_store
 
 
 class _Indexer(Indexer):
-    """An indexer that tells which descriptors it holds: no end of a process closes them."""
+    """An indexer that lets go of all that it holds: no end of a process does it."""
 
-    def _take(self, lock: int) -> bool:
-        self.lock = lock
-        return super()._take(lock)
-
-    @property
-    def watched(self) -> list[int]:
-        """What it listens to besides its owner."""
-        return [*self._parent, *self._wakeup.descriptors]
+    def run(self) -> None:
+        super().run()
+        self._leadership.release()
+        self._store.close()
+        for descriptor in (*self._parent, *self._wakeup.descriptors):
+            os.close(descriptor)
 
 
 class IndexerThread:
@@ -34,8 +33,8 @@ class IndexerThread:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._home = home
         self._read, self._write = os.pipe()
-        self._indexer = _Indexer(home, self._read)
-        self._thread = threading.Thread(target=self._indexer.run, name="indexer")
+        indexer = _Indexer(home, open_store(home), self._read)
+        self._thread = threading.Thread(target=indexer.run, name="indexer")
         self._thread.start()
 
     def ensure(self) -> bool:
@@ -45,13 +44,12 @@ class IndexerThread:
 
     def stop(self) -> None:
         """Have it store what is published, then end."""
-        os.write(self._write, ENOUGH)
+        os.write(self._write, STOP_INDEXER)
         Wakeup(self._home).notify()
         self._thread.join(60)
         assert not self._thread.is_alive(), "the indexer did not end"
-        left = [self._read, self._write, self._indexer.lock, *self._indexer.watched]
-        for descriptor in left:
-            os.close(descriptor)
+        os.close(self._read)
+        os.close(self._write)
 
 
 @contextmanager
