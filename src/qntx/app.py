@@ -378,7 +378,7 @@ class App:  # budget: the one object that users hold; each method is a line or a
             time.sleep(pause)
             pause = min(pause * 1.5, 0.05)
         raise StoreUnavailable(
-            f"what job {job_id} said is not in {self.settings.database} after {timeout_s:.0f} s - "
+            f"what job {job_id} said is not in {self.store.location} after {timeout_s:.0f} s - "
             "it is safe in the journal and will be stored by the next qntx command that can write"
         )
 

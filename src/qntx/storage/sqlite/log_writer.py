@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +28,7 @@ from qntx.storage.interfaces.log_rows import (
 )
 from qntx.storage.interfaces.log_writer import LogWriter
 from qntx.storage.sqlite import attempt_writes
-from qntx.storage.sqlite.connection import committing, is_moved, removed
+from qntx.storage.sqlite.connection import committing, is_moved, removed, unavailable
 from qntx.storage.sqlite.migrate import open_database
 from qntx.storage.sqlite.translation import refusing, translated, translating
 from qntx.storage.sqlite.writer_fairness import yield_to_waiters
@@ -86,6 +87,7 @@ class SqliteLogWriter(LogWriter):  # budget: one method per thing that is stored
     def __init__(self, connection: apsw.Connection) -> None:
         self._db = connection
         self._path = Path(connection.filename)
+        self._folder = os.path.dirname(connection.filename)
         self._cursor = connection.cursor()
         #: Attempts that began in this round and did not end yet.
         self._begun: dict[RunState, attempt_writes.Beginning] = {}
@@ -93,8 +95,8 @@ class SqliteLogWriter(LogWriter):  # budget: one method per thing that is stored
     @contextmanager
     def round(self) -> Iterator[None]:
         # A writer that begins its next transaction at once keeps all others out for seconds.
-        yield_to_waiters(self._path.parent)
-        with translating(self._path):
+        yield_to_waiters(self._folder)
+        try:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 with committing(self._db):
@@ -102,10 +104,13 @@ class SqliteLogWriter(LogWriter):  # budget: one method per thing that is stored
                     self._write_beginnings()
             finally:
                 self._begun.clear()
-            if is_moved(self._db):
-                # What was stored just now may be in a file that is gone: it is to be stored again,
-                # in the one that is there.
-                raise removed(self._path)
+            moved = is_moved(self._db)
+        except apsw.Error as error:
+            raise unavailable(self._path, error) from error
+        if moved:
+            # What was stored just now may be in a file that is gone: it is to be stored again, in
+            # the one that is there.
+            raise removed(self._path)
 
     # -- keys -----------------------------------------------------------------------------
 
@@ -163,7 +168,8 @@ class SqliteLogWriter(LogWriter):  # budget: one method per thing that is stored
 
     def store_lines(self, lines: Sequence[LineRow], large: Sequence[LineRow]) -> None:
         try:
-            self._cursor.executemany(_INSERT_LINE, lines)
+            if lines:
+                self._cursor.executemany(_INSERT_LINE, lines)
             for line in large:
                 self._insert_large(line)
         except apsw.ConstraintError as error:
@@ -298,6 +304,8 @@ class SqliteLogWriter(LogWriter):  # budget: one method per thing that is stored
 
     def _set(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
         """Compare and set: each row must change one."""
+        if not rows:
+            return
         before = self._db.total_changes()
         self._cursor.executemany(sql, rows)
         if self._db.total_changes() - before != len(rows):
