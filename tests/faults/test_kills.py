@@ -164,7 +164,7 @@ def test_job_and_indexer_killed_together_lose_nothing(
         first, second = chance.sample([indexer.pid, trial.process.pid], 2)  # type: ignore[union-attr]
         os.kill(first, signal.SIGKILL)
         os.kill(second, signal.SIGKILL)
-        trial.process.wait(10)  # type: ignore[union-attr]
+        trial.process.wait(60)  # type: ignore[union-attr]
         indexer.stop()
         index_rest(home)
         settled(home, trial.job_id)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.queue_bench import Bench
-from tests.support.workers import MODULE, Running
+from tests.support.workers import Running, working
 
 
 @pytest.fixture
@@ -19,10 +19,6 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 
 @pytest.fixture
-def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
-    monkeypatch.setenv("QNTX_APP", f'["{MODULE}"]')
-    found = Running(tmp_path / "home", stop_grace_s=0.5)
-    with found.app.indexing():
-        found.supervisor.start()
+def running(tmp_path: Path) -> Iterator[Running]:
+    with working(tmp_path / "home") as found:
         yield found
-        found.supervisor.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,16 @@ import pytest
 from qntx.app import App
 from qntx.foreground import run_command
 from qntx.model.views import LogFilter
-from tests.support.workers import Running
+from tests.support.workers import Running, working
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The same workers for all tests: no job is any other's business."""
+    with working(tmp_path_factory.mktemp("working") / "home") as found:
+        yield found
 
 
 def logs(app: App, job_id: str, **wanted: Any) -> list[Any]:

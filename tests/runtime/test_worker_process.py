@@ -25,6 +25,8 @@ from tests.support.waiting import wait_until
 from tests.support.worker_jobs import lines
 from tests.support.workers import MODULE
 
+pytestmark = pytest.mark.slow
+
 Said = TypeVar("Said")
 #: After so many seconds what a worker should say does not come any more.
 PATIENCE_S = 20.0
