@@ -11,8 +11,10 @@ NO_INDEX := env -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS
 STAMP := $(VENV)/.installed
 WEB_STAMP := src/qntx/web/index.html
 export QNTX_HOME ?= $(CURDIR)/.qntx
+# Tests start some thousand processes: none of them compiles all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup lock hooks demo serve test faults coverage check types bench bench-ui web release docs clean
+.PHONY: help setup lock hooks demo serve test test-fast faults coverage check types bench bench-ui web release docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 12
@@ -70,6 +72,10 @@ test: $(STAMP) $(WEB_STAMP) ## Run every test (long fault runs in their short fo
 	@$(BIN)/python tools/node.py run test
 	@$(BIN)/python tools/chromium.py >/dev/null
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=15
+
+test-fast: export QNTX_SEED ?= 8820
+test-fast: $(STAMP) $(WEB_STAMP) ## The tests that start no process and no browser: less than a minute
+	@$(BIN)/python -m pytest -n 2 -m "not browser and not faults and not slow" --durations=15
 
 faults: $(STAMP) ## The fault tests in their long form
 	@QNTX_FAULTS=full $(BIN)/python -m pytest tests/faults --timeout=3600 --durations=15

@@ -13,6 +13,7 @@ import pytest
 
 from qntx.recording import lines
 from qntx.recording.session import close_journals
+from tests.support import tiers
 from tests.support.recorded_runs import Recorded, record
 
 #: One seed for the whole session; set QNTX_SEED to replay one.
@@ -37,9 +38,19 @@ def pytest_report_header() -> str:
     return f"QNTX_SEED={SEED} QNTX_FAULTS={os.environ.get('QNTX_FAULTS', 'quick')}"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long ones first, so that no worker is left with them alone at the end."""
+    """Mark what is not quick; the long ones first, so that no worker is left with them alone."""
+    for item in items:
+        tiers.mark(item)
     items.sort(key=lambda item: not item.nodeid.startswith("tests/ui/"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[Any, Any, Any]:
+    """A test without a marker starts no process."""
+    with tiers.watched(item):
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)

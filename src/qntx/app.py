@@ -27,8 +27,8 @@ from qntx.runtime.context import Control
 from qntx.runtime.execute import execute
 from qntx.runtime.outcome import Outcome
 from qntx.runtime.registry import F, Registry
+from qntx.storage import open_store
 from qntx.storage.interfaces import Queue
-from qntx.storage.sqlite.store import Store
 
 Port = TypeVar("Port")
 
@@ -69,7 +69,7 @@ class App:  # budget: the one object that users hold; each method is a line or a
         self.ports: dict[type, Callable[[Settings], Any]] = {}
         #: What installed packages contribute.
         self.applications: list[Application] = []
-        self.store = Store(self.settings.database, self.applications)
+        self.store = open_store(self.settings, self.applications)
         self._indexer: IndexerProcess | None = None
 
     # -- composition -----------------------------------------------------------------------------
@@ -378,7 +378,7 @@ class App:  # budget: the one object that users hold; each method is a line or a
             time.sleep(pause)
             pause = min(pause * 1.5, 0.05)
         raise StoreUnavailable(
-            f"what job {job_id} said is not in {self.settings.database} after {timeout_s:.0f} s - "
+            f"what job {job_id} said is not in {self.store.location} after {timeout_s:.0f} s - "
             "it is safe in the journal and will be stored by the next qntx command that can write"
         )
 

@@ -54,8 +54,8 @@ def run_job(
 
     *handler* is an application or registry that has it under *handler_name*, or the function or
     class itself. The run has a data directory of its own: *home*, which stays, or one that is
-    gone afterwards; *settings* default to those of the application. Nothing is written to
-    descriptors 1 and 2, so a test runner's capture goes on. To be called where no event loop runs.
+    gone afterwards; *settings* default to those of the application. Descriptors 1 and 2 stay as
+    they are, so a test runner's own capture goes on. To be called where no event loop runs.
 
     Raises UnknownHandler, and BadInput when the payload does not fit or a server is at work in
     *home*. Exceptions of the handler are part of the outcome.

@@ -12,6 +12,14 @@ from qntx.api.server import Server
 from qntx.app import App
 from tests.support.api_data import Data, fill, make_app
 from tests.support.api_server import serving
+from tests.support.indexer_thread import indexer_in_a_thread
+
+
+@pytest.fixture(autouse=True, scope="module")
+def indexer() -> Iterator[None]:
+    """What the API shows is the same whoever indexes."""
+    with indexer_in_a_thread():
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +29,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> App:
 
 @pytest.fixture(scope="session")
 def data(app: App) -> Data:
-    return fill(app)
+    with indexer_in_a_thread():
+        return fill(app)
 
 
 @pytest.fixture(scope="session")

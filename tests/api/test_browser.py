@@ -19,6 +19,8 @@ from qntx.app import App
 from tests.support.api_data import make_app
 from tests.support.api_server import TOKEN, serving
 
+pytestmark = pytest.mark.browser
+
 SCRIPT = Path(__file__).with_name("attacks.mjs")
 
 

@@ -54,7 +54,7 @@ class Listening:
 
     def until(self, kind: str, **fields: Any) -> Found:
         """The next event of that kind with these fields."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             found = self._arrived.get(timeout=max(0.0, deadline - time.monotonic()))
             self.seen.append(found)

@@ -34,7 +34,18 @@ FILTERS: list[dict[str, Any]] = [
     {"logger": "many.a"},
     {"source": "logging,emitter"},
 ]
-PAIRS = [(a, b) for a, b in itertools.combinations(FILTERS, 2) if not set(a) & set(b)]
+#: One filter of each kind that becomes SQL of its own.
+KINDS: list[dict[str, Any]] = [
+    {"stage": "stage-1"},
+    {"stage": ""},
+    {"task_id": "task-3"},
+    {"level": "warn"},
+    {"source": "logging"},
+    {"q": "task 1"},
+    {"q": "stage line [0-9]*7 ", "regex": True},
+    {"logger": "many.a"},
+]
+PAIRS = [(a, b) for a, b in itertools.combinations(KINDS, 2) if not set(a) & set(b)]
 
 
 def lines_of(client: httpx2.Client, job: str, **query: Any) -> list[Any]:

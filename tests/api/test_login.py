@@ -185,6 +185,7 @@ def qntx(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path: Path) -> None:
     home = tmp_path / "home"
     first = qntx(home, "token").stdout

@@ -80,7 +80,7 @@ def routes(client: httpx2.Client) -> list[tuple[str, str]]:
 
 def raw(server: Server, request: str) -> bytes:
     """The beginning of the answer to *request* as it is."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
         connection.sendall(request.format(port=server.port).encode("latin-1"))
         return connection.recv(200)
 

@@ -36,6 +36,7 @@ print("stopped in good order", flush=True)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_streams_and_returns_to_the_caller(tmp_path: Path, number: int) -> None:
     command = [sys.executable, "-c", SCRIPT, str(tmp_path / "home")]

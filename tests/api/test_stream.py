@@ -147,7 +147,7 @@ def test_a_live_stream_tells_of_the_job_and_its_end(fresh: App) -> None:
 
         listening = threading.Thread(target=listen)
         listening.start()
-        assert first_line.wait(10)
+        assert first_line.wait(60)
         talker.say(20)
         talker.finish()
         listening.join(20)
@@ -283,6 +283,7 @@ def rss_bytes(pid: int) -> int:
     raise AssertionError("no VmRSS")
 
 
+@pytest.mark.slow
 def test_clients_that_read_nothing_cost_a_bounded_share_of_memory(fresh: App) -> None:
     """Forty of them, while thousands of lines a second come: 40 times 12 MB would be 480 MB."""
 
@@ -303,7 +304,7 @@ def test_clients_that_read_nothing_cost_a_bounded_share_of_memory(fresh: App) ->
                 target=fresh.run, args=("chatters",), kwargs={"on_start": started.put}
             )
             job_thread.start()
-            job = started.get(timeout=20)
+            job = started.get(timeout=60)
             with httpx2.Client(base_url=url, timeout=30) as client:
                 wait_until(lambda: client.get(f"/api/pulse/jobs/{job}").status_code == 200)
                 before = rss_bytes(process.pid)

@@ -13,6 +13,8 @@ import pytest
 from qntx.storage.sqlite.migrate import open_database
 from tests.support.log_rows import Said, store
 
+pytestmark = pytest.mark.slow
+
 ODD = os.fsdecode(b"a\xff")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from qntx.clock import now_us
@@ -12,49 +13,91 @@ from qntx.model.ids import new_id
 from qntx.model.job import Claimed
 from qntx.storage.interfaces import Store
 from qntx.storage.interfaces.log_rows import RunState
+from qntx.storage.interfaces.log_writer import LogWriter
 from tests.support.log_rows import Said
 
 
 class SmallIndexer:
-    """The one indexer of a store."""
+    """The one indexer of a store; each call is a round of its own, unless one has begun."""
 
     def __init__(self, store: Store) -> None:
-        self._writer = store.log_writer()
+        self.writer: LogWriter = store.log_writer()
+        self.keys = Keys(self.writer)
+        self._in_round = False
+
+    @contextmanager
+    def round(self) -> Iterator[None]:
+        """What is reported inside is stored together."""
+        if self._in_round:
+            yield
+            return
+        self._in_round = True
+        try:
+            with self.writer.round():
+                yield
+        except BaseException:
+            self.keys = Keys(self.writer)
+            raise
+        finally:
+            self._in_round = False
+
+    def run(self, job: Claimed) -> RunState:
+        """The attempt as the store has it."""
+        return self.keys.run(job.id, job.attempt)
+
+    # -- events ----------------------------------------------------------------------------------
 
     def begin(self, attempt: Claimed, **fields: Any) -> None:
         """A worker begins with an attempt."""
-        with self._writer.round():
-            self._writer.begin(self._run(attempt), {"pid": 1, **fields}, now_us())
+        self._event(self.writer.begin, attempt, {"pid": 1, **fields}, now_us())
 
     def end(self, job: Claimed, status: str, **fields: Any) -> None:
         """An attempt is over."""
-        with self._writer.round():
-            self._writer.end(self._run(job), {"status": status, **fields}, now_us())
+        self._event(self.writer.end, job, {"status": status, **fields}, now_us())
 
     def progress(self, job: Claimed, **fields: Any) -> None:
-        with self._writer.round():
-            self._writer.progress(self._run(job), fields, now_us())
+        """The job is so far."""
+        self._event(self.writer.progress, job, fields, now_us())
 
     def checkpoint(self, job: Claimed, state: Any) -> None:
-        with self._writer.round():
-            self._writer.checkpoint(self._run(job), {"state": state})
+        """What the next attempt resumes from."""
+        self._event(self.writer.checkpoint, job, {"state": state})
 
     def spawn(self, job: Claimed, job_id: str, **request: Any) -> None:
         """The attempt puts a child on the queue."""
-        with self._writer.round():
-            fields = {"id": job_id, "request": {"source": "test", **request}}
-            self._writer.spawn(self._run(job), fields, now_us())
+        fields = {"id": job_id, "request": {"source": "test", **request}}
+        self._event(self.writer.spawn, job, fields, now_us())
+
+    def span(
+        self,
+        job: Claimed,
+        stage: str,
+        task: str | None,
+        status: str,
+        at_us: int = 1_000_000,
+        **fields: Any,
+    ) -> None:
+        """A stage or task is known, begins or ends."""
+        with self.round():
+            context = self.keys.context(self.run(job), stage, task)
+            self.writer.place([context])
+            self.writer.span(context.context_key, {"status": status, **fields}, at_us)
+
+    def _event(self, write: Callable[..., None], job: Claimed, *values: Any) -> None:
+        with self.round():
+            write(self.run(job), *values)
+
+    # -- lines -----------------------------------------------------------------------------------
 
     def lines(self, job_id: str, said: Sequence[Said], attempt: int = 1) -> None:
-        """A round of lines, all of one attempt."""
-        keys = Keys(self._writer)
-        with self._writer.round():
-            run = keys.run(job_id, attempt)
+        """Lines of one attempt."""
+        with self.round():
+            run = self.keys.run(job_id, attempt)
             pending = [
                 (
                     n,
-                    keys.context(run, line.stage, line.task),
-                    keys.origin(line.source, line.logger),
+                    self.keys.context(run, line.stage, line.task),
+                    self.keys.origin(line.source, line.logger),
                     line.at_us,
                     line.level,
                     line.flags,
@@ -63,8 +106,8 @@ class SmallIndexer:
                 )
                 for n, line in enumerate(said)
             ]
-            contexts = store_lines(self._writer, pending, several=False)
-            self._writer.add_counts(*tally(contexts, [run]))
+            touched = store_lines(self.writer, pending, several=False)
+            self.writer.add_counts(*tally(touched, [run]))
 
     def foreground(self, job_id: str = "", *, attempt: int = 1, **row: Any) -> Claimed:
         """A run that brings its job along begins."""
@@ -85,15 +128,12 @@ class SmallIndexer:
 
     def log(self, said: Sequence[Said], job_id: str = "", *, attempt: int = 1, **row: Any) -> str:
         """A run in the foreground says this and completes; returns the id of its job."""
-        run = self.foreground(job_id, attempt=attempt, **row)
-        if said:
+        with self.round():
+            run = self.foreground(job_id, attempt=attempt, **row)
             self.lines(run.id, said, attempt)
-        self.end(run, "completed")
+            self.end(run, "completed")
         return run.id
 
     def close(self) -> None:
         """Let go of the store."""
-        self._writer.close()
-
-    def _run(self, job: Claimed) -> RunState:
-        return self._writer.run(job.id, job.attempt)
+        self.writer.close()

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from qntx.storage.interfaces import Store
 
 from .backends import Backend
@@ -63,6 +65,8 @@ def test_threads_that_share_a_store(store: Store) -> None:
     assert sorted(found) == sorted(ids)
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 def test_processes_that_claim_at_once(backend: Backend, folder: Path, store: Store) -> None:
     ids = store.queue.enqueue([request() for _ in range(300)])
     processes = [

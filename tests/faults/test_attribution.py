@@ -45,7 +45,7 @@ def run(
     trial = Trial(tmp_path / "home", tmp_path / "trial", plan)
     trial.start()
     trial.wait(600)
-    history = trial.rescue()
+    history = trial.judge()
     assert len(history.acknowledged) == sum(producer.count for producer in producers)
 
 
@@ -143,7 +143,7 @@ def test_a_shared_pool_of_threads_credits_nobody_by_its_age(tmp_path: Path) -> N
                 pool.submit(print, "second").result()
             with ctx.emit.stage("three"):
                 ready.set()
-                over.wait(10)
+                over.wait(60)
         app.run("x")
         foreign.join()
         pool.shutdown()

@@ -36,24 +36,21 @@ sys.stdin.read()
 db.execute("ROLLBACK")
 """
 
-#: A job that says lines at a steady pace until a file appears, and measures its slowest call.
+#: A job that says lines at a steady pace until a file appears.
 STEADY = """
 App.settle.__defaults__ = (60.0,)
 @app.handler("x")
 def x(ctx, payload):
     (home.parent / "job").write_text(ctx.job_id)
-    slow, n = [], 0
+    n = 0
     while not (home.parent / "enough").exists():
         for _ in range(10):
-            start = time.monotonic()
             ctx.emit.info(f"line {n}")
-            slow.append(time.monotonic() - start)
             n += 1
         (home.parent / "said.new").write_text(str(n))
         os.replace(home.parent / "said.new", home.parent / "said")
         time.sleep(0.002)
-    slow.sort()
-    return {"lines": n, "p99": slow[int(len(slow) * 0.99)], "worst": slow[-1]}
+    return {"lines": n}
 try:
     job, outcome = app.run("x")
     print(outcome.status, outcome.result)
@@ -103,7 +100,8 @@ def test_a_database_locked_by_another_process_costs_the_job_nothing(tmp_path: Pa
     locker = lock(home)
     begin, before = time.monotonic(), said(home)
     wait_until(lambda: time.monotonic() - begin > LOCKED_S, "the lock is held")
-    assert said(home) > before + 50 * LOCKED_S, "the job was held up"
+    # A call that waited for the lock would wait until it is let go.
+    wait_until(lambda: said(home) > before + 500, "the job goes on while the database is locked")
     locker.communicate()
     seen = said(home)
 
@@ -112,8 +110,6 @@ def test_a_database_locked_by_another_process_costs_the_job_nothing(tmp_path: Pa
     out, err = job.communicate(timeout=60)
     assert b"completed" in out, (out, err)
     result = eval(out.decode().split(" ", 1)[1])
-    # A call that waited for the lock would take seconds.
-    assert result["p99"] < 0.1
     assert numbers(home) == list(range(result["lines"]))
     with stored(home) as store:
         assert store.receipt().complete

@@ -74,7 +74,7 @@ def kill_jobs(
             # the next one goes on.
             index_rest(home)
         settled(home, trial.job_id)
-        history = trial.rescue(killed=True, may_be=("failed",))
+        history = trial.judge(killed=True, may_be=("failed",))
         flowing += bool(history.acknowledged)
         lines += len(history.acknowledged)
         print(f"trial {number}: seed {seed}, {len(history.acknowledged)} acknowledged")
@@ -126,7 +126,7 @@ def test_a_killed_indexer_stores_everything_exactly_once_when_it_is_back(
         trial.wait()
         wait_until(lambda: not list((home / "journal").glob("*.seg")), "all is stored")
         indexer.stop()
-        history = trial.rescue()
+        history = trial.judge()
         print(f"trial {number}: seed {seed}, {len(history.acknowledged)} acknowledged")
 
 
@@ -147,7 +147,7 @@ def test_a_killed_indexer_of_a_foreground_run_costs_the_run_nothing(
         trial.wait_for_flow(1)
         trial.enough()
         trial.wait()
-        trial.rescue()
+        trial.judge()
 
 
 def test_job_and_indexer_killed_together_lose_nothing(
@@ -164,11 +164,11 @@ def test_job_and_indexer_killed_together_lose_nothing(
         first, second = chance.sample([indexer.pid, trial.process.pid], 2)  # type: ignore[union-attr]
         os.kill(first, signal.SIGKILL)
         os.kill(second, signal.SIGKILL)
-        trial.process.wait(10)  # type: ignore[union-attr]
+        trial.process.wait(60)  # type: ignore[union-attr]
         indexer.stop()
         index_rest(home)
         settled(home, trial.job_id)
-        trial.rescue(killed=True, may_be=("failed",))
+        trial.judge(killed=True, may_be=("failed",))
 
 
 def test_a_kill_at_the_very_beginning_leaves_a_directory_that_works(
@@ -192,7 +192,7 @@ def test_a_kill_at_the_very_beginning_leaves_a_directory_that_works(
         last = Trial(home, tmp_path / "last", plan(2, [("main", "print")], 200))
         last.start()
         last.wait()
-        last.rescue()
+        last.judge()
         wait_until(
             lambda: not list((home / "journal").glob("*")) or only_spools(home),
             "nothing is left behind",

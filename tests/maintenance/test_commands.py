@@ -8,7 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.aged_jobs import make_app
+
+pytestmark = pytest.mark.slow
 
 
 def qntx(home: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import pytest
 
 from qntx.app import App
 from qntx.maintenance.batch_size import AdaptiveBatchSize
@@ -186,6 +187,7 @@ print("done", flush=True)
 """
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_it_leaves_a_store_that_agrees(
     tmp_path: Path, chance: random.Random
 ) -> None:

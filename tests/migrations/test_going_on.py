@@ -19,6 +19,7 @@ HANDMADE = [
 ]
 
 
+@pytest.mark.slow
 def test_a_new_run_is_stored_and_found_beside_the_old_ones(frozen: Frozen, tmp_path: Path) -> None:
     path = frozen.thaw(tmp_path / "home")
     command = ["run", "--name", "fresh", "--", "sh", "-c", "echo fresh import of words"]

@@ -12,6 +12,8 @@ import pytest
 
 from .opened import OPEN, Frozen, Unavailable, all_frozen, ask, rows, schema, upgrade, version_of
 
+pytestmark = pytest.mark.slow
+
 OLDER = all_frozen()[:-1]
 #: Dies before its statement number LAST, and tells how many there were; what is not committed is
 #: in the write-ahead log by then.

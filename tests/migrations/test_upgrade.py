@@ -104,6 +104,7 @@ def test_a_migration_that_reads_differently_today_is_refused(
         upgrade(path)
 
 
+@pytest.mark.slow
 def test_many_processes_open_an_old_database_at_once(tmp_path: Path) -> None:
     path = all_frozen()[0].thaw(tmp_path / "home")
     processes = [

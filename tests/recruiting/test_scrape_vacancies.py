@@ -16,7 +16,7 @@ from qntx.errors import BadInput, FetchError, JobCancelled
 from qntx.model.job import JobRequest
 from qntx.runtime.context import JobContext
 from qntx.storage.sqlite.connection import connect
-from qntx.storage.sqlite.store import Store
+from qntx.storage.sqlite.store import SqliteStore
 from qntx_recruiting.ingest_jd import IngestJD, ingest_jd
 from qntx_recruiting.scrape_vacancies import ScrapeVacancies, scrape_vacancies
 from tests.support.job_context import FakeContext
@@ -35,8 +35,8 @@ def site(server: ScriptedServer, settings: Settings) -> ScriptedServer:
 
 
 @pytest.fixture
-def past(settings: Settings) -> Store:
-    return Store(settings.database)
+def past(settings: Settings) -> SqliteStore:
+    return SqliteStore(settings.database)
 
 
 def page(*slugs: str, more: str = "", kind: str = "Clerk") -> bytes:
@@ -58,7 +58,7 @@ def counts(summary: dict[str, Any]) -> tuple[int, ...]:
     return tuple(summary[name] for name in names)
 
 
-def enqueue(past: Store, spawned: list[dict[str, Any]]) -> list[str]:
+def enqueue(past: SqliteStore, spawned: list[dict[str, Any]]) -> list[str]:
     """Put what a run spawned on the queue, as the indexer does."""
     return past.queue.enqueue(
         [JobRequest(**{**s, "payload": msgspec.to_builtins(s["payload"])}) for s in spawned]
@@ -174,7 +174,7 @@ def test_a_listing_that_robots_disallows_is_not_read(
 
 
 def test_a_page_that_fails_fails_the_job_and_a_retry_goes_on_there(
-    context: MakeContext, site: ScriptedServer, past: Store
+    context: MakeContext, site: ScriptedServer, past: SqliteStore
 ) -> None:
     site.replies["/jobs"] = page("a", "b", more=next_page(2))
     site.replies["/jobs?page=2"] = response(b"", status=500)
@@ -193,7 +193,7 @@ def test_a_page_that_fails_fails_the_job_and_a_retry_goes_on_there(
 
 @pytest.mark.parametrize("status", ["queued", "completed", "failed"])
 def test_a_run_that_is_interrupted_within_a_page_enqueues_nothing_twice(
-    context: MakeContext, site: ScriptedServer, past: Store, settings: Settings, status: str
+    context: MakeContext, site: ScriptedServer, past: SqliteStore, settings: Settings, status: str
 ) -> None:
     site.replies["/jobs"] = page("a", "b", "c")
     ctx = context()
@@ -217,7 +217,7 @@ def test_a_run_that_is_interrupted_within_a_page_enqueues_nothing_twice(
 
 
 def test_what_is_being_ingested_is_skipped_whoever_asked_for_it(
-    context: MakeContext, site: ScriptedServer, past: Store
+    context: MakeContext, site: ScriptedServer, past: SqliteStore
 ) -> None:
     site.replies["/jobs"] = page("a", "b")
     payload = {"jd_url": site.url("/jobs/a"), "actor": "cli"}
@@ -248,7 +248,7 @@ def test_what_is_being_ingested_is_skipped_whoever_asked_for_it(
 def test_a_second_run(
     context: MakeContext,
     site: ScriptedServer,
-    past: Store,
+    past: SqliteStore,
     settings: Settings,
     status: str,
     age_days: float,
@@ -301,7 +301,7 @@ def test_since_a_date(context: MakeContext, site: ScriptedServer) -> None:
 
 
 def test_since_the_last_run(
-    context: MakeContext, site: ScriptedServer, past: Store, settings: Settings
+    context: MakeContext, site: ScriptedServer, past: SqliteStore, settings: Settings
 ) -> None:
     today = ago(0)[:10]
     site.replies["/jobs"] = dated(("old", ago(3)[:10]), ("new", today))

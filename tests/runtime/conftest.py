@@ -1,4 +1,4 @@
-"""A supervisor with real workers, in a data directory of its own."""
+"""A queue without workers, and a supervisor with real ones, each in a directory of its own."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.workers import MODULE, Running
+from tests.support.queue_bench import Bench
+from tests.support.workers import Running, working
 
 
 @pytest.fixture
-def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
-    monkeypatch.setenv("QNTX_APP", f'["{MODULE}"]')
-    found = Running(tmp_path / "home", stop_grace_s=0.5)
-    with found.app.indexing():
-        found.supervisor.start()
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    found = Bench(tmp_path / "home")
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    with working(tmp_path / "home") as found:
         yield found
-        found.supervisor.stop()

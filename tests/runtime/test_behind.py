@@ -11,6 +11,8 @@ from tests.support.waiting import wait_until
 from tests.support.worker_jobs import lines
 from tests.support.workers import MODULE, Running
 
+pytestmark = pytest.mark.slow
+
 
 def test_jobs_behind_a_long_one_are_in_the_queue_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,16 @@ from qntx.recording.session import journal_of
 from qntx.runtime.execute import execute
 from tests.support.waiting import wait_until
 from tests.support.worker_jobs import lines, note
-from tests.support.workers import Running
+from tests.support.workers import Running, working
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The same workers for all tests: no job is any other's business."""
+    with working(tmp_path_factory.mktemp("working") / "home") as found:
+        yield found
 
 
 def test_a_unique_child_has_the_id_of_its_twin(running: Running) -> None:

@@ -129,6 +129,7 @@ def test_one_job_that_cannot_be_moved_does_not_keep_the_others(home: Path) -> No
     assert msgspec.json.decode(result.stdout) == [{"id": job_id, "status": "cancelled"}]
 
 
+@pytest.mark.slow
 def test_workers_without_a_server_run_jobs_until_they_are_told_to_end(
     home: Path, tmp_path: Path
 ) -> None:
@@ -158,7 +159,7 @@ def test_workers_without_a_server_run_jobs_until_they_are_told_to_end(
         wait_until(lambda: len(lines(out)) >= 2)
     finally:
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (0, b"2 workers at work (Ctrl-C stops)\n")
     job = store.jobs.get(polite)
     assert (job.status, job.error) == ("queued", None)

@@ -42,6 +42,7 @@ def worker(program: str) -> tuple[WorkerProcess, int]:
     return made, code
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "reason"),
     [
@@ -57,6 +58,7 @@ def test_ends_have_names(counter: Path, program: str, reason: str) -> None:
     assert death_reason(*worker(program)) == reason
 
 
+@pytest.mark.slow
 def test_a_kill_for_lack_of_memory_is_told_from_any_other(counter: Path) -> None:
     dead, code = worker("import os; os.kill(os.getpid(), 9)")
     assert death_reason(dead, code) == "worker_killed: SIGKILL"

@@ -12,6 +12,8 @@ import pytest
 from qntx.app import App
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def app(tmp_path: Path) -> App:

@@ -20,6 +20,14 @@ from qntx.app import App
 from qntx.builtin import built_in_app
 from qntx.errors import BadInput, UnknownHandler
 from qntx.runtime.registry import Registry
+from tests.support.indexer_thread import indexer_in_a_thread
+
+
+@pytest.fixture(autouse=True, scope="module")
+def indexer() -> Iterator[None]:
+    """What is indexed is the same whoever does it."""
+    with indexer_in_a_thread():
+        yield
 
 
 class Struct(msgspec.Struct):
@@ -308,7 +316,7 @@ def test_names_and_aliases_are_unique_and_unknown_ones_are_refused(tmp_path: Pat
     with pytest.raises(BadInput, match="'uno' is registered already"):
         app.handler("uno")(lambda ctx, payload: 1)
     assert app.store.jobs.get(app.enqueue("uno")).handler_name == "test.one"
-    with pytest.raises(UnknownHandler, match=r"no handler 'dos' - registered are: test\.one"):
+    with pytest.raises(UnknownHandler, match=r"unknown handler 'dos' - registered are: test\.one"):
         app.enqueue("dos")
 
 

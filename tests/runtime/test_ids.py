@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 
+import pytest
 from ulid import ULID
 
 from qntx.model import ids
@@ -27,6 +28,7 @@ def test_the_clock_may_go_back() -> None:
     ids._last = 0
 
 
+@pytest.mark.slow
 def test_threads_and_forked_children_make_ids_of_their_own() -> None:
     made: list[str] = []
     threads = [

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from qntx.app import App
 from qntx.builtin import built_in_app
 from qntx.config import load
@@ -16,6 +18,8 @@ from tests.support.server_tree import Tree
 from tests.support.waiting import wait_until
 from tests.support.worker_jobs import lines
 from tests.support.workers import MODULE
+
+pytestmark = pytest.mark.slow
 
 SPEAKER = """
 import os, sys, time

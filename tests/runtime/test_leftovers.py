@@ -16,6 +16,8 @@ from qntx.journal.spool import Spool, share_secret, spool_folder
 from tests.support.waiting import wait_until
 from tests.support.worker_jobs import lines
 
+pytestmark = pytest.mark.slow
+
 OLD_S = 1_000_000_000
 KILLED = """
 import os, sys

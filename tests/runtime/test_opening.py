@@ -22,6 +22,7 @@ print(db.execute("PRAGMA journal_mode").fetchone()[0])
 """
 
 
+@pytest.mark.slow
 def test_many_processes_make_a_new_database_at_once(tmp_path: Path) -> None:
     path = tmp_path / "home" / "qntx.db"
     processes = [

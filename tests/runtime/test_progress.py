@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner
 
 from qntx.cli import main
 from tests.support.api_server import TOKEN, serving
 from tests.support.waiting import wait_until
 from tests.support.worker_jobs import lines
-from tests.support.workers import Running
+from tests.support.workers import Running, working
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The same workers for all tests: no job is any other's business."""
+    with working(tmp_path_factory.mktemp("working") / "home") as found:
+        yield found
+
 
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
 

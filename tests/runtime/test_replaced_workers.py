@@ -12,6 +12,8 @@ from tests.support.waiting import wait_until
 from tests.support.worker_jobs import lines
 from tests.support.workers import MODULE, Running
 
+pytestmark = pytest.mark.slow
+
 
 def run_with(
     tmp_path: Path,

@@ -15,6 +15,8 @@ from tests.faults.test_commands import start
 from tests.support.data_directory import stored
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 def running_job(home: Path) -> str:
     """The id of the job that runs in *home*, once it does."""
@@ -37,7 +39,7 @@ def test_a_cancelled_command_ends(tmp_path: Path) -> None:
         with pytest.raises(Conflict, match="can only be cancelled"):
             app.queue.pause(job_id)
         assert app.queue.cancel(job_id) == "running"
-        assert process.wait(timeout=20) == 128 + signal.SIGTERM
+        assert process.wait(timeout=60) == 128 + signal.SIGTERM
     finally:
         process.kill()
         process.communicate()
@@ -58,7 +60,7 @@ def test_a_command_that_ends_on_its_own_terms_has_not_been_cancelled(tmp_path: P
         app = App(home=home)
         job_id = running_job(home)
         app.queue.cancel(job_id)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=60) == 0
     finally:
         process.kill()
         process.communicate()

@@ -15,6 +15,8 @@ import qntx
 from qntx.api.security.tokens import token_of
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = """
 import sys
 import qntx
@@ -45,7 +47,7 @@ def test_a_script_serves_what_it_declares_until_sigterm(tmp_path: Path) -> None:
             assert process.stdout is not None
             url = process.stdout.readline().strip()
             token = {"Authorization": f"Bearer {token_of(tmp_path / 'home')}"}
-            with httpx2.Client(base_url=url, headers=token, timeout=20) as client:
+            with httpx2.Client(base_url=url, headers=token, timeout=60) as client:
                 asked = {"handler_name": "shop.greets", "payload": {"name": "Ada"}}
                 made = client.post("/api/pulse/jobs", json=asked)
                 path = f"/api/pulse/jobs/{made.json()['id']}"
@@ -58,7 +60,7 @@ def test_a_script_serves_what_it_declares_until_sigterm(tmp_path: Path) -> None:
                 lines = client.get(f"{path}/logs").json()["logs"]
                 assert "hello Ada" in [line["message"] for line in lines]
             process.send_signal(signal.SIGTERM)
-            out, err = process.communicate(timeout=40)
+            out, err = process.communicate(timeout=90)
             assert (process.returncode, out, err) == (0, "over\n", "")
         finally:
             process.kill()
@@ -73,7 +75,7 @@ def test_a_module_that_serves_when_it_is_imported_is_told_so(tmp_path: Path) -> 
             wanted = 'put it below if __name__ == "__main__":'
             assert any(wanted in line for line in process.stderr)
             process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=40)
+            process.communicate(timeout=90)
         finally:
             process.kill()
 

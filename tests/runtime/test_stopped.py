@@ -24,6 +24,8 @@ from tests.support.waiting import wait_until
 from tests.support.worker_jobs import lines
 from tests.support.workers import MODULE, Running
 
+pytestmark = pytest.mark.slow
+
 HOLD = """
 import os, signal, sys, apsw
 db = apsw.Connection(sys.argv[1])

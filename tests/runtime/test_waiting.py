@@ -22,6 +22,8 @@ from tests.support.waiting import wait_until
 from tests.support.worker_jobs import lines
 from tests.support.workers import MODULE, Running
 
+pytestmark = pytest.mark.slow
+
 
 def scheduler_lines(app: App, log: str) -> list[str]:
     rows = app.store.connection.execute(

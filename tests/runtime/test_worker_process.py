@@ -20,10 +20,12 @@ from qntx.runtime.dispatch import LONGEST_PAUSE_S, Dispatcher
 from qntx.runtime.leases import Leases
 from qntx.runtime.wire import Assign, Beat, Done, Ready, Recall, Returned, Stop
 from qntx.runtime.worker_process import spawn
-from qntx.storage.sqlite.store import Store
+from qntx.storage.sqlite.store import SqliteStore
 from tests.support.waiting import wait_until
 from tests.support.worker_jobs import lines
 from tests.support.workers import MODULE
+
+pytestmark = pytest.mark.slow
 
 Said = TypeVar("Said")
 #: After so many seconds what a worker should say does not come any more.
@@ -135,7 +137,7 @@ def test_a_wish_for_a_job_that_was_given_back_does_not_stop_it_when_it_returns(
 def test_a_delayed_job_that_is_due_and_cannot_run_is_not_looked_for_again_and_again(
     driven: Driven,
 ) -> None:
-    store = Store(driven.settings.database)
+    store = SqliteStore(driven.settings.database)
     journal = Journal(driven.settings.home / "journal")
     leases = Leases(store.supervisors, 30.0, journal)
     dispatcher = Dispatcher(store, driven.settings, leases, WaitReasons(journal))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,16 @@ from qntx.errors import BadInput, IllegalTransition, NotFound, UnknownHandler
 from qntx.model.views import LogFilter
 from tests.support.waiting import wait_until
 from tests.support.worker_jobs import lines
-from tests.support.workers import MODULE, Running
+from tests.support.workers import MODULE, Running, working
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The same workers for all tests: no job is any other's business."""
+    with working(tmp_path_factory.mktemp("working") / "home") as found:
+        yield found
 
 
 def messages(running: Running, job_id: str) -> list[str]:
@@ -32,7 +42,7 @@ def test_a_job_runs_and_what_it_returned_is_kept(running: Running, tmp_path: Pat
 def test_a_wrong_payload_and_an_unknown_handler_are_refused_at_once(running: Running) -> None:
     with pytest.raises(BadInput, match=r"test\.note.*text"):
         running.app.enqueue("test.note", {"text": 3})
-    with pytest.raises(UnknownHandler, match=r"no handler 'test\.nothing'"):
+    with pytest.raises(UnknownHandler, match=r"unknown handler 'test\.nothing'"):
         running.app.enqueue("test.nothing")
 
 
@@ -235,14 +245,15 @@ def test_a_budget_holds_metered_jobs_and_lets_them_go_by_itself(
         running.supervisor.stop()
 
 
-def test_a_stopped_server_gives_running_jobs_back(running: Running, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    job_id = running.app.enqueue("test.polite", {"path": str(out)})
-    wait_until(lambda: lines(out))
-    running.supervisor.stop(grace_s=0.2)
-    wait_until(lambda: running.app.store.jobs.get(job_id).status == "queued")
-    attempt = running.app.store.jobs.attempts(job_id)[0]
-    assert attempt.reason == "server_shutdown"
+def test_a_stopped_server_gives_running_jobs_back(tmp_path: Path) -> None:
+    with working(tmp_path / "home") as running:
+        out = tmp_path / "out"
+        job_id = running.app.enqueue("test.polite", {"path": str(out)})
+        wait_until(lambda: lines(out))
+        running.supervisor.stop(grace_s=0.2)
+        wait_until(lambda: running.app.store.jobs.get(job_id).status == "queued")
+        attempt = running.app.store.jobs.attempts(job_id)[0]
+        assert attempt.reason == "server_shutdown"
 
 
 def test_a_worker_that_hangs_loses_its_lease(

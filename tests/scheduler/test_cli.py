@@ -18,6 +18,8 @@ import pytest
 from tests.support.qntx_server import said_url
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 class Tool:
     """The command line tool in a data directory of its own."""

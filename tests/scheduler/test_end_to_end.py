@@ -16,6 +16,8 @@ from tests.support.waiting import wait_until
 
 from .test_cli import Tool
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def site() -> Iterator[str]:

@@ -16,6 +16,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from qntx.app import App
 from qntx.clock import iso, now_us
 from qntx.model.schedule import NewSchedule, kept_timing
@@ -23,6 +25,8 @@ from tests.support.effort import FULL
 from tests.support.paths import ROOT
 from tests.support.schedule_bench import MICRO, MINUTE, executions_of, make_app, service_for
 from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.slow
 
 TICKERS = 8
 #: Jobs never end here: of these, so many may be on the queue at once, and the rest is on record.

@@ -16,6 +16,8 @@ from qntx.runtime.context import Control
 from tests.support.processes import is_alive
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def app(tmp_path: Path) -> App:

@@ -64,7 +64,7 @@ class Talker:
     def say(self, count: int) -> None:
         """Have the job say *count* lines; returns when it has."""
         self._orders.put(count)
-        self._done.get(timeout=20)
+        self._done.get(timeout=60)
 
     def finish(self) -> None:
         """Have the job return."""
@@ -73,7 +73,7 @@ class Talker:
     def handler(self, ctx: Any, payload: Any) -> None:
         """The job."""
         number = 0
-        while (count := self._orders.get(timeout=20)) is not None:
+        while (count := self._orders.get(timeout=60)) is not None:
             for _ in range(count):
                 number += 1
                 with ctx.emit.stage(f"stage {number % 3}"):
@@ -223,11 +223,11 @@ def running(app: App, talker: Talker) -> Iterator[str]:
     )
     thread.start()
     try:
-        job_id = started.get(timeout=20)
+        job_id = started.get(timeout=60)
         talker.say(1)
         wait_until(lambda: app.store.jobs.status(job_id))
         yield job_id
     finally:
         talker.finish()
-        thread.join(30)
+        thread.join(60)
         assert not thread.is_alive(), "the job did not end"

@@ -30,12 +30,12 @@ def serving(
     thread = threading.Thread(target=server.run, name="server")
     thread.start()
     try:
-        with httpx2.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=30) as client:
+        with httpx2.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=60) as client:
             _answers(client)
             yield server, client
     finally:
         server.stop()
-        thread.join(15)
+        thread.join(60)
         assert not thread.is_alive(), "the server did not stop"
 
 

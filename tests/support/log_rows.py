@@ -58,3 +58,9 @@ def store(db: apsw.Connection, job_id: str, lines: Sequence[Said], attempt: int 
         ]
         writer.add_counts(*tally(store_lines(writer, pending, several=False), [run]))
     return run.run_key
+
+
+def clear(db: apsw.Connection) -> None:
+    """Delete all lines, and all jobs."""
+    for table in ("log_lines", "log_contexts", "log_bodies", "job_attempts", "async_ix_jobs"):
+        db.execute(f"DELETE FROM {table}")

@@ -44,7 +44,7 @@ class Served:
             env=self.env,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=110,
         )
 
     def finished(self, job_id: str) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def serving_in(home: Path) -> Iterator[Served]:
             assert imported.returncode == 0, imported.stderr
             yield found
             process.send_signal(signal.SIGTERM)
-            assert process.wait(30) == 0
+            assert process.wait(60) == 0
             assert process.stderr is not None
             process.stderr.close()
         finally:

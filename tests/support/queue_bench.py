@@ -16,7 +16,7 @@ from qntx.runtime.outcome import Outcome
 from qntx.runtime.rescue import rescue
 from qntx.storage.sqlite.log_writer import SqliteLogWriter
 from qntx.storage.sqlite.migrate import open_database
-from qntx.storage.sqlite.store import Store
+from qntx.storage.sqlite.store import SqliteStore
 
 HANDLERS = ["a", "b"]
 
@@ -48,7 +48,7 @@ class Bench:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.store = Store(home / "qntx.db")
+        self.store = SqliteStore(home / "qntx.db")
         self.queue = self.store.queue
         self.judge_journal = Journal(home / "journal")
         self.journal = Journal(home / "journal")

@@ -56,7 +56,7 @@ class Tree:
         members = self.signal_all(signal.SIGSTOP)
         for pid in {*members, *self.members()}:
             send(pid, signal.SIGKILL)
-        self.process.wait(20)
+        self.process.wait(60)
 
     def restart(self) -> None:
         """Kill it and start it anew."""
@@ -68,7 +68,7 @@ class Tree:
         wait_until(lambda: self.process.poll() is not None or _catches_sigterm(self.process.pid))
         self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(40)
+            return self.process.wait(90)
         except subprocess.TimeoutExpired:
             self.process.send_signal(signal.SIGUSR1)  # has it say where it hangs
             time.sleep(0.5)

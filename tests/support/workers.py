@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from qntx.app import App
 from qntx.builtin import built_in_app
@@ -28,3 +32,15 @@ class Running:
             return job if job.status in ("completed", "failed", "cancelled") else None
 
         return wait_until(over)
+
+
+@contextmanager
+def working(home: Path) -> Iterator[Running]:
+    """Two workers at work in *home*, until the end of the block."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QNTX_APP", f'["{MODULE}"]')
+        found = Running(home, stop_grace_s=0.5)
+        with found.app.indexing():
+            found.supervisor.start()
+            yield found
+            found.supervisor.stop()

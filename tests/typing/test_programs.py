@@ -14,6 +14,8 @@ import pytest
 
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 PROGRAMS = [HERE / "right.py", HERE / "wrong.py"]
 #: What is said of each line that is wrong, by file and line.

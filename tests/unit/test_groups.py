@@ -17,8 +17,7 @@ from qntx.storage.sqlite import groups as module
 from qntx.storage.sqlite.groups import alike, groups
 from qntx.storage.sqlite.logs import LogStore
 from qntx.storage.sqlite.migrate import open_database
-from tests.support.log_rows import Said, store
-from tests.unit.test_filtering import clear
+from tests.support.log_rows import Said, clear, store
 
 
 @pytest.fixture

@@ -8,13 +8,14 @@ import random
 import signal
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import apsw
 import pytest
 
-from qntx.errors import StoreBusy
+from qntx.errors import StoreBusy, StoreUnavailable
 from qntx.indexer import sequencing
 from qntx.indexer.drain import Drain
 from qntx.indexer.producer import Producer
@@ -568,6 +569,36 @@ def test_a_late_line_of_a_run_that_is_over_gets_the_next_number(desk: Desk) -> N
     assert desk.receipt().complete
 
 
+def test_a_second_indexer_of_the_same_journals_stores_nothing_twice(desk: Desk) -> None:
+    """The lock's file was removed, say: whoever comes second notices, and goes on from there."""
+    journal = desk.journal()
+    scope, origin = Scope(Run("JB_1", 1)), journal.origin("emitter")
+    desk.begin(scope, journal)
+    journal.line(scope, 20, origin, b"one")
+    desk.rounds()
+    db = open_database(desk.home / "qntx.db", busy_timeout_ms=20)
+    second = Drain(desk.folder, SqliteLogWriter(db))
+    for drain, text in ((second, b"two"), (desk.drain, b"three"), (second, b"four")):
+        other = desk.drain if drain is second else second
+        for tell in (
+            lambda: journal.event(scope, "progress", {"cost": 1}),
+            partial(journal.line, scope, 20, origin, text),
+        ):
+            tell()
+            drain.round()
+            with pytest.raises(StoreUnavailable, match="stored the same"):
+                other.round()
+            assert other.round() == 0
+    end(scope, journal)
+    desk.rounds()
+    assert desk.texts() == [b"one", b"two", b"three", b"four"]
+    assert desk.value("SELECT cost_actual FROM async_ix_jobs") == 3
+    assert desk.receipt().text == "complete: 4 of 4"
+    second.close()
+    db.close()
+
+
+@pytest.mark.slow
 def test_only_one_process_indexes_a_data_directory(tmp_path: Path) -> None:
     from qntx.indexer.launch import IndexerProcess
 

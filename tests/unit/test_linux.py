@@ -11,6 +11,8 @@ import pytest
 
 from qntx.linux import pidfd_open
 
+pytestmark = pytest.mark.slow
+
 
 def test_importing_on_another_system_says_where_it_runs() -> None:
     program = "import sys; sys.platform = 'darwin'; import qntx"

@@ -11,6 +11,8 @@ from qntx.model.views import Line
 from tests.support.data_directory import stored
 from tests.support.programs import run_program
 
+pytestmark = pytest.mark.slow
+
 
 def said(home: Path, body: str) -> tuple[list[Line], subprocess.CompletedProcess[bytes]]:
     """The lines of the job that *body* runs, and what it showed."""

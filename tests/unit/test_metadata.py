@@ -246,6 +246,7 @@ print(data.decode())
 """
 
 
+@pytest.mark.slow
 def test_shared_parts_do_not_multiply() -> None:
     """Thirty levels that each hold the one below twice are a billion leaves when unfolded."""
     value = "value = 'leaf'\nfor _ in range(30): value = {'left': value, 'right': value}"
@@ -254,6 +255,7 @@ def test_shared_parts_do_not_multiply() -> None:
     assert len(data) < 64 << 20
 
 
+@pytest.mark.slow
 def test_a_structure_that_holds_itself_twice_is_no_endless_walk() -> None:
     data = guarded(ENCODE.format(value="value = {}\nvalue['a'] = value['b'] = value"))
     assert b"circular" in data

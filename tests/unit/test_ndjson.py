@@ -18,8 +18,7 @@ from qntx.model.views import LogFilter
 from qntx.storage.sqlite import ndjson
 from qntx.storage.sqlite.logs import LogStore
 from qntx.storage.sqlite.migrate import open_database
-from tests.support.log_rows import Said, store
-from tests.unit.test_filtering import clear
+from tests.support.log_rows import Said, clear, store
 
 texts = st.text(max_size=20)
 values = st.recursive(

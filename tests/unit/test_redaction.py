@@ -9,6 +9,7 @@ import logging
 import random
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -69,14 +70,14 @@ def core(name: str) -> str:
 
 
 @pytest.mark.parametrize("name", TOKENS)
-@pytest.mark.parametrize("around", ["{}", "key={}, next", '{{"k": "{}"}}', "({})", "x {}\nnext"])
-def test_every_known_format_is_masked_and_named(name: str, around: str) -> None:
-    clean = Redactor().text(around.format(TOKENS[name]))
-    assert core(name) not in clean
-    assert f"***[{name.split(' ')[0]}:" in clean
-    assert around.split("{}")[0].replace("{{", "{") in clean, "more than the secret was taken"
-    if not around.startswith("x"):
-        assert clean.endswith(around.split("{}")[1].replace("}}", "}")[-5:])
+def test_every_known_format_is_masked_and_named(name: str) -> None:
+    for around in ("{}", "key={}, next", '{{"k": "{}"}}', "({})", "x {}\nnext"):
+        clean = Redactor().text(around.format(TOKENS[name]))
+        assert core(name) not in clean
+        assert f"***[{name.split(' ')[0]}:" in clean
+        assert around.split("{}")[0].replace("{{", "{") in clean, "more than the secret was taken"
+        if not around.startswith("x"):
+            assert clean.endswith(around.split("{}")[1].replace("}}", "}")[-5:])
 
 
 @pytest.mark.parametrize("name", TOKENS)
@@ -317,6 +318,7 @@ LATE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LATE)
 def test_what_comes_into_an_environment_during_the_run_is_masked(tmp_path: Path, name: str) -> None:
     """As programs do that read a ``.env`` file when they begin; and in what a child says."""
@@ -397,6 +399,7 @@ def test_a_secret_split_inside_of_a_character_is_masked_and_text_stays_text(
         assert set(run.messages) == {data}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pieces", [1, 2, 3, 5])
 def test_a_secret_written_piece_by_piece_and_never_ended_is_masked_after_a_kill(
     recorded: Callable[..., Recorded], tmp_path: Any, pieces: int
@@ -560,30 +563,43 @@ def seconds(source: str, timeout_s: float) -> float:
     return float(done.stdout)
 
 
+#: Sixteen times the text: about sixteen times as long, far from 256.
 ATTACK = """
 from time import process_time
 from qntx.recording.redaction import Redactor
 guard = Redactor([("secret", "correct-horse-battery")])
-best = []
-for size in (1 << 15, 1 << 19):
-    text = ({unit!r} * size)[:size]
-    took = []
-    for _ in range(4):
-        start = process_time()
-        {call}
-        took.append(process_time() - start)
-        if took[-1] > 2: break
-    best.append(min(took))
-print(best[1] / max(best[0], 5e-4))
+for name, unit in {attacks!r}.items():
+    print(name, flush=True)
+    best = []
+    for size in (1 << 15, 1 << 19):
+        text = (unit * size)[:size]
+        took = []
+        for _ in range(4):
+            start = process_time()
+            {call}
+            took.append(process_time() - start)
+            if took[-1] > 2: break
+        best.append(min(took))
+    assert best[1] < 80 * max(best[0], 5e-4), best
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", ["guard.text(text)", "guard.piece(text, 0)"])
-@pytest.mark.parametrize("name", ATTACKS)
-def test_the_time_a_search_takes_grows_with_the_text_only(name: str, call: str) -> None:
-    """Sixteen times the text: about sixteen times as long, far from 256."""
-    ratio = seconds(ATTACK.format(unit=ATTACKS[name], call=call), timeout_s=10)
-    assert ratio < 80, f"sixteen times the text takes {ratio:.0f} times as long"
+def test_the_time_a_search_takes_grows_with_the_text_only(call: str) -> None:
+    """In a process of its own: a search that has no end cannot be ended otherwise."""
+    source = ATTACK.format(attacks=ATTACKS, call=call)
+    with subprocess.Popen(
+        [sys.executable, "-c", source],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        killer = threading.Timer(200, process.kill)
+        killer.start()
+        said, _ = process.communicate()
+        killer.cancel()
+    assert process.returncode == 0, f"the last one takes too long: {said}"
 
 
 def test_a_search_of_a_megabyte_of_ordinary_text_is_quick() -> None:
@@ -594,6 +610,7 @@ def test_a_search_of_a_megabyte_of_ordinary_text_is_quick() -> None:
     assert time.process_time() - start < 1  # a hundred times what it takes
 
 
+@pytest.mark.slow
 def test_many_short_writes_without_a_newline_take_linear_time() -> None:
     """A progress bar rewrites its line for hours; the hundred-thousandth write costs no more."""
     source = """

@@ -30,8 +30,8 @@ from qntx.storage.sqlite.logs import LogStore
 from qntx.storage.sqlite.migrate import open_database
 from qntx.storage.sqlite.search_blocks import Candidates, forget_run
 from qntx.storage.sqlite.search_index_writer import SqliteSearchIndexWriter
-from tests.support.log_rows import Said, store
-from tests.unit.test_filtering import clear, filters, fits, holds, lines, needles
+from tests.support.line_oracle import filters, fits, holds, lines, needles
+from tests.support.log_rows import Said, clear, store
 
 
 @pytest.fixture
@@ -312,6 +312,7 @@ while index.turn(idle=True):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(6))
 def test_it_survives_being_killed_at_any_moment(
     path: Path, db: apsw.Connection, number: int

@@ -39,6 +39,7 @@ def test_modules_by_the_environment(
     assert load().app == modules
 
 
+@pytest.mark.slow
 def test_modules_by_the_command_line_lie_where_one_is(tmp_path: Path) -> None:
     (tmp_path / "shop_jobs.py").write_text(
         "import qntx\napp = qntx.App()\n@app.handler('shop.x')\ndef x(ctx, payload): pass\n"
@@ -57,6 +58,7 @@ def test_modules_by_the_command_line_lie_where_one_is(tmp_path: Path) -> None:
     assert b"Traceback" not in wrong.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["serve", "--port", "0"], ["worker"]], ids=" ".join)
 def test_workers_have_the_modules_of_the_command_line(tmp_path: Path, command: list[str]) -> None:
     """As the README says it: qntx -A shop.jobs serve, and then jobs for its handlers."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import platform
-from pathlib import Path
 
 import click
 
@@ -31,7 +29,7 @@ def command(ctx: click.Context) -> None:
     owner = store.lock_owner()
     if owner is not None:
         click.echo(f"writer      {owner.text}")
-    click.echo(f"indexer     {_indexer(home)}")
+    click.echo(f"indexer     {_indexer(store.leadership('indexer').is_taken())}")
     known = app.store.supervisors.live_handlers()
     workers = "none at work" if known is None else f"at work, with {len(known)} handlers"
     click.echo(f"workers     {workers}")
@@ -41,12 +39,7 @@ def command(ctx: click.Context) -> None:
     ctx.exit(0 if check == "ok" and not stuck else 1)
 
 
-def _indexer(home: Path) -> str:
-    try:
-        with open(home / "indexer.lock", "rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return "at work"
-    except FileNotFoundError:
+def _indexer(at_work: bool | None) -> str:
+    if at_work is None:
         return "never ran here"
-    return "none at work (one starts with qntx serve, or with a run)"
+    return "at work" if at_work else "none at work (one starts with qntx serve, or with a run)"

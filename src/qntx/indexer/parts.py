@@ -81,8 +81,9 @@ class Parts:
 
     def finish(self, producers: Iterable[Producer]) -> None:
         """Store the pieces that are new, and forget those of lines that are complete."""
-        self._writer.drop_parts(self._closed)
-        self._closed.clear()
+        if self._closed:
+            self._writer.drop_parts(self._closed)
+            self._closed.clear()
         fresh = [
             (producer.name, number, piece)
             for producer in producers

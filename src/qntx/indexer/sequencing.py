@@ -41,6 +41,8 @@ def store_lines(writer: LogWriter, lines: list[Pending], several: bool) -> list[
 
     *several*: they come from several processes, and are put in the order of their times first.
     """
+    if not lines:
+        return []
     if several:
         lines.sort(key=_order)
     touched = list(dict.fromkeys(map(_context, lines)))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -126,19 +124,17 @@ class Retention:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        home = self.home
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = os.open(home / "retention.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield
-        except BlockingIOError:
+        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        leadership = self._store.leadership("retention")
+        if not leadership.take():
             raise Conflict(
-                f"retention is at work in {home} already - wait for it; qntx retention shows what "
-                "it deleted"
-            ) from None
+                f"retention is at work in {self.home} already - wait for it; qntx retention shows "
+                "what it deleted"
+            )
+        try:
+            yield
         finally:
-            os.close(lock)
+            leadership.release()
 
 
 class _Run:

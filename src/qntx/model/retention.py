@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from qntx.config import RetentionRule, RetentionSettings
 from qntx.model.log import LEVEL_NAMES
+
+if TYPE_CHECKING:
+    # Not imported: it takes longer than all that the indexer needs.
+    from qntx.config import RetentionRule, RetentionSettings
 
 DAY_US = 86_400_000_000
 

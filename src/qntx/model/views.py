@@ -263,7 +263,7 @@ class LogFilter(msgspec.Struct, frozen=True, kw_only=True):
     #: Lines of the stage itself only, not of its tasks.
     stage_only: bool = False
     min_level: int | None = None
-    #: Exactly these levels, by name.
+    #: Exactly these levels, by name, whatever *min_level* is.
     levels: tuple[str, ...] | None = None
     sources: tuple[str, ...] | None = None
     #: A logger with its children ("a.b"), or its children only ("a.b.").

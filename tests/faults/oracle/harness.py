@@ -84,7 +84,7 @@ class Trial:
         """SIGKILL, in mid-log."""
         assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
-        assert self.process.wait(10) == -signal.SIGKILL
+        assert self.process.wait(60) == -signal.SIGKILL
 
     def wait(self, timeout_s: float = 120) -> None:
         """Wait for the end in good order."""

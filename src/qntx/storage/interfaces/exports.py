@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from qntx.model.schedule import Execution
-from qntx.model.views import LogFilter
+if TYPE_CHECKING:
+    from qntx.model.schedule import Execution
+    from qntx.model.views import LogFilter
 
 
 class Exports(Protocol):

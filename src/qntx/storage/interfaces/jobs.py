@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from qntx.model.job import Claimed, JobRequest
-from qntx.model.views import AttemptView, Job, JobPage, JobTree
+if TYPE_CHECKING:
+    from qntx.model.job import Claimed, JobRequest
+    from qntx.model.views import AttemptView, Job, JobPage, JobTree
 
 
 class Jobs(Protocol):  # budget: one method per question

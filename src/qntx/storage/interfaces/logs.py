@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from qntx.model.groups import LineGroups
-from qntx.model.views import (
-    Counts,
-    Histogram,
-    Line,
-    LogFilter,
-    LogPage,
-    Receipt,
-    StagesView,
-    TaskLogPage,
-)
+if TYPE_CHECKING:
+    from qntx.model.groups import LineGroups
+    from qntx.model.views import (
+        Counts,
+        Histogram,
+        Line,
+        LogFilter,
+        LogPage,
+        Receipt,
+        StagesView,
+        TaskLogPage,
+    )
+
 
 #: The most lines of one page.
 MAX_LINES_PER_PAGE = 10_000

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from qntx.model.retention import RetentionReport, Rule
+if TYPE_CHECKING:
+    from qntx.model.retention import RetentionReport, Rule
 
 
 class OldRun(NamedTuple):

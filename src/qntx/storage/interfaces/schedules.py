@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from qntx.model.firing_policy import Downtime
-from qntx.model.schedule import Execution, Schedule
+if TYPE_CHECKING:
+    from qntx.model.firing_policy import Downtime
+    from qntx.model.schedule import Execution, Schedule
 
 
 class Schedules(Protocol):  # budget: one method per question

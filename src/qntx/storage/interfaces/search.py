@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from qntx.model.search import FoundPage
-from qntx.model.views import LogFilter
+if TYPE_CHECKING:
+    from qntx.model.search import FoundPage
+    from qntx.model.views import LogFilter
+
 
 #: The most lines of one page.
 MAX_FOUND = 1_000

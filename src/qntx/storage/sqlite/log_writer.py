@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +28,7 @@ from qntx.storage.interfaces.log_rows import (
 )
 from qntx.storage.interfaces.log_writer import LogWriter
 from qntx.storage.sqlite import attempt_writes
-from qntx.storage.sqlite.connection import committing, is_moved, removed
+from qntx.storage.sqlite.connection import committing, is_moved, removed, unavailable
 from qntx.storage.sqlite.migrate import open_database
 from qntx.storage.sqlite.translation import refusing, translated, translating
 from qntx.storage.sqlite.writer_fairness import yield_to_waiters
@@ -86,6 +87,7 @@ class SqliteLogWriter(LogWriter):  # budget: one method per thing that is stored
     def __init__(self, connection: apsw.Connection) -> None:
         self._db = connection
         self._path = Path(connection.filename)
+        self._folder = os.path.dirname(connection.filename)
         self._cursor = connection.cursor()
         #: Attempts that began in this round and did not end yet.
         self._begun: dict[RunState, attempt_writes.Beginning] = {}
@@ -93,8 +95,8 @@ class SqliteLogWriter(LogWriter):  # budget: one method per thing that is stored
     @contextmanager
     def round(self) -> Iterator[None]:
         # A writer that begins its next transaction at once keeps all others out for seconds.
-        yield_to_waiters(self._path.parent)
-        with translating(self._path):
+        yield_to_waiters(self._folder)
+        try:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 with committing(self._db):
@@ -102,10 +104,13 @@ class SqliteLogWriter(LogWriter):  # budget: one method per thing that is stored
                     self._write_beginnings()
             finally:
                 self._begun.clear()
-            if is_moved(self._db):
-                # What was stored just now may be in a file that is gone: it is to be stored again,
-                # in the one that is there.
-                raise removed(self._path)
+            moved = is_moved(self._db)
+        except apsw.Error as error:
+            raise unavailable(self._path, error) from error
+        if moved:
+            # What was stored just now may be in a file that is gone: it is to be stored again, in
+            # the one that is there.
+            raise removed(self._path)
 
     # -- keys -----------------------------------------------------------------------------
 
@@ -162,15 +167,24 @@ class SqliteLogWriter(LogWriter):  # budget: one method per thing that is stored
     # -- lines and counters ----------------------------------------------------------------
 
     def store_lines(self, lines: Sequence[LineRow], large: Sequence[LineRow]) -> None:
-        self._cursor.executemany(_INSERT_LINE, lines)
-        for line_id, context_key, origin_key, ts, level, flags, message, metadata in large:
-            assert isinstance(message, bytes)
-            begin: str | bytes = message[:ROW_MESSAGE_BYTES]
-            if not flags & RAW:
-                begin = message[:ROW_MESSAGE_BYTES].decode("utf-8", "ignore")
-            row = (line_id, context_key, origin_key, ts, level, flags | BODY_APART, begin, metadata)
-            self._cursor.execute(_INSERT_LINE, row)
-            self._insert_body(line_id, message)
+        try:
+            if lines:
+                self._cursor.executemany(_INSERT_LINE, lines)
+            for line in large:
+                self._insert_large(line)
+        except apsw.ConstraintError as error:
+            raise self._overtaken() from error  # a line of that number is there
+
+    def _insert_large(self, line: LineRow) -> None:
+        """A row with the beginning of the message, and beside it the whole."""
+        line_id, context_key, origin_key, ts, level, flags, message, metadata = line
+        assert isinstance(message, bytes)
+        begin: str | bytes = message[:ROW_MESSAGE_BYTES]
+        if not flags & RAW:
+            begin = message[:ROW_MESSAGE_BYTES].decode("utf-8", "ignore")
+        row = (line_id, context_key, origin_key, ts, level, flags | BODY_APART, begin, metadata)
+        self._cursor.execute(_INSERT_LINE, row)
+        self._insert_body(line_id, message)
 
     def _insert_body(self, line_id: int, body: bytes) -> None:
         """Store the whole of a large message, piece by piece."""
@@ -290,14 +304,19 @@ class SqliteLogWriter(LogWriter):  # budget: one method per thing that is stored
 
     def _set(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
         """Compare and set: each row must change one."""
+        if not rows:
+            return
         before = self._db.total_changes()
         self._cursor.executemany(sql, rows)
         if self._db.total_changes() - before != len(rows):
-            raise StoreUnavailable(
-                f"another indexer has stored the same into the database {self._path} meanwhile"
-                " - nothing is stored twice, and what is left is looked at again; "
-                "see that one process only works on the data directory"
-            )
+            raise self._overtaken()
+
+    def _overtaken(self) -> StoreUnavailable:
+        return StoreUnavailable(
+            f"another indexer has stored the same into the database {self._path} meanwhile"
+            " - nothing is stored twice, and what is left is looked at again; "
+            "see that one process only works on the data directory"
+        )
 
     def _one(self, sql: str, values: tuple[Any, ...]) -> tuple[Any, ...] | None:
         for row in self._db.execute(sql, values):

@@ -7,13 +7,16 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import apsw
 
-from qntx.application import Application
 from qntx.clock import iso, now_us
 from qntx.errors import StoreUnavailable
 from qntx.storage.sqlite.connection import BUSY_TIMEOUT_MS, connect, transaction, unavailable
+
+if TYPE_CHECKING:
+    from qntx.application import Application
 
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS schema_migrations("

@@ -8,8 +8,6 @@ from qntx.clock import iso
 from qntx.storage.interfaces.waits import ModelUsage
 from qntx.storage.sqlite.translation import translated
 
-_SINCE = " FROM ai_model_usage WHERE success = 1 AND request_timestamp >= ?"
-
 
 @translated
 class SqliteModelUsage(ModelUsage):
@@ -19,9 +17,14 @@ class SqliteModelUsage(ModelUsage):
         self._db = connection
 
     def calls_since(self, start_us: int) -> int:
-        ((calls,),) = self._db.execute("SELECT count(*)" + _SINCE, (iso(start_us),)).fetchall()
-        return int(str(calls))
+        return int(self._since("count(*)", start_us))
 
     def cost_since(self, start_us: int) -> float:
-        ((cost,),) = self._db.execute("SELECT total(cost)" + _SINCE, (iso(start_us),)).fetchall()
-        return float(str(cost))
+        return self._since("total(cost)", start_us)
+
+    def _since(self, what: str, start_us: int) -> float:
+        if not self._db.table_exists("main", "ai_model_usage"):
+            return 0.0  # an application brings the table: without one nothing was spent
+        sql = f"SELECT {what} FROM ai_model_usage WHERE success = 1 AND request_timestamp >= ?"
+        ((value,),) = self._db.execute(sql, (iso(start_us),)).fetchall()
+        return float(str(value))

@@ -59,7 +59,7 @@ _TARGETS = {"cancel": JobStatus.CANCELLED, "pause": JobStatus.PAUSED}
 
 
 @translated
-class JobQueue(Queue):
+class JobQueue(Queue):  # budget: one method per question
     """Moves of jobs; *changed* is called after each that may give a worker something to do."""
 
     def __init__(self, connection: apsw.Connection, changed: Callable[[], None]) -> None:

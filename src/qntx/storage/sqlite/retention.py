@@ -168,7 +168,7 @@ class ExpiryStore(Expiry):  # budget: the steps of retention, listed in one plac
     @contextmanager
     def step(self) -> Iterator[HeldLock]:
         path = Path(self._db.filename)
-        yield_to_waiters(path.parent)
+        yield_to_waiters(str(path.parent))
         held = HeldLock()
         with translating(path), transaction(self._db):
             began = monotonic_s()

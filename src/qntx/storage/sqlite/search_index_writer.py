@@ -95,12 +95,12 @@ def _insert(db: apsw.Connection, block: BlockRow, parts: Sequence[Unindexed]) ->
     for run_key, before, last in parts:
         base = run_key << SEQ_BITS
         db.execute(
-            "INSERT INTO search_segments VALUES(?, ?, ?)",
-            (base | (before + 1), base | last, number),
-        )
-        db.execute(
             "UPDATE job_attempts SET indexed = ? WHERE run_key = ? AND indexed = ?",
             (last, run_key, before),
         )
         if not db.changes():
             raise _Overtaken
+        db.execute(
+            "INSERT INTO search_segments VALUES(?, ?, ?)",
+            (base | (before + 1), base | last, number),
+        )

@@ -5,92 +5,45 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import apsw
 
-from qntx.application import Application
-from qntx.errors import StoreUnavailable
 from qntx.journal.wakeup import Wakeup
 from qntx.storage.file_lock import FileLock
+from qntx.storage.interfaces import Store
 from qntx.storage.sqlite.change_signal import DatabaseVersion
-from qntx.storage.sqlite.changes import ChangeStore
 from qntx.storage.sqlite.connection import is_moved, transaction
-from qntx.storage.sqlite.executions import ExecutionStore
-from qntx.storage.sqlite.exports import ExportStore
-from qntx.storage.sqlite.jobs import JobStore
-from qntx.storage.sqlite.key_value import KeyValueStore
 from qntx.storage.sqlite.local_file import DatabaseFile
 from qntx.storage.sqlite.lock_owner import LockOwner, lock_owner_of
 from qntx.storage.sqlite.log_writer import SqliteLogWriter, open_log_writer
-from qntx.storage.sqlite.logs import LogStore
 from qntx.storage.sqlite.migrate import open_database
-from qntx.storage.sqlite.model_usage import SqliteModelUsage
-from qntx.storage.sqlite.queue import JobQueue
-from qntx.storage.sqlite.retention import ExpiryStore
-from qntx.storage.sqlite.schedules import ScheduleStore
-from qntx.storage.sqlite.search import SearchStore
 from qntx.storage.sqlite.search_index_writer import SqliteSearchIndexWriter
 from qntx.storage.sqlite.space import database_bytes
 from qntx.storage.sqlite.stop_requests import stop_request_of
 from qntx.storage.sqlite.supervisors import SupervisorFiles
 from qntx.storage.sqlite.translation import translating
-from qntx.storage.sqlite.wait_reasons import SqliteJobWaits
 
-#: What a statement may raise when the database takes nothing right now.
-UNAVAILABLE: tuple[type[Exception], ...] = (apsw.Error, StoreUnavailable)
-
-
-class _Tables:
-    """What stands behind one connection."""
-
-    def __init__(self, connection: apsw.Connection, jobs_came: Wakeup) -> None:
-        self.connection = connection
-        self._jobs_came = jobs_came
-
-    @cached_property
-    def jobs(self) -> JobStore:
-        return JobStore(self.connection)
-
-    @cached_property
-    def queue(self) -> JobQueue:
-        return JobQueue(self.connection, self._jobs_came.notify)
-
-    @cached_property
-    def logs(self) -> LogStore:
-        return LogStore(self.connection)
-
-    @cached_property
-    def schedules(self) -> ScheduleStore:
-        return ScheduleStore(self.connection)
-
-    @cached_property
-    def executions(self) -> ExecutionStore:
-        return ExecutionStore(self.connection)
-
-    @cached_property
-    def waits(self) -> SqliteJobWaits:
-        return SqliteJobWaits(self.connection)
-
-    @cached_property
-    def model_usage(self) -> SqliteModelUsage:
-        return SqliteModelUsage(self.connection)
-
-    @cached_property
-    def facts(self) -> KeyValueStore:
-        return KeyValueStore(self.connection)
-
-    @cached_property
-    def search(self) -> SearchStore:
-        return SearchStore(self.connection)
-
-    @cached_property
-    def changes(self) -> ChangeStore:
-        return ChangeStore(self.connection)
+if TYPE_CHECKING:
+    # Not imported: the indexer needs none of them, and would take twice as long to start.
+    from qntx.application import Application
+    from qntx.storage.sqlite.changes import ChangeStore
+    from qntx.storage.sqlite.executions import ExecutionStore
+    from qntx.storage.sqlite.exports import ExportStore
+    from qntx.storage.sqlite.jobs import JobStore
+    from qntx.storage.sqlite.key_value import KeyValueStore
+    from qntx.storage.sqlite.logs import LogStore
+    from qntx.storage.sqlite.model_usage import SqliteModelUsage
+    from qntx.storage.sqlite.queue import JobQueue
+    from qntx.storage.sqlite.retention import ExpiryStore
+    from qntx.storage.sqlite.schedules import ScheduleStore
+    from qntx.storage.sqlite.search import SearchStore
+    from qntx.storage.sqlite.tables import Tables
+    from qntx.storage.sqlite.wait_reasons import SqliteJobWaits
 
 
-class SqliteStore:  # budget: the tables by name, and what goes for all of them
+class SqliteStore(Store):  # budget: the tables by name, and what goes for all of them
     """
     Opens the database at *path* on first use, once per thread, up to date.
 
@@ -102,8 +55,6 @@ class SqliteStore:  # budget: the tables by name, and what goes for all of them
     def __init__(self, path: Path, applications: Sequence[Application] = ()) -> None:
         self.path = path
         self._applications = applications
-        #: Who is at work on it.
-        self.supervisors = SupervisorFiles(path.parent)
         self._wakeup = Wakeup(path.parent, "jobs")
         self._local = threading.local()
         self._was_open = False
@@ -111,71 +62,53 @@ class SqliteStore:  # budget: the tables by name, and what goes for all of them
     # -- the whole -----------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Make the database where there is none, and bring it up to date. StoreUnavailable."""
         _ = self._tables
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """
-        One write transaction of this thread: committed at the end, rolled back on any exception.
-
-        Raises StoreUnavailable.
-        """
         connection = self.connection
         with translating(self.path), transaction(connection):
             yield
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Everything that this thread reads inside is of one moment. Raises StoreUnavailable."""
         connection = self.connection
         with translating(self.path), connection:
             yield
 
     def stop_request_of(self, job_id: str) -> str | None:
-        """What the running job is asked for; nothing is left open, so that no fork inherits it."""
         with translating(self.path):
             return stop_request_of(self.path, job_id)
 
     def lock_owner(self) -> LockOwner | None:
-        """The process that is writing now; None: nobody, or it cannot be told."""
         return lock_owner_of(self.path)
 
     def notify_jobs(self) -> None:
-        """Tell who hands out jobs that there may be one."""
         self._wakeup.notify()
 
     def expect_losses(self) -> None:
-        """
-        From here on what this thread writes may be lost when the machine (not a process) dies.
-
-        For claims and leases: a claim that is lost is a job that waits again, as it must. It saves
-        the wait for the disk between enqueueing a job and its start.
-        """
+        # It saves the wait for the disk between enqueueing a job and its start.
         self._local.may_lose = True
-        self.connection.execute("PRAGMA synchronous=NORMAL")
+        connection = self.connection
+        with translating(self.path):
+            connection.execute("PRAGMA synchronous=NORMAL")
 
     def log_writer(self) -> SqliteLogWriter:
-        """A writer for the indexer, with a connection of its own. StoreUnavailable."""
         writer = open_log_writer(self.path, make=not self._was_open)
         self._was_open = True
         return writer
 
     def search_index_writer(self) -> SqliteSearchIndexWriter:
-        """A writer for the search index, with a connection of its own."""
         return SqliteSearchIndexWriter(self.path)
 
     def leadership(self, name: str) -> FileLock:
-        """The role *name* on this machine: nobody else can use the database."""
         return FileLock(self.path.with_name(f"{name}.lock"))
 
     def wakeup(self, name: str) -> Wakeup:
-        """A named pipe beside the database."""
         return Wakeup(self.path.parent, name)
 
     def close(self) -> None:
-        """Close this thread's connection."""
-        found: _Tables | None = getattr(self._local, "tables", None)
+        found: Tables | None = getattr(self._local, "tables", None)
         if found is not None:
             found.connection.close()
             self._local.tables = None
@@ -184,99 +117,88 @@ class SqliteStore:  # budget: the tables by name, and what goes for all of them
 
     @property
     def jobs(self) -> JobStore:
-        """The jobs."""
         return self._tables.jobs
 
     @property
     def queue(self) -> JobQueue:
-        """The queue: moves of jobs."""
         return self._tables.queue
 
     @property
     def logs(self) -> LogStore:
-        """The log lines."""
         return self._tables.logs
 
     @property
     def schedules(self) -> ScheduleStore:
-        """The schedules."""
         return self._tables.schedules
 
     @property
     def executions(self) -> ExecutionStore:
-        """What became of each firing of a schedule."""
         return self._tables.executions
 
     @property
     def waits(self) -> SqliteJobWaits:
-        """Why jobs wait."""
         return self._tables.waits
 
     @property
     def model_usage(self) -> SqliteModelUsage:
-        """What was spent on metered services."""
         return self._tables.model_usage
 
     @property
+    def supervisors(self) -> SupervisorFiles:
+        return SupervisorFiles(self.path.parent)
+
+    @property
     def facts(self) -> KeyValueStore:
-        """Small facts that outlive a restart."""
         return self._tables.facts
 
     @property
     def search(self) -> SearchStore:
-        """Search over the lines of all runs."""
         return self._tables.search
 
     @property
     def changes(self) -> ChangeStore:
-        """What changed, for who watches."""
         return self._tables.changes
 
     @property
     def exports(self) -> ExportStore:
-        """Whole logs and lists as streams, each on a connection of its own."""
+        from qntx.storage.sqlite.exports import ExportStore
+
         return ExportStore(self.path)
 
     @contextmanager
     def expiry(self) -> Iterator[ExpiryStore]:
-        """What retention works with, on a connection of its own."""
+        from qntx.storage.sqlite.retention import ExpiryStore
+
         with closing(open_database(self.path, make=False)) as connection:
             yield ExpiryStore(connection)
 
     def change_signal(self) -> DatabaseVersion:
-        """A new signal that something may have changed; to be closed."""
         return DatabaseVersion(self.path)
 
     # -- about the database ----------------------------------------------------------------------
 
     @property
     def location(self) -> str:
-        """Where the database is, for people."""
         return str(self.path)
 
     @property
     def engine(self) -> str:
-        """The name of the database program."""
         return "SQLite"
 
     def version(self) -> str:
-        """The version of the database program."""
         return apsw.sqlite_lib_version()
 
     def check(self) -> str:
-        """``ok``, or the first fault that a quick check of the whole database finds."""
         connection = self.connection
         with translating(self.path):
             ((found,),) = connection.execute("PRAGMA quick_check(1)").fetchall()
         return str(found)
 
     def size_bytes(self) -> int:
-        """Bytes of the database and its write-ahead log; its files are never opened here."""
         return database_bytes(self.path)
 
     @property
     def local_file(self) -> DatabaseFile:
-        """The database as a file on this machine."""
         return DatabaseFile(self.path, lambda: self.connection)
 
     # -- inside --------------------------------------------------------------------------------
@@ -287,8 +209,8 @@ class SqliteStore:  # budget: the tables by name, and what goes for all of them
         return self._tables.connection
 
     @property
-    def _tables(self) -> _Tables:
-        found: _Tables | None = getattr(self._local, "tables", None)
+    def _tables(self) -> Tables:
+        found: Tables | None = getattr(self._local, "tables", None)
         if found is not None:
             connection = found.connection
             if connection.in_transaction or not is_moved(connection):
@@ -296,13 +218,11 @@ class SqliteStore:  # budget: the tables by name, and what goes for all of them
             self.close()
         make, brought = not self._was_open, self._applications
         opened = open_database(self.path, make=make, applications=brought)
-        tables = _Tables(opened, self._wakeup)
+        from qntx.storage.sqlite.tables import Tables
+
+        tables = Tables(opened, self._wakeup)
         self._was_open = True
         self._local.tables = tables
         if getattr(self._local, "may_lose", False):
             self.expect_losses()
         return tables
-
-
-#: The name that callers know until they use `open_store`.
-Store = SqliteStore

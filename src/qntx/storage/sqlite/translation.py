@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 import apsw
 
@@ -15,11 +15,11 @@ from qntx.errors import UnstorableValue
 from qntx.storage.sqlite.connection import unavailable
 
 Kind = TypeVar("Kind", bound=type)
-Given = ParamSpec("Given")
-Result = TypeVar("Result")
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 #: Values that the database will never take, as against a database that takes nothing now.
 _NEVER = (apsw.ConstraintError, apsw.MismatchError, apsw.TooBigError)
+_REFUSING: set[Callable[..., Any]] = set()
 
 
 @contextmanager
@@ -45,24 +45,25 @@ def translated(kind: Kind) -> Kind:
     return kind
 
 
-def refusing(method: Callable[Given, Result]) -> Callable[Given, Result]:
-    """Decorator: a value that the database will never take leaves *method* as UnstorableValue."""
+def refusing(method: Method) -> Method:
+    """
+    Decorator of a method of a :func:`translated` class: what the database will never take.
 
-    @functools.wraps(method)
-    def call(*arguments: Given.args, **options: Given.kwargs) -> Result:
-        try:
-            return method(*arguments, **options)
-        except _NEVER as error:
-            raise UnstorableValue(f"{type(error).__name__}: {error}") from error
-
-    return call
+    It leaves the method as UnstorableValue.
+    """
+    _REFUSING.add(method)
+    return method
 
 
 def _calling(method: Callable[..., Any]) -> Callable[..., Any]:
+    never = _NEVER if method in _REFUSING else ()
+
     @functools.wraps(method)
     def call(self: Any, *arguments: Any, **options: Any) -> Any:
         try:
             return method(self, *arguments, **options)
+        except never as error:
+            raise UnstorableValue(f"{type(error).__name__}: {error}") from error
         except apsw.Error as error:
             raise unavailable(Path(self._db.filename), error) from error
 

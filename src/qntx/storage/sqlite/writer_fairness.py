@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 #: Locked by a writer that waits: the indexer, which writes all the time, then leaves a gap.
 _LINE = "writers.lock"
@@ -20,7 +19,7 @@ _GAP_S = 0.05
 _here = threading.local()
 
 
-def yield_to_waiters(folder: Path) -> None:
+def yield_to_waiters(folder: str) -> None:
     """
     Wait while another process waits to write to the database in *folder*, 50 ms at most.
 
@@ -90,7 +89,7 @@ class _Place:
             os.close(self._line)
 
 
-def _open_line(folder: str | Path) -> int | None:
+def _open_line(folder: str) -> int | None:
     """The file that waiting writers lock; None where there can be none: it is a courtesy only."""
     try:
         return os.open(os.path.join(folder, _LINE), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
