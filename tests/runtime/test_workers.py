@@ -308,15 +308,3 @@ def test_a_job_that_is_over_is_never_taken_for_an_orphan(
         running.supervisor.stop()
     rows = running.app.store.connection.execute("SELECT message FROM task_logs").fetchall()
     assert [row for row in rows if "worker is gone" in str(row[0])] == []
-
-
-def test_a_job_starts_when_it_is_enqueued_not_at_the_next_look(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for module in (dispatch, supervisor):
-        for name in ("LONGEST_PAUSE_S", "SUPERVISOR_ROUND_S"):
-            if hasattr(module, name):
-                monkeypatch.setattr(module, name, 3_600.0)
-    with working(tmp_path / "home") as running:
-        for _ in range(3):
-            assert running.final(running.app.enqueue("test.noop")).status == "completed"  # type: ignore[attr-defined]
