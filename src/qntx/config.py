@@ -203,6 +203,14 @@ class Settings(BaseSettings):
             self._sections[name] = made
         return made
 
+    def as_json(self) -> bytes:
+        """All settings, the sections of applications included; `load` takes them as keywords."""
+        # Without warnings: pydantic gives one for a whole number of days where a float may stand.
+        found = self.model_dump(mode="json", warnings=False, serialize_as_any=True)
+        for name, section in self._sections.items():
+            found[name] = section.model_dump(mode="json")
+        return json.dumps(found).encode()
+
     @field_validator("app", mode="before")
     @classmethod
     def _several(cls, value: object) -> object:

@@ -27,7 +27,7 @@ APPLICATION = Application(
     },
     codes={"ix": "qntx_recruiting.ats.ix:resolve"},
     pages=(
-        Page("/jds", "JDs", below=("/jds/{id:str}", "/attestations")),
+        Page("/jds", "Job descriptions", below=("/jds/{id:str}", "/attestations")),
         Page("/candidates", "Candidates", below=("/candidates/{id:str}",)),
     ),
     requires=(

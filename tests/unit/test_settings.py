@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,12 @@ from qntx.app import App
 from qntx.config import load
 from qntx.errors import BadInput
 from qntx.model.job import FINAL
+from qntx_recruiting.settings import (
+    fetch_settings,
+    file_settings,
+    llm_settings,
+    scoring_settings,
+)
 from tests.support.waiting import wait_until
 
 
@@ -130,3 +137,49 @@ def test_a_setting_that_there_is_not_is_refused(
 def test_variables_of_other_programs_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QNTX_OF_SOMEBODY_ELSE", "1")
     load()
+
+
+def test_sections_of_applications_are_set_like_any_other(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "qntx.toml").write_text("[scoring]\nthreshold = 0.5\n[fetch]\ndelay_s = 2\n")
+    monkeypatch.setenv("QNTX_LLM__MODEL", "by the environment")
+    monkeypatch.setenv("QNTX_FETCH__ALLOW_HOSTS", '["a.example"]')
+    settings = load(files={"roots": ["/srv"]})
+    assert scoring_settings(settings).threshold == 0.5
+    assert llm_settings(settings).model == "by the environment"
+    assert file_settings(settings).roots == [Path("/srv")]
+    assert fetch_settings(settings) is settings.fetch
+    assert (settings.fetch.allow_hosts, fetch_settings(settings).delay_s) == (["a.example"], 2.0)
+
+
+def test_sections_of_applications_have_defaults_and_can_be_changed() -> None:
+    settings = load()
+    assert llm_settings(settings).model == "llama3.2:3b"
+    llm_settings(settings).model = "other"
+    settings.fetch.allow_hosts.append("a.example")
+    fetch_settings(settings).delay_s = 3.0
+    settings.fetch.allow_hosts.append("b.example")
+    again = load(**json.loads(settings.as_json()))  # what a worker is given
+    assert llm_settings(again).model == "other"
+    assert fetch_settings(again).delay_s == 3.0
+    assert fetch_settings(again).allow_hosts == ["a.example", "b.example"]
+
+
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [
+        ("[llm]\nmodle = 1", r"unknown setting 'llm\.modle', did you mean 'llm\.model'\?"),
+        ("[fetch]\ndelay = 1", r"unknown setting 'fetch\.delay', did you mean 'fetch\.delay_s'\?"),
+        ("[scorin]\nx = 1", r"unknown setting 'scorin', did you mean 'scoring'\?"),
+        ("[scoring]\nthreshold = 'x'", r"setting 'scoring\.threshold' cannot be used"),
+    ],
+)
+def test_a_wrong_setting_of_an_application_is_named_as_well(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, toml: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "qntx.toml").write_text(toml)
+    with pytest.raises(BadInput, match=said):
+        load()

@@ -124,8 +124,7 @@ def spawn(settings: Settings, name: str, lock: int) -> WorkerProcess:
     """
     ours, theirs = socket.socketpair()
     given = os.memfd_create("qntx-settings")
-    # Without warnings: pydantic gives one for a whole number of days where a float may stand.
-    os.write(given, settings.model_dump_json(warnings=False).encode())
+    os.write(given, settings.as_json())
     os.lseek(given, 0, os.SEEK_SET)
     inherited = [theirs.fileno(), lock, given]
     process = subprocess.Popen(

@@ -500,6 +500,17 @@ export interface components {
             /** @default false */
             force: boolean;
         };
+        /** PageList */
+        PageList: {
+            pages: components["schemas"]["PageView"][];
+            count: number;
+        };
+        /** PageView */
+        PageView: {
+            path: string;
+            title: string;
+            application: string;
+        };
         /** Position */
         Position: {
             title: string;

@@ -62,6 +62,8 @@ export interface Budget {
 export type System = Schemas["System"] & { budget?: Budget[] };
 
 export type JDList = Schemas["JDList"];
+export type PageList = Schemas["PageList"];
+export type PageView = Schemas["PageView"];
 export type JDSummary = Schemas["JDSummary"];
 export type JDPage = Schemas["JDView"];
 /** Where something was read: characters (code points) of the text. */

@@ -28,9 +28,7 @@ export function jobActions(
 /** What is said once the server has agreed. */
 export function agreed(action: JobAction, job: Pick<Job, "status">): string {
   if (job.status === "running")
-    return action === "cancel"
-      ? "Asked to stop; it ends as soon as it notices"
-      : "Asked to pause";
+    return action === "cancel" ? "Asked to stop; it ends as soon as it notices" : "Asked to pause";
   return {
     cancel: "Cancelled",
     pause: "Paused",

@@ -12,6 +12,7 @@ import {
   noFilter,
   parseHash,
   parseRoute,
+  placesWith,
   type Route,
 } from "./route";
 
@@ -202,5 +203,24 @@ describe("filterKey", () => {
     ]; // prettier-ignore
     expect(new Set([one, ...others].map(filterKey)).size).toBe(others.length + 1);
     expect(filterKey(noFilter())).toBe(filterKey(one));
+  });
+});
+
+describe("places", () => {
+  it("are our own without applications, and those of applications behind them", () => {
+    expect(placesWith([]).map((place) => place.path)).toEqual(["/", "/jobs", "/search"]);
+    const pages = [
+      { path: "/candidates", title: "Candidates" },
+      { path: "/api/orders", title: "Orders" },
+    ];
+    expect(placesWith(pages).slice(3)).toEqual([
+      { key: "4", name: "Candidates", path: "/candidates", views: ["candidates"] },
+      { key: "5", name: "Orders", path: "/api/orders", views: [] },
+    ]);
+  });
+
+  it("have a key up to the ninth", () => {
+    const pages = Array.from({ length: 7 }, (_, index) => ({ path: `/api/${index}`, title: "x" }));
+    expect(placesWith(pages).map((place) => place.key)).toEqual([..."123456789", ""]);
   });
 });

@@ -52,19 +52,37 @@ const OF_ONE = {
   candidates: "candidates",
 } as const;
 
-/** The places that the head of every page leads to, each with its key. */
-export const PLACES: readonly {
+/** A place that the head of every page leads to; the first nine have a key. */
+export interface Place {
   key: string;
   name: string;
   path: string;
   views: readonly Route["view"][];
-}[] = [
-  { key: "1", name: "Pulse", path: "/", views: ["panel", "schedule", "execution"] },
-  { key: "2", name: "Jobs", path: "/jobs", views: ["jobs", "job"] },
-  { key: "3", name: "Search", path: "/search", views: ["search"] },
-  { key: "4", name: "Job descriptions", path: "/jds", views: ["jds", "jd"] },
-  { key: "5", name: "Candidates", path: "/candidates", views: ["candidates"] },
+}
+
+const PLACES: readonly Omit<Place, "key">[] = [
+  { name: "Pulse", path: "/", views: ["panel", "schedule", "execution"] },
+  { name: "Jobs", path: "/jobs", views: ["jobs", "job"] },
+  { name: "Search", path: "/search", views: ["search"] },
 ];
+/** Views that we have for pages of applications, by their path. */
+const CONTRIBUTED: Readonly<Record<string, readonly Route["view"][]>> = {
+  "/jds": ["jds", "jd"],
+  "/candidates": ["candidates"],
+};
+
+/** Our own places, and those of applications; a page that we have no view for is a link like any other. */
+export function placesWith(pages: readonly { path: string; title: string }[]): Place[] {
+  const contributed = pages.map(({ path, title }) => ({
+    name: title,
+    path,
+    views: Object.hasOwn(CONTRIBUTED, path) ? CONTRIBUTED[path]! : [],
+  }));
+  return [...PLACES, ...contributed].map((place, index) => ({
+    ...place,
+    key: index < 9 ? String(index + 1) : "",
+  }));
+}
 
 export function noFilter(): LogFilter {
   return {

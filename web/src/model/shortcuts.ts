@@ -1,13 +1,16 @@
 /** Keyboard shortcuts: what they are called, and when a key press is one. */
 
-import { PLACES } from "./route";
+import type { Place } from "./route";
 
 export interface Shortcut {
   keys: string[];
   does: string;
 }
 
-export const SHORTCUTS: { title: string; entries: Shortcut[] }[] = [
+/** All shortcuts, those of *places* included. */
+export const shortcutsWith = (
+  places: readonly Place[],
+): { title: string; entries: Shortcut[] }[] => [
   {
     title: "Find",
     entries: [
@@ -42,8 +45,8 @@ export const SHORTCUTS: { title: string; entries: Shortcut[] }[] = [
     title: "Anywhere",
     entries: [
       {
-        keys: PLACES.map((place) => place.key),
-        does: PLACES.map((place) => place.name.toLowerCase()).join(", "),
+        keys: places.map((place) => place.key).filter((key) => key !== ""),
+        does: places.map((place) => place.name.toLowerCase()).join(", "),
       },
       { keys: ["u"], does: "one step up" },
       { keys: ["?"], does: "this help" },
