@@ -182,6 +182,7 @@ from qntx.maintenance.retention import Retention
 from qntx.model.retention import DAY_US
 
 retention = Retention(load(home=sys.argv[1]), lambda: now_us() + 91 * DAY_US)
+retention.last()  # what it needs is imported before it is killed
 print("began", flush=True)
 retention.run()
 print("done", flush=True)
