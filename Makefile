@@ -78,7 +78,7 @@ test-fast: $(STAMP) $(WEB_STAMP) ## The tests that start no process and no brows
 	@$(BIN)/python -m pytest -n 2 -m "not browser and not faults and not slow" --durations=15
 
 faults: $(STAMP) ## The fault tests in their long form
-	@QNTX_FAULTS=full $(BIN)/python -m pytest tests/faults --timeout=3600 --durations=15
+	@QNTX_FAULTS=full $(BIN)/python -m pytest -m faults --timeout=3600 --durations=15
 
 # Of processes that a test kills nothing is counted. COVERED=tests/api measures what those tests run.
 COVERED ?= tests

@@ -40,7 +40,7 @@ REASONS = (
     "neighbour_stopped",
     "server_shutdown",
 )
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_500 if FULL else 180)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(1_500 if FULL else 180)]
 
 
 @contextmanager

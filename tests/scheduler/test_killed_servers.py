@@ -35,7 +35,7 @@ DOWN_S = 13.0
 OVERLAPS = {"skip": 1, "queue": 1, "parallel(2)": 2, "replace": 1}
 #: Missed-run policies, and how many instants of a downtime each may catch up.
 MISSED = {"skip": 0, "one": 1, "all(4)": 4}
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900 if FULL else 300)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900 if FULL else 300)]
 
 
 class World:

@@ -26,7 +26,7 @@ from tests.support.paths import ROOT
 from tests.support.schedule_bench import MICRO, MINUTE, executions_of, make_app, service_for
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.faults
 
 TICKERS = 8
 #: Jobs never end here: of these, so many may be on the queue at once, and the rest is on record.

@@ -22,7 +22,7 @@ _EVERYTHING: list[dict[str, str]] = json.loads(
 PAYLOADS = (
     _EVERYTHING
     if os.environ.get("QNTX_FAULTS") == "full"
-    else random.Random(os.environ["QNTX_SEED"]).sample(_EVERYTHING, 110)
+    else random.Random(os.environ["QNTX_SEED"]).sample(_EVERYTHING, 64)
 )
 NAME_CHARACTERS = 180
 FOREGROUND = range(0, len(PAYLOADS), 20)

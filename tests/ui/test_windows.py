@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.support.browser import SCRIPTS, node
+from tests.support.effort import times
 from tests.support.qntx_server import Served
 from tests.support.waiting import wait_until
 from tests.ui.varied import STAGES
@@ -166,13 +167,15 @@ def assert_shown(
 
 
 @pytest.mark.timeout(300)
-def test_two_hundred_windows(served: Served, tmp_path: Path, chance: random.Random) -> None:
+def test_windows_of_a_job_that_is_over(
+    served: Served, tmp_path: Path, chance: random.Random
+) -> None:
     with varied(served, chance.randrange(1 << 30), 20_000, 0) as (job_id, _):
         pass
     rows = stored(served, job_id)
     assert [row["seq"] for row in rows] == [*range(1, len(rows) + 1)]
-    looks = looked_at(served, job_id, tmp_path, chance, filters=20, jumps=10)
-    assert sum(len(window["rows"]) for _, _, window in looks) > 2_000
+    looks = looked_at(served, job_id, tmp_path, chance, filters=times(10, 20), jumps=times(6, 10))
+    assert sum(len(window["rows"]) for _, _, window in looks) > times(800, 2_000)
     for query, fits, window in looks:
         assert_shown(served, job_id, rows, query, fits, window, growing=False)
 

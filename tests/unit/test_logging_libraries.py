@@ -62,8 +62,10 @@ SETUPS = {
 }
 
 
-@pytest.mark.parametrize("early", [True, False], ids=["imported before", "imported in the run"])
-@pytest.mark.parametrize("setup", SETUPS)
+@pytest.mark.parametrize(
+    ("setup", "early"),
+    [*[(setup, False) for setup in SETUPS], ("as it comes", True), ("a stream from before", True)],
+)
 def test_loguru(tmp_path: Path, setup: str, early: bool) -> None:
     body = LOGURU.replace("SETUP", SETUPS[setup])
     statement = "from loguru import logger"
