@@ -30,7 +30,7 @@ from pydantic_settings import (
 )
 from pydantic_settings.exceptions import SettingsError
 
-from qntx.contributed_settings import FILE, PREFIX, whose_section, with_contributed
+from qntx.contributed_settings import FILE, PREFIX, names_in, whose_section, with_contributed
 from qntx.errors import BadInput, did_you_mean
 
 Kind = TypeVar("Kind", bound="Section")
@@ -282,18 +282,10 @@ def _wrong(fault: Any, given: dict[str, Any]) -> str:
             return f"setting {name!r} {owner}"
         *sections, last = fault["loc"]
         within = "".join(f"{section}." for section in sections)
-        known = _names_in(with_contributed(Settings, given), sections)
+        known = names_in(with_contributed(Settings, given), sections)
         return f"unknown setting {name!r}{did_you_mean(str(last), known, within)} - {where}"
     reason = fault["msg"].removeprefix("Value error, ")
     return f"setting {name!r} cannot be used: {reason} - {where}"
-
-
-def _names_in(kind: Any, sections: list[Any]) -> list[str]:
-    """The names of the settings of *kind* that stand in *sections*, each within the one before."""
-    for section in sections:
-        about = getattr(kind, "model_fields", {}).get(section)
-        kind = about.annotation if about is not None else None
-    return list(getattr(kind, "model_fields", ()))
 
 
 def _no_json(error: SettingsError) -> str:

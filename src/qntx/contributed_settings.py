@@ -46,6 +46,14 @@ def whose_section(base: type[BaseModel], place: list[str]) -> str | None:
     return None
 
 
+def names_in(kind: Any, sections: list[Any]) -> list[str]:
+    """The names of the settings of *kind* that stand in *sections*, each within the one before."""
+    for section in sections:
+        about = getattr(kind, "model_fields", {}).get(section)
+        kind = about.annotation if about is not None else None
+    return list(getattr(kind, "model_fields", ()))
+
+
 def _sections(base: type[BaseModel]) -> dict[str, type[BaseModel]]:
     found: dict[str, type[BaseModel]] = {}
     for application in installed():

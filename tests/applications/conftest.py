@@ -77,3 +77,12 @@ def served(environment: dict[str, str]) -> Iterator[Served]:
         process.stderr.close()
     finally:
         process.kill()  # what a failed test leaves; nothing, otherwise
+
+
+@pytest.fixture
+def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting is set, in the environment or in a qntx.toml."""
+    monkeypatch.chdir(tmp_path)
+    for name in os.environ:
+        if name.startswith("QNTX_"):
+            monkeypatch.delenv(name)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.qntx_server import Served
 
+pytestmark = pytest.mark.slow
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -7,7 +7,7 @@ import pytest
 from qntx.errors import BadInput, NotFound
 from qntx.storage.interfaces import Store
 
-from .queueing import claim, enqueue
+from .queueing import claim, enqueue, request
 from .small_indexer import SmallIndexer
 
 
@@ -51,6 +51,18 @@ def test_a_page_goes_on_where_it_was_while_jobs_arrive(store: Store) -> None:
     enqueue(store)
     second = store.jobs.page(limit=2, cursor=first.next_cursor)
     assert [job.id for job in first.jobs + second.jobs] == ids[::-1]
+
+
+def test_counts_and_lists_have_no_hidden_end(store: Store) -> None:
+    store.queue.enqueue([request()] * 10_001)
+    assert store.jobs.counts()["queued"] == 10_001
+    seen, cursor = 0, None
+    while True:
+        page = store.jobs.page(limit=1_000, cursor=cursor)
+        seen, cursor = seen + page.count, page.next_cursor
+        if cursor is None:
+            break
+    assert seen == 10_001
 
 
 def test_counts(store: Store, indexer: SmallIndexer) -> None:

@@ -17,7 +17,7 @@ from qntx_recruiting.application import APPLICATION
 from tests.support.paths import ROOT
 from tests.support.qntx_server import said_url
 
-pytestmark = [pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 Command = Callable[..., subprocess.CompletedProcess[str]]
 ADVICE = "belongs to the application 'recruiting', which is not installed - pip install"
 

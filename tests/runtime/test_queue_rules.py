@@ -4,24 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from qntx.clock import iso, now_us
-from qntx.errors import IllegalTransition
 from qntx.explain.wait_reasons import WaitReasons
-from qntx.model.job import JobRequest
 from qntx.model.retry import Backoff
 from qntx.runtime.rate_limits import RateLimits
 from qntx.storage.sqlite.migrate import open_database
 from qntx_recruiting.application import APPLICATION
 from tests.support.queue_bench import Bench
 from tests.support.waiting import wait_until
-
-
-def test_the_oldest_comes_first_within_a_priority(bench: Bench) -> None:
-    ids = [bench.enqueue(priority=priority) for priority in (0, 0, 5, 0, 5)]
-    claimed = [attempt.job.id for attempt in bench.claim(10)]
-    assert claimed == [ids[2], ids[4], ids[0], ids[1], ids[3]]
 
 
 def test_a_retry_is_no_failure_and_waits_its_time(bench: Bench) -> None:
@@ -38,20 +28,6 @@ def test_a_retry_is_no_failure_and_waits_its_time(bench: Bench) -> None:
     waits = [Backoff(jitter=0).wait_s(n) for n in range(1, 12)]
     assert waits[:4] == [1, 2, 4, 8]
     assert waits[-1] == 300
-
-
-def test_a_wish_that_comes_too_late_for_the_attempt_holds_for_the_job(
-    bench: Bench,
-) -> None:
-    for move, status in (("cancel", "cancelled"), ("pause", "paused")):
-        job_id = bench.enqueue(max_attempts=9)
-        attempt = bench.claim()[0]
-        attempt.begin()
-        getattr(bench.queue, move)(job_id)
-        attempt.end("queued", attempt_status="failed", retry=True)
-        bench.store_all()
-        assert bench.status(job_id) == status
-        assert bench.claim() == []
 
 
 def limited(bench: Bench, **limits: Any) -> RateLimits:
@@ -83,52 +59,6 @@ def test_a_job_held_by_a_limit_goes_on_by_itself(bench: Bench) -> None:
     assert wait_until(lambda: gates.room(["a"], 0)) > 0
     assert bench.store.jobs.get(job_id).pulse_state is None
     assert [attempt.job.id for attempt in bench.claim()] == [job_id]
-
-
-def test_a_checkpoint_of_a_stale_attempt_is_not_taken(bench: Bench) -> None:
-    job_id = bench.enqueue()
-    first = bench.claim()[0]
-    first.event("checkpoint", state={"last": "CN_7"})
-    bench.rescue(first, "server_restarted")
-    bench.store_all()
-    second = bench.claim()[0]
-    assert second.job.checkpoint == {"last": "CN_7"}
-    first.event("checkpoint", state={"last": "CN_1"})
-    bench.store_all()
-    bench.rescue(second, "server_restarted")
-    bench.store_all()
-    assert bench.claim()[0].job.checkpoint == {"last": "CN_7"}
-    assert bench.status(job_id) == "running"
-
-
-def test_counts_and_lists_have_no_hidden_end(bench: Bench) -> None:
-    bench.queue.enqueue([JobRequest(handler_name="a", source="x")] * 10_001)
-    assert bench.store.jobs.counts()["queued"] == 10_001
-    seen, cursor = 0, None
-    while True:
-        page = bench.store.jobs.page(limit=1_000, cursor=cursor)
-        seen, cursor = seen + page.count, page.next_cursor
-        if cursor is None:
-            break
-    assert seen == 10_001
-
-
-def test_the_end_of_a_job_reaches_its_execution(bench: Bench) -> None:
-    db = bench.store.connection
-    job_id = bench.enqueue(execution_id="PX_1")
-    at = iso(now_us())
-    db.execute(
-        "INSERT INTO pulse_executions(id, scheduled_job_id, async_job_id, status, started_at,"
-        " created_at, updated_at) VALUES('PX_1', 'SP_1', ?, 'running', ?2, ?2, ?2)",
-        (job_id, at),
-    )
-    attempt = bench.claim()[0]
-    attempt.begin()
-    bench.rescue(attempt, "worker_killed: SIGKILL")
-    bench.store_all()
-    assert db.execute("SELECT status, error_message FROM pulse_executions").fetchall() == [
-        ("failed", "worker_killed: SIGKILL")
-    ]
 
 
 def test_the_end_that_a_worker_told_before_it_died_counts(bench: Bench) -> None:
@@ -174,22 +104,3 @@ def test_children_of_an_attempt_that_is_over_or_of_a_cancelled_parent_do_not_run
     assert bench.store.jobs.status("JB_stale") is None
     assert bench.store.jobs.status("JB_late") == "cancelled"
     assert any("JB_stale was not enqueued" in line for line in bench.lines(current.job.id))
-
-
-def test_control_of_a_job_that_is_over_is_a_conflict(bench: Bench) -> None:
-    job_id = bench.enqueue()
-    attempt = bench.claim()[0]
-    attempt.end("completed")
-    bench.store_all()
-    for move in ("cancel", "pause", "resume", "retry"):
-        with pytest.raises(IllegalTransition, match=job_id):
-            getattr(bench.queue, move)(job_id)
-
-
-def test_a_delay_goes_on_while_a_job_is_paused(bench: Bench) -> None:
-    later = bench.enqueue(delay_s=3600)
-    due_at = bench.store.jobs.get(later).next_attempt_at
-    bench.queue.pause(later)
-    bench.queue.resume(later)
-    assert bench.claim() == []
-    assert bench.store.jobs.get(later).next_attempt_at == due_at

@@ -5,18 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from qntx.config import Settings
 from qntx.indexer.drain import Drain
 from qntx.journal.run_scope import Run
 from qntx.journal.writer import Journal
 from qntx.model.job import Claimed, JobRequest
+from qntx.model.views import LogFilter
 from qntx.recording.context import ActiveRun
 from qntx.recording.lines import record_event
 from qntx.runtime.execute import begin_attempt, end_attempt
 from qntx.runtime.outcome import Outcome
 from qntx.runtime.rescue import rescue
-from qntx.storage.sqlite.log_writer import SqliteLogWriter
-from qntx.storage.sqlite.migrate import open_database
-from qntx.storage.sqlite.store import SqliteStore
+from qntx.storage import open_store
+from qntx.storage.interfaces import Store
 
 HANDLERS = ["a", "b"]
 
@@ -46,14 +47,14 @@ class Attempt:
 class Bench:
     """A data directory, its queue, a worker's journal, a judge's journal, and an indexer."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, store: Store | None = None) -> None:
         self.home = home
-        self.store = SqliteStore(home / "qntx.db")
+        self.store: Any = store or open_store(Settings(home=home))
         self.queue = self.store.queue
         self.judge_journal = Journal(home / "journal")
         self.journal = Journal(home / "journal")
-        self._db = open_database(home / "qntx.db")
-        self._drain = Drain(home / "journal", SqliteLogWriter(self._db))
+        self._writer = self.store.log_writer()
+        self._drain = Drain(home / "journal", self._writer)
 
     def enqueue(self, handler: str = "a", **options: Any) -> str:
         """Put one job on the queue."""
@@ -79,15 +80,12 @@ class Bench:
 
     def lines(self, job_id: str) -> list[str]:
         """The lines of a job."""
-        rows = self.store.connection.execute(
-            "SELECT message FROM task_logs WHERE job_id = ? ORDER BY id", (job_id,)
-        )
-        return [str(text) for (text,) in rows]
+        return [line.message for line, _ in self.store.logs.lines(job_id, LogFilter())]
 
     def close(self) -> None:
         """Let go of everything."""
         for journal in (self.journal, self.judge_journal):
             journal.close()
         self._drain.close()
-        self._db.close()
+        self._writer.close()
         self.store.close()

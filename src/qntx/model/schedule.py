@@ -125,7 +125,7 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
 class NewSchedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a schedule is made of: what to enqueue (one of three ways), and when (one of four)."""
 
-    #: ``ix https://example.com/jobs``; ``--every 6h`` in it says when, too.
+    #: A line that an application understands by its first word; it may say when, too.
     ats_code: Annotated[str, msgspec.Meta(max_length=8_000)] = ""
     handler_name: Annotated[str, msgspec.Meta(max_length=200)] | None = None
     payload: Any = None

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from qntx.config import Settings
 from qntx.errors import StoreUnavailable
 from qntx.explain.wait_reasons import WaitReasons
-from qntx.journal.wakeup import Wakeup
 from qntx.recording.session import journal_of
 from qntx.runtime.dispatch import Dispatcher
 from qntx.runtime.leases import LEASE_S, Leases
@@ -52,7 +51,6 @@ class Supervisor:
         self._journal = journal_of(settings.home, settings.capture)
         self._workers: list[WorkerProcess] = []
         self._selector = selectors.DefaultSelector()
-        self._wakeup = Wakeup(settings.home, "jobs")
         self._stopping = threading.Event()
         self._grace_s = 10.0
         self._thread: threading.Thread | None = None
@@ -62,6 +60,7 @@ class Supervisor:
         self._culprit = 0
         self._stop_requests = StopRequests(self._workers, stop_grace_s)
         self._store = open_store(settings)
+        self._wakeup = self._store.wakeup("jobs")
         self._leases = Leases(self._store.supervisors, lease_s, self._journal)
 
     def start(self) -> None:

@@ -6,7 +6,7 @@ import select
 from typing import Protocol
 
 from qntx.clock import now_us
-from qntx.journal.wakeup import Wakeup
+from qntx.storage.interfaces import WakeUp
 
 
 class TickerClock(Protocol):
@@ -15,7 +15,7 @@ class TickerClock(Protocol):
     def now_us(self) -> int:
         """Microseconds since the epoch, UTC."""
 
-    def wait(self, wakeup: Wakeup, until_us: int) -> None:
+    def wait(self, wakeup: WakeUp, until_us: int) -> None:
         """Return at *until_us*, or earlier when *wakeup* is notified."""
 
 
@@ -26,7 +26,7 @@ class WallClock:
         """Microseconds since the epoch, UTC."""
         return now_us()
 
-    def wait(self, wakeup: Wakeup, until_us: int) -> None:
+    def wait(self, wakeup: WakeUp, until_us: int) -> None:
         """Sleep on the pipe; no time is spent while nothing is due."""
         pause_s = max(0.0, (until_us - now_us()) / 1e6)
         select.select(wakeup.descriptors, [], [], pause_s)

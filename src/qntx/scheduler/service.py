@@ -11,7 +11,6 @@ from qntx.clock import iso, now_us
 from qntx.config import Settings
 from qntx.errors import BadInput, Conflict, NeverFires, NotFound
 from qntx.handlers.shell_command import SHELL_HANDLER
-from qntx.journal.wakeup import Wakeup
 from qntx.model.ids import new_id
 from qntx.model.job import JobRequest
 from qntx.model.log import INFO
@@ -184,11 +183,11 @@ class ScheduleService:
             self._schedule_log.record([fired])
             with self._store.transaction():
                 self.executions.mark_told([fired.id])
-            Wakeup(self._settings.home, "jobs").notify()
+            self._store.notify_jobs()
 
     def _log(self, schedule_id: str, message: str) -> None:
         self._schedule_log.write(schedule_id, INFO, message)
-        Wakeup(self._settings.home, WAKER).notify()
+        self._store.wakeup(WAKER).notify()
 
     @property
     def _schedule_log(self) -> ScheduleLog:

@@ -9,7 +9,6 @@ import threading
 from qntx.clock import iso
 from qntx.config import Settings
 from qntx.errors import QntxError, StoreUnavailable
-from qntx.journal.wakeup import Wakeup
 from qntx.model.cron import MICRO
 from qntx.model.log import INFO, WARN
 from qntx.model.schedule import Execution, Schedule, first_run, kept_timing
@@ -47,7 +46,7 @@ class Ticker:
         self._store = open_store(settings)
         self._firing = Firing(self._store, request)
         self._clock = clock or WallClock()
-        self._wakeup = Wakeup(settings.home, WAKER)
+        self._wakeup = self._store.wakeup(WAKER)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._maintained_us: int | None = None
@@ -117,7 +116,7 @@ class Ticker:
             made = self._firing.give_up(ids[0], f"{type(error).__name__}: {error}", now_us)
         self.fired += sum(execution.async_job_id is not None for execution in made)
         self._record(made)
-        Wakeup(self._settings.home, "jobs").notify()
+        self._store.notify_jobs()
 
     def _record(self, made: list[Execution]) -> None:
         if made:
@@ -141,7 +140,7 @@ class Ticker:
             stopped = schedules.finish_stopping(now_us)
             schedules.beat(now_us, begins=begins)
         if repaired:
-            Wakeup(self._settings.home, "jobs").notify()
+            self._store.notify_jobs()
         for execution_id in repaired:
             execution = executions.get(execution_id)
             what = f"repaired {execution_id}: {execution.status}, like job {execution.async_job_id}"
