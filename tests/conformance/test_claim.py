@@ -86,6 +86,10 @@ def test_the_next_attempt_goes_on_from_what_the_last_one_left(
     assert shown.started_at == began, "of the job, not of the attempt"
     first, second = store.jobs.attempts(job.id)
     assert (first.status, first.error, second.status) == ("queued", "no", "running")
+    indexer.end(again, "queued", retry=True, crashed=True)
+    (third,) = claim(store)
+    assert (third.attempt, third.retry_count, third.crash_count) == (3, 2, 2)
+    assert third.checkpoint == {"at": 5}
 
 
 def test_a_delay_is_kept_and_then_the_job_has_its_place(store: Store) -> None:

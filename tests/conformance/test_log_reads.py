@@ -255,3 +255,21 @@ def test_lines_that_name_something(store: Store, indexer: SmallIndexer) -> None:
     page = store.logs.page(job, LogFilter(naming="JB_1"))
     assert [line.id for line in page.logs] == [1, 2]
     assert page.total_count == 2
+
+
+def test_alike_lines_together_the_gravest_first(store: Store, indexer: SmallIndexer) -> None:
+    texts = [("slow: 1 s", 30), ("lost 1", 30), ("broke 7", 40), ("fine 1", 20)]
+    more = [("slow: 2 s", 30), ("slow: 33 s", 30), ("broke 8", 50), ("lost 2", 30)]
+    job = indexer.log([Said(text.encode(), level) for text, level in texts + more])
+    found = store.logs.groups(job, ALL)
+    assert [(g.count, g.first.level, g.first.message, g.last.id) for g in found.groups] == [
+        (1, "critical", "broke 8", 7),
+        (1, "error", "broke 7", 3),
+        (3, "warn", "slow: 1 s", 6),
+        (2, "warn", "lost 1", 8),
+    ]
+    assert (found.total_count, found.looked_at, found.group_count) == (7, 7, 4)
+    info = store.logs.groups(job, LogFilter(levels=("info",)))
+    assert [(g.count, g.first.message) for g in info.groups] == [(1, "fine 1")]
+    with pytest.raises(NotFound):
+        store.logs.groups("JB_nothing", ALL)

@@ -137,6 +137,26 @@ def test_two_indexers_by_mistake_store_no_line_twice(
     assert store.logs.receipt(job.id).stored == 2
 
 
+def test_the_newest_number_moves_only_from_where_it_was(
+    store: Store, indexer: SmallIndexer, another: SmallIndexer
+) -> None:
+    """A round without a line of an attempt counts, too: what was lost of it."""
+    job = running(store)
+    assert another.run(job).seq == 0
+    indexer.lines(job.id, [Said(b"one"), Said(b"two")])
+
+    def late() -> None:
+        another.run(job).lost += 1
+        another.lines(job.id, [])
+
+    with pytest.raises(StoreUnavailable), another.round():
+        late()
+    assert store.logs.receipt(job.id).text == "complete: 2 of 2"
+    with another.round():
+        late()
+    assert store.logs.receipt(job.id).text == "incomplete: 2 of 3, 1 lost"
+
+
 @settings(max_examples=30, suppress_health_check=QUIET)
 @given(
     rounds=st.lists(
@@ -315,7 +335,7 @@ def test_pieces_of_lines_outlive_the_indexer(
                 producer, part, number, key, indexer.keys.origin("stdout", None), 5, 20, 0, body
             )
             for producer, part, number, body in [
-                ("p", 2, 1, b"c"),
+                ("p", 2, 0, b"c"),
                 ("p", 1, 0, b"a\x00\xff"),
                 ("p", 1, 1, b"b"),
                 ("q", 1, 0, b"x"),

@@ -100,3 +100,23 @@ def test_facts_outlive_the_one_who_keeps_them(backend: Backend, folder: Path) ->
         assert (store.facts.get("a"), store.facts.get("b")) == (None, "ä\n")
         store.facts.set("b", "")
         assert store.facts.get("b") == ""
+
+
+def test_what_can_be_told_of_the_database(store: Store) -> None:
+    enqueue(store)
+    assert store.check() == "ok"
+    assert store.engine
+    assert store.version()
+    assert store.location
+    assert store.size_bytes() > 0
+    assert store.lock_owner() is None
+
+
+def test_what_may_be_lost_when_the_machine_dies_is_there_while_it_lives(
+    backend: Backend, folder: Path
+) -> None:
+    with backend.make(folder) as store:
+        store.expect_losses()
+        job_id = enqueue(store)
+    with backend.make(folder) as store:
+        assert store.jobs.status(job_id) == "queued"

@@ -47,7 +47,11 @@ class Jobs(Protocol):  # budget: one method per question
 
 
 class Queue(Protocol):  # budget: one method per question
-    """Moves of jobs; *changed* is called after each that may give a worker something to do."""
+    """
+    Moves of jobs; *changed* is called after each that may give a worker something to do.
+
+    Each is a transaction of its own, and cannot be made inside one: :meth:`add` alone is.
+    """
 
     def enqueue(self, requests: Sequence[JobRequest]) -> list[str]:
         """

@@ -46,7 +46,11 @@ class SearchIndexWriter(Protocol):
         """Up to *limit* attempts with lines that are not indexed."""
 
     def lines(self, part: Unindexed, limit: int, longest: int) -> Iterator[PlainLine]:
-        """Up to *limit* lines of *part*, in order; of those over *longest* bytes no message."""
+        """
+        Up to *limit* lines of *part*, in order; of those over *longest* bytes no message.
+
+        *longest* is 64 KiB or more: smaller messages are always given.
+        """
 
     def store(self, block: BlockRow, parts: Sequence[Unindexed]) -> bool:
         """
