@@ -6,6 +6,7 @@ import logging
 import shutil
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import apsw
 import httpx2
@@ -56,6 +57,19 @@ def problem(answer: httpx2.Response, status: int, code: str) -> dict[str, Any]:
 )
 def test_what_is_not_there(client: httpx2.Client, path: str) -> None:
     problem(client.get(path), 404, "not_found")
+
+
+def test_only_an_id_of_a_job_names_a_job(fresh: App) -> None:
+    with serving(fresh) as (_, client):
+        schedule = client.post(
+            "/api/pulse/schedules", headers=AUTH, json={"handler_name": "rich", "every": "1h"}
+        ).json()["id"]
+        assert client.get(f"/api/pulse/schedules/{schedule}").status_code == 200
+        passwords, spaced = quote("../../etc/passwd", safe=""), quote("a b/c?d")
+        for name in ("JB_nothing", schedule, passwords, spaced):
+            for path in (f"/api/pulse/jobs/{name}", f"/jobs/{name}/logs"):
+                problem(client.get(path), 404, "not_found")
+        assert client.get("/api/pulse/system").json()["workers"] is None, "it has none"
 
 
 NAMES = [

@@ -266,6 +266,25 @@ def test_one_who_lags_is_told_and_then_gets_everything(
             assert int(gap["to"].partition(":")[2]) >= int(first.partition(":")[2])
 
 
+def test_one_who_takes_at_once_what_it_is_sent_is_not_told_that_it_lags(
+    fresh: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "monotonic_s", lambda: 0.0)  # on however busy a machine
+    talker = Talker()
+    with fresh.indexing(), serving(fresh) as (_, client), running(fresh, talker) as job:
+        talker.say(1_000)  # more than are sent at a time
+        wait_until(lambda: fresh.store.jobs.get(job).counts.total >= 1_000)
+        found: list[tuple[str, str | None, Any]] = []
+        with client.stream("GET", f"/api/pulse/jobs/{job}/events") as answer:
+            for event in events(answer):
+                found.append(event)
+                if event[0] == "line" and event[2]["message"] == "line 1000":
+                    talker.say(50)  # live
+                    talker.finish()
+        assert lines_of(found) == walk(client, f"/jobs/{job}/logs")
+        assert {kind for kind, _, _ in found} - {"comment"} == {"job", "line", "end"}
+
+
 SERVER = """
 import sys
 from qntx.app import App

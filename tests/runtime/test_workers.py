@@ -61,9 +61,11 @@ def test_retries_go_by_the_type_of_the_exception_not_by_its_words(running: Runni
     assert (job.status, job.attempt, job.error_type) == ("failed", 1, "ValueError")
 
 
-def test_a_job_that_runs_too_long_is_stopped(running: Running) -> None:
-    job: Any = running.final(running.app.enqueue("test.sleepy"))
+@pytest.mark.parametrize("handler", ["test.sleepy", "test.sleepy-async"])
+def test_a_job_that_runs_too_long_is_stopped(running: Running, handler: str) -> None:
+    job: Any = running.final(running.app.enqueue(handler))
     assert (job.status, job.error_type) == ("failed", "timeout")
+    assert job.duration_ms < 30_000, "it would sleep twice as long"
     assert "asleep" in messages(running, job.id)
 
 
@@ -92,11 +94,14 @@ def test_a_job_is_paused_resumed_and_goes_on_from_its_checkpoint(
     wait_until(lambda: lines(out))
     running.app.queue.pause(job_id)
     wait_until(lambda: running.app.store.jobs.get(job_id).status == "paused")
-    running.app.queue.resume(job_id)
+    for _ in range(4):  # whatever its worker had to say of it has been said
+        running.final(running.app.enqueue("test.noop"))
+    assert running.app.store.jobs.get(job_id).status == "paused"
+    assert running.app.queue.resume(job_id) == "queued"
     wait_until(lambda: len(lines(out)) == 2)
     assert int(lines(out)[1].split()[1]) > 0
     running.app.queue.cancel(job_id)
-    running.final(job_id)
+    assert running.final(job_id).status == "cancelled"  # type: ignore[attr-defined]
 
 
 def test_a_handler_that_will_not_stop_is_killed_and_the_worker_replaced(
@@ -191,6 +196,23 @@ def test_a_poison_job_is_set_apart(running: Running) -> None:
     assert any("Segmentation fault" in m or "Fatal Python error" in m for m in said)
 
 
+@pytest.mark.parametrize(
+    ("handler", "error_type"),
+    [
+        ("test.poison", "quarantined"),
+        ("test.leaves", "worker_died"),
+        ("test.exits", "SystemExit"),
+    ],
+)
+def test_whatever_a_handler_does_ends_only_its_own_job(
+    running: Running, handler: str, error_type: str
+) -> None:
+    job: Any = running.final(running.app.enqueue(handler))
+    assert (job.status, job.error_type) == ("failed", error_type)
+    after: Any = running.final(running.app.enqueue("test.noop"))
+    assert (after.status, after.attempt) == ("completed", 1)
+
+
 def test_leaving_with_exit_code_zero_is_no_success(running: Running) -> None:
     job: Any = running.final(running.app.enqueue("test.leaves"))
     assert (job.status, job.error) == ("failed", "exit 0")
@@ -280,14 +302,19 @@ def test_unknown_jobs_are_named(running: Running) -> None:
         running.app.queue.cancel("JB_nothing")
 
 
-def test_a_job_without_a_handler_waits_and_blocks_nobody(running: Running, tmp_path: Path) -> None:
+def test_jobs_without_a_handler_are_not_claimed_and_block_nobody(running: Running) -> None:
     from qntx.model.job import JobRequest
 
     gone = JobRequest(handler_name="gone.handler", source="x", priority=9)
-    lost = running.app.enqueue_all([gone])
-    free = running.app.enqueue("test.noop")
-    assert running.final(free).status == "completed"  # type: ignore[attr-defined]
-    assert running.app.store.jobs.get(lost[0]).status == "queued"
+    lost = running.app.enqueue_all([gone] * 3)
+    for _ in range(5):  # each has the supervisor look at the queue
+        free: Any = running.final(running.app.enqueue("test.noop"))
+        assert free.status == "completed"
+    for job_id in lost:
+        job = running.app.store.jobs.get(job_id)
+        assert (job.status, job.attempt) == ("queued", 0)
+        assert job.counts.total <= 1, "that it waits and why, once"
+        running.app.queue.cancel(job_id)
 
 
 def test_a_job_that_is_over_is_never_taken_for_an_orphan(
@@ -308,3 +335,27 @@ def test_a_job_that_is_over_is_never_taken_for_an_orphan(
         running.supervisor.stop()
     rows = running.app.store.connection.execute("SELECT message FROM task_logs").fetchall()
     assert [row for row in rows if "worker is gone" in str(row[0])] == []
+
+
+def test_a_job_is_claimed_when_it_is_enqueued_not_at_the_next_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing but the word of a new job wakes this supervisor: its only worker stands still."""
+    from qntx.runtime import dispatch, supervisor
+
+    monkeypatch.setenv("QNTX_APP", f'["{MODULE}"]')
+    monkeypatch.setattr(supervisor, "SUPERVISOR_ROUND_S", 3_600.0)
+    monkeypatch.setattr(dispatch, "LONGEST_PAUSE_S", 3_600.0)
+    running = Running(tmp_path / "home", 1)
+    with running.app.indexing():
+        running.supervisor.start()
+        running.final(running.app.enqueue("test.noop"))
+        pid = int(str(running.supervisor.status()[0]["pid"]))
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            job_id = running.app.enqueue("test.noop")
+            wait_until(lambda: running.app.store.jobs.status(job_id) == "running", "it is claimed")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert running.final(job_id).status == "completed"  # type: ignore[attr-defined]
+        running.supervisor.stop()

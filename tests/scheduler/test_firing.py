@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 
 from qntx.clock import from_iso, iso
+from qntx.model.schedule import NewSchedule
+from qntx_recruiting.application import APPLICATION
 from tests.support.schedule_bench import HOUR, MICRO, MINUTE, Bench
 
 
@@ -34,6 +36,32 @@ def test_an_instant_of_another_zone_fires_at_its_time(bench: Bench) -> None:
     assert bench.executions(made) == []
     bench.tick(HOUR)
     assert len(bench.executions(made)) == 1
+
+
+def test_instants_keep_their_distance_however_late_it_fires_and_however_many_were_missed(
+    bench: Bench,
+) -> None:
+    made = bench.create(every="1h", missed="all(2)", overlap="queue")
+    anchor = from_iso(str(made.anchor_at))
+    bench.tick(17 * MICRO)
+    assert from_iso(str(bench.get(made).next_nominal_at)) == anchor + HOUR
+    bench.end(job_of(bench, made).id)
+    bench.tick(5 * HOUR)
+    found = bench.executions(made)
+    assert [from_iso(str(e.nominal_at)) - anchor for e in found] == [n * HOUR for n in range(6)]
+    assert [e.status for e in found[1:]] == ["missed"] * 3 + ["running"] * 2
+
+
+def test_a_schedule_of_an_address_runs_what_its_address_calls_for(bench: Bench) -> None:
+    bench.app.include(APPLICATION)
+    made, _ = bench.service.create(
+        NewSchedule(ats_code="ix https://example.com/jobs/1 --every 1h"), by="me"
+    )
+    assert (made.handler_name, made.interval_seconds) == ("role.jd-ingestion", 3_600)
+    bench.tick(MINUTE)
+    job = job_of(bench, made)
+    assert job.handler_name == "role.jd-ingestion"
+    assert job.payload["jd_url"] == "https://example.com/jobs/1"
 
 
 def test_a_cancelled_job_ends_its_execution(bench: Bench) -> None:

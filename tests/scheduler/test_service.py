@@ -60,6 +60,7 @@ def test_a_command(bench: Bench) -> None:
             BadInput,
             "would never fire",
         ),
+        ({"ats_code": "ix", "every": "1h"}, BadInput, "ix requires a URL"),
         ({"ats_code": "ix https://a.example --foo", "every": "1h"}, BadInput, "unknown flag"),
         ({"ats_code": "ix https://a.example", "payload": {}, "every": "1h"}, BadInput, "payload"),
         (
@@ -127,6 +128,7 @@ def test_an_edit_plans_anew_at_once(bench: Bench) -> None:
         ({"run_at": "2020-01-01T00:00:00Z"}, "would never fire again"),
         ({"payload": {"text": []}}, "text"),
         ({"every": "1h", "state": "stopped"}, "'stopped'"),
+        ({"every": "1m", "overlap": "nonsense"}, "'nonsense'"),
         ({"every": "1m", "end_at": "2020-01-01T00:00:00Z"}, "would never fire again"),
     ],
 )
@@ -167,6 +169,8 @@ def test_stopping_waits_for_the_last_job(bench: Bench) -> None:
     assert bench.get(made).state == "inactive"
     with pytest.raises(IllegalTransition):
         bench.service.resume(made.id, by="me")
+    with pytest.raises(IllegalTransition):
+        bench.service.edit(made.id, EditSchedule(state="active"), by="me")
 
 
 def test_stopping_without_a_job_is_over_at_once(bench: Bench) -> None:

@@ -161,6 +161,7 @@ async def polite_group(ctx: qntx.JobContext, payload: Note) -> None:
 
 @app.handler("test.sleepy-async", timeout_s=0.5)
 async def sleepy_async(ctx: qntx.JobContext, payload: Any) -> None:
+    ctx.emit.info("asleep")
     await asyncio.sleep(60)
 
 

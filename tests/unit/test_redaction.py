@@ -40,6 +40,7 @@ TOKENS = {
     "stripe-key": "sk_live_" + "4eC39HqLyjWDarjtT1zdp7dc",
     "anthropic-key": "sk-ant-" + "api03-abcdefghijklmnopqrstuvwxyz",
     "openai-key": "sk-" + "proj-abcdefghijklmnopqrstuvwxyz012345",
+    "openai-key (older)": "sk-" + "abcdefghijklmnopqrstuvwxyz123456",
     "huggingface-token": "hf_" + "AbCdEfGhIjKlMnOpQrStUvWxYz01234567",
     "npm-token": "npm_" + "0123456789abcdefghijABCDEFGHIJ012345",
     "pypi-token": "pypi-AgE" + "IcHlwaS5vcmcCJDAwMDAwMDAwLTAwMDAtMDAwMC0wMDAwLTAwMDA",
