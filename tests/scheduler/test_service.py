@@ -169,8 +169,6 @@ def test_stopping_waits_for_the_last_job(bench: Bench) -> None:
     assert bench.get(made).state == "inactive"
     with pytest.raises(IllegalTransition):
         bench.service.resume(made.id, by="me")
-    with pytest.raises(IllegalTransition):
-        bench.service.edit(made.id, EditSchedule(state="active"), by="me")
 
 
 def test_stopping_without_a_job_is_over_at_once(bench: Bench) -> None:
