@@ -14,7 +14,7 @@ export QNTX_HOME ?= $(CURDIR)/.qntx
 # Tests start some thousand processes: none of them compiles all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup lock hooks demo serve test test-fast faults coverage check types bench bench-ui web release docs clean
+.PHONY: runtime-only help setup lock hooks demo serve test test-fast faults coverage check types bench bench-ui web release docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 12
@@ -76,6 +76,9 @@ test: $(STAMP) $(WEB_STAMP) ## Run every test (long fault runs in their short fo
 test-fast: export QNTX_SEED ?= 8820
 test-fast: $(STAMP) $(WEB_STAMP) ## The tests that start no process and no browser: less than a minute
 	@$(BIN)/python -m pytest -n 2 -m "not browser and not faults and not slow" --durations=15
+
+runtime-only: $(STAMP) ## Install the wheel without the extra of recruiting, and try it
+	@$(BIN)/python -m pytest tests/packaging
 
 faults: $(STAMP) ## The fault tests in their long form
 	@QNTX_FAULTS=full $(BIN)/python -m pytest -m faults --timeout=3600 --durations=15

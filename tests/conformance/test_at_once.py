@@ -66,7 +66,6 @@ def test_threads_that_share_a_store(store: Store) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_processes_that_claim_at_once(backend: Backend, folder: Path, store: Store) -> None:
     ids = store.queue.enqueue([request() for _ in range(300)])
     processes = [

@@ -20,6 +20,7 @@ FOLDERS = {
     "faults": "faults",
     "acceptance": "slow",
     "applications": "slow",
+    "migrations": "slow",
     "packaging": "slow",
     "typing": "slow",
 }
