@@ -94,6 +94,13 @@ def test_pages_of_any_size_and_direction_are_the_whole(
         assert not missing or after >= limit - limit // 2
 
 
+def test_a_time_from_on_is_in_it_and_its_end_is_not(store: Store, indexer: SmallIndexer) -> None:
+    job = indexer.log([Said(at_us=at_us) for at_us in range(5)])
+    page = store.logs.page(job, LogFilter(since_us=1, until_us=3))
+    assert [line.id for line in page.logs] == [2, 3]
+    assert page.total_count == 2
+
+
 @pytest.mark.parametrize("size", [LARGE, LARGE + 1, 3_000_000])
 def test_the_end_of_a_long_message_is_searched(
     store: Store, indexer: SmallIndexer, size: int
