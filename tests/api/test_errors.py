@@ -161,7 +161,10 @@ def test_a_method_that_is_not_possible(client: httpx2.Client, data: Data) -> Non
         (b"{}", "handler_name"),
         (b'{"handler_name": 3}', "handler_name"),
         (b'{"handler_name": "said", "more": 1}', "more"),
-        (b'{"handler_name": "nobody"}', "registered are: many, rich, said"),
+        (
+            b'{"handler_name": "nobody"}',
+            "registered are: many, rich, role.jd-ingestion, role.vacancies-scraper, said",
+        ),
         (b'{"handler_name": "said", "payload": {"lines": "x"}}', "lines"),
         (b'{"handler_name": "said", "priority": 99999999}', "priority"),
         (b'{"handler_name": "said", "delay_s": -1}', "delay_s"),

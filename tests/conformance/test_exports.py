@@ -9,14 +9,13 @@ from typing import Any
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from qntx.errors import NotFound
 from qntx.journal.format import NO_NEWLINE
 from qntx.model.filtering import parse_filter
 from qntx.model.views import LogFilter
 from qntx.storage.interfaces import Store
-from tests.support.line_oracle import LOGGERS, filters, lines
+from tests.support.line_oracle import LOGGERS, filters, logs
 from tests.support.log_rows import Said
 
 from .firings import execution, schedule
@@ -53,7 +52,7 @@ def test_exports_hold_what_pages_hold(
 
 
 @settings(max_examples=40, suppress_health_check=QUIET)
-@given(said=st.lists(lines, max_size=8), wanted=filters)
+@given(said=logs, wanted=filters)
 def test_every_byte_and_every_field(
     store: Store, indexer: SmallIndexer, said: list[Said], wanted: dict[str, Any]
 ) -> None:

@@ -15,7 +15,7 @@ from qntx.model.ids import new_id
 from qntx.model.text_match import TextMatch, fold
 from qntx.model.views import LogFilter
 from qntx.storage.interfaces import Store
-from tests.support.line_oracle import check_histogram, filters, fits, holds, lines, needles
+from tests.support.line_oracle import check_histogram, filters, fits, holds, lines, logs, needles
 from tests.support.log_rows import Said
 
 from .small_indexer import SmallIndexer
@@ -31,7 +31,7 @@ QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
     max_examples=300,
     suppress_health_check=QUIET,
 )
-@given(said=st.lists(lines, max_size=12), wanted=filters, needle=st.none() | needles)
+@given(said=logs, wanted=filters, needle=st.none() | needles)
 def test_what_is_found_is_what_fits(
     store: Store,
     indexer: SmallIndexer,
@@ -58,7 +58,7 @@ def test_what_is_found_is_what_fits(
 
 
 @settings(max_examples=60, suppress_health_check=QUIET)
-@given(said=st.lists(lines, min_size=1, max_size=25), wanted=filters, limit=st.integers(1, 9))
+@given(said=logs, wanted=filters, limit=st.integers(1, 9))
 def test_pages_of_any_size_and_direction_are_the_whole(
     store: Store, indexer: SmallIndexer, said: list[Said], wanted: dict[str, Any], limit: int
 ) -> None:
@@ -92,6 +92,13 @@ def test_pages_of_any_size_and_direction_are_the_whole(
         after = sum(place >= (3, around) for place in found)
         missing = sum(place >= (3, around) for place in whole) > after
         assert not missing or after >= limit - limit // 2
+
+
+def test_a_time_from_on_is_in_it_and_its_end_is_not(store: Store, indexer: SmallIndexer) -> None:
+    job = indexer.log([Said(at_us=at_us) for at_us in range(5)])
+    page = store.logs.page(job, LogFilter(since_us=1, until_us=3))
+    assert [line.id for line in page.logs] == [2, 3]
+    assert page.total_count == 2
 
 
 @pytest.mark.parametrize("size", [LARGE, LARGE + 1, 3_000_000])

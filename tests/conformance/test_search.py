@@ -18,7 +18,7 @@ from qntx.model.text_match import TextMatch
 from qntx.model.views import LogFilter
 from qntx.storage.interfaces import Store
 from qntx.storage.interfaces.search_index import BlockRow, Unindexed
-from tests.support.line_oracle import filters, fits, holds, lines, needles
+from tests.support.line_oracle import filters, fits, holds, logs, needles
 from tests.support.log_rows import Said
 
 from .small_indexer import SmallIndexer
@@ -53,7 +53,7 @@ def everything(store: Store, wanted: LogFilter, limit: int, **words: Any) -> lis
 
 @settings(max_examples=60, suppress_health_check=QUIET)
 @given(
-    runs=st.lists(st.lists(lines, max_size=6), min_size=1, max_size=4),
+    runs=st.lists(logs, min_size=1, max_size=3),
     wanted=filters,
     needle=st.none() | needles,
     limit=st.integers(1, 5),

@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from qntx.handlers import shell_command as shell
+from qntx_recruiting.application import APPLICATION
 from tests.support.api_server import TOKEN, serving
 from tests.support.schedule_bench import HOUR, MINUTE, Bench
 
@@ -20,6 +21,7 @@ BASE = "/api/pulse/schedules"
 @pytest.fixture
 def client(bench: Bench) -> Iterator[httpx2.Client]:
     bench.app.registry.include(shell.HANDLERS)
+    bench.app.include(APPLICATION)
     with serving(bench.app) as (_, found):
         found.headers["Authorization"] = f"Bearer {TOKEN}"
         yield found

@@ -39,6 +39,8 @@ lines = st.builds(
     metadata=st.just(b""),
     marks=st.just(0),
 )
+#: Some lines: few, or as many as it takes for a filter to choose between them.
+logs = st.lists(lines, max_size=3) | st.lists(lines, min_size=9, max_size=14)
 _WORDS: dict[str, st.SearchStrategy[Any]] = {
     "min_level": st.sampled_from([20, 25, 30]),
     "levels": st.sampled_from([("debug",), ("info", "error"), ()]),
