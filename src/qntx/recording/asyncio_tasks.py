@@ -16,6 +16,8 @@ _original_handler: Any
 def install() -> None:
     """Have the loop log a failure that nobody asked for in the scope of the code that failed."""
     global _original_create_task, _original_handler
+    if _patches.are_in_place():
+        return
     _original_create_task = _patches.replace(BaseEventLoop, "create_task", _create_task)
     _original_handler = _patches.replace(BaseEventLoop, "default_exception_handler", _handler)
 

@@ -33,6 +33,8 @@ def install() -> None:
     """Have children, and what is asked of pools, go on with the run of the code that asks."""
     global _original_start, _original_bootstrap, _original_submit, _original_apply_async
     global _original_map_async, _original_imap, _original_imap_unordered
+    if _patches.are_in_place():
+        return
     process = multiprocessing.process.BaseProcess
     _original_start = _patches.replace(process, "start", _start)
     _original_bootstrap = _patches.replace(process, "_bootstrap", _bootstrap)

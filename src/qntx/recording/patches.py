@@ -17,8 +17,8 @@ class Patches:
     def __init__(self) -> None:
         #: By owner and name: what ours calls.
         self._originals: dict[tuple[int, str], Any] = {}
-        #: What to put back: owner, name, ours, what was there.
-        self._replaced: list[tuple[Any, str, Any, Any]] = []
+        #: What to put back, by owner and name: owner, name, ours, what was there.
+        self._replaced: dict[tuple[int, str], list[tuple[Any, str, Any, Any]]] = {}
         #: Those over which somebody else's stood when ours should have been taken away.
         self._covered: set[tuple[int, str]] = set()
 
@@ -29,18 +29,27 @@ class Patches:
         if found is not ours:
             if key not in self._covered:
                 self._originals[key] = found
-            self._replaced.append((owner, name, ours, found))
+            self._replaced.setdefault(key, []).append((owner, name, ours, found))
             setattr(owner, name, ours)
-        elif all(entry[:2] != (owner, name) for entry in self._replaced):
+        elif key not in self._replaced:
             # Somebody took theirs away after the recording, and found ours below it.
-            self._replaced.append((owner, name, ours, self._originals[key]))
+            self._replaced[key] = [(owner, name, ours, self._originals[key])]
         return self._originals[key]
+
+    def are_in_place(self) -> bool:
+        """Whether all were replaced and nobody stands over ours: then there is nothing to do."""
+        for entries in self._replaced.values():
+            owner, name, ours, _ = entries[-1]
+            if getattr(owner, name) is not ours:
+                return False
+        return bool(self._replaced)
 
     def put_back(self) -> None:
         """Put back what was there wherever ours still is."""
-        for owner, name, ours, found in reversed(self._replaced):
-            if getattr(owner, name) is ours:
-                setattr(owner, name, found)
-            else:
-                self._covered.add((id(owner), name))
+        for key, entries in reversed(self._replaced.items()):
+            for owner, name, ours, found in reversed(entries):
+                if getattr(owner, name) is ours:
+                    setattr(owner, name, found)
+                else:
+                    self._covered.add(key)
         self._replaced.clear()

@@ -27,6 +27,8 @@ _original_exited: Callable[..., None]
 def install() -> None:
     """Give children of captured code descriptors of their own, in the scope that started them."""
     global _original_init, _original_wait, _original_poll, _original_system, _original_exited
+    if _patches.are_in_place():
+        return
     _original_init = _patches.replace(subprocess.Popen, "__init__", _init)
     _original_wait = _patches.replace(subprocess.Popen, "wait", _wait)
     _original_poll = _patches.replace(subprocess.Popen, "poll", _poll)

@@ -22,6 +22,8 @@ _original_add_done_callback: Callable[..., None]
 def install() -> None:
     """Propagate the scope into threads and thread pools (context variables do not go there)."""
     global _original_start, _original_bootstrap, _original_submit, _original_add_done_callback
+    if _patches.are_in_place():
+        return
     _original_start = _patches.replace(threading.Thread, "start", _start)
     _original_bootstrap = _patches.replace(threading.Thread, "_bootstrap_inner", _bootstrap)
     _original_submit = _patches.replace(ThreadPoolExecutor, "submit", _submit)
