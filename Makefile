@@ -66,12 +66,13 @@ demo: $(STAMP) $(WEB_STAMP) ## Ingest three job descriptions and print what the 
 serve: $(STAMP) $(WEB_STAMP) ## Run the server on http://127.0.0.1:8820
 	@$(BIN)/qntx serve
 
+# Three at a time, also on two cores: most of a test is waiting for processes and browsers.
 # The same examples for every change: what fails was broken by it. `pytest` alone draws new ones.
 test: export QNTX_SEED ?= 8820
 test: $(STAMP) $(WEB_STAMP) ## Run every test (long fault runs in their short form)
 	@$(BIN)/python tools/node.py run test
 	@$(BIN)/python tools/chromium.py >/dev/null
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=15
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=15
 
 test-fast: export QNTX_SEED ?= 8820
 test-fast: $(STAMP) $(WEB_STAMP) ## The tests that start no process and no browser: less than a minute
