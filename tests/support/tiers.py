@@ -19,6 +19,7 @@ FOLDERS = {
     "ui": "browser",
     "faults": "faults",
     "acceptance": "slow",
+    "api": "slow",  # a server over HTTP each
     "applications": "slow",
     "migrations": "slow",
     "packaging": "slow",
