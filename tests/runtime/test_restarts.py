@@ -52,7 +52,7 @@ def test_jobs_of_a_dead_server_go_on(tmp_path: Path) -> None:
     child = app.enqueue("test.noop", parent_job_id=job_id, delay_s=3_600)
     tree = Tree(home, 1)
     try:
-        wait_until(lambda: lines(out))
+        wait_until(lambda: app.store.jobs.get(job_id).checkpoint)
         tree.restart()
         wait_until(lambda: len(lines(out)) == 2)
         assert lines(out)[1] != "from 0"
