@@ -81,7 +81,7 @@ def test_what_workers_say_after_the_death_of_their_server_is_stored_at_once(
         # No other process has looked at the journals meanwhile.
         wait_until(lambda: "after the death of the server" in said(app.settings.home))
         # It heard of it, and came to its end.
-        assert app.store.jobs.get(job_id).status == "completed"
+        wait_until(lambda: app.store.jobs.get(job_id).status == "completed")
         polite = app.enqueue("test.polite", {"path": str(tmp_path / "polite")})
         tree.process = tree._start()
         wait_until(lambda: lines(tmp_path / "polite"))

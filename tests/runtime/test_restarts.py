@@ -15,7 +15,7 @@ from tests.support.processes import command_of, send
 from tests.support.server_tree import Tree
 from tests.support.waiting import wait_until
 from tests.support.worker_jobs import lines
-from tests.support.workers import MODULE, Running
+from tests.support.workers import MODULE, Running, checkpoint_of
 
 pytestmark = pytest.mark.slow
 
@@ -52,7 +52,7 @@ def test_jobs_of_a_dead_server_go_on(tmp_path: Path) -> None:
     child = app.enqueue("test.noop", parent_job_id=job_id, delay_s=3_600)
     tree = Tree(home, 1)
     try:
-        wait_until(lambda: app.store.jobs.get(job_id).checkpoint)
+        wait_until(lambda: checkpoint_of(app, job_id))
         tree.restart()
         wait_until(lambda: len(lines(out)) == 2)
         assert lines(out)[1] != "from 0"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,6 +33,18 @@ class Running:
             return job if job.status in ("completed", "failed", "cancelled") else None
 
         return wait_until(over)
+
+    def checkpoint(self, job_id: str) -> Any:
+        """What the store has of a job's checkpoints; None if there is none yet."""
+        return checkpoint_of(self.app, job_id)
+
+
+def checkpoint_of(app: App, job_id: str) -> Any:
+    """What the store has of a job's checkpoints; None if there is none yet."""
+    found = app.store.connection.execute(
+        "SELECT checkpoint FROM async_ix_jobs WHERE id = ?", (job_id,)
+    )
+    return found.fetchone()[0]
 
 
 @contextmanager
