@@ -179,6 +179,7 @@ def test_pages_go_on_where_the_one_before_ended_while_lines_come(fresh: App) -> 
     talker = Talker()
     with fresh.indexing(), serving(fresh) as (_, client), running(fresh, talker) as job:
         talker.say(200)
+        wait_until(lambda: any(x["message"] == "line 200" for x in found(client, q="line 200")))
         seen: list[int] = []
         cursor: dict[str, str] = {}
         while True:

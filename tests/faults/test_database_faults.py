@@ -70,7 +70,8 @@ def said(home: Path) -> int:
 def numbers(home: Path) -> list[int]:
     """The numbers of the stored lines."""
     with stored(home) as store:
-        return [int(t.split()[1]) for t in store.texts() if t.startswith("line ")]
+        texts = store.texts() if store.jobs else []  # where nothing is stored yet
+        return [int(text.split()[1]) for text in texts if text.startswith("line ")]
 
 
 def stored_lines(home: Path) -> int:

@@ -6,7 +6,7 @@
 // and line "wanted" (null: none) is there, then read; after each of "keys" it is read again. Or {"live": {"path", "seed", "filters"}}: a
 // job that runs is looked at in random ways until it is over. Prints {"reads": [{"path", "after", "matching", "gaps", "lines":
 // [[seq, attempt, level, stage, task, text, on the screen]…]}], "trouble": […]} as JSON; ends with 1 when there was any trouble.
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 
 import { open, run, settled } from "./browser.mjs";
 import { ask, WAIT_MS } from "./walk.mjs";
@@ -125,7 +125,8 @@ async function countOf(page, path, query) {
 }
 
 /** Looks at a job that runs: follows it, scrolls, jumps, filters, in an order that the seed gives. */
-async function readLive(page, { path, seed, filters }, reads) {
+async function readLive(page, { path, seed, filters, lookedAt }, reads) {
+  writeFileSync(lookedAt, "");
   const dice = diceOf(seed);
   const pick = (list) => list[Math.floor(dice() * list.length)];
   const keys = ["End", "Home", "PageUp", "PageDown", "ArrowUp", "Shift+G", "g", "f"];

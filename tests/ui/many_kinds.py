@@ -7,6 +7,8 @@ import os
 import random
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from qntx import App, JobContext
 from qntx.model.retry import Backoff
@@ -110,11 +112,14 @@ def say_attempts(ctx: JobContext, seed: int) -> None:
 
 
 @app.handler("tests.slow")
-def say_slowly(ctx: JobContext, seed: int) -> None:
-    """Say lines in bursts."""
+def say_slowly(ctx: JobContext, payload: dict[str, Any]) -> None:
+    """Say lines in bursts; most of them only when somebody looks (and has made a file)."""
+    looked_at = Path(payload["looked_at"])
 
     def pause(done: int) -> None:
         if done % BURST == 0:
             time.sleep(PAUSE_S)
+            while done > SLOW / 10 and not looked_at.exists():
+                time.sleep(0.01)
 
-    say(ctx, seed, SLOW, pause)
+    say(ctx, payload["seed"], SLOW, pause)

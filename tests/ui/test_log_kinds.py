@@ -172,9 +172,9 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield found
 
 
-def queued(served: Served, handler: str) -> str:
+def queued(served: Served, handler: str, payload: Any = SEED) -> str:
     """Id of a new job."""
-    done = served.qntx("enqueue", handler, "--payload", str(SEED))
+    done = served.qntx("enqueue", handler, "--payload", json.dumps(payload))
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -326,7 +326,8 @@ def test_pages_give_what_the_database_holds(
 def test_a_growing_log_shows_no_line_twice_and_leaves_none_out(
     kinds: Served, tmp_path: Path
 ) -> None:
-    job_id = queued(kinds, "tests.slow")
+    looked_at = str(tmp_path / "looked at")
+    job_id = queued(kinds, "tests.slow", {"seed": SEED, "looked_at": looked_at})
     choice = [
         Wanted(),
         Wanted(),
@@ -335,7 +336,12 @@ def test_a_growing_log_shows_no_line_twice_and_leaves_none_out(
         Wanted(sources=("logging",), logger="tests"),
     ]
     filters = {f"?{wanted.address()}" if wanted.address() else "": wanted for wanted in choice}
-    live = {"path": f"/jobs/{job_id}", "seed": SEED, "filters": list(filters)}
+    live = {
+        "path": f"/jobs/{job_id}",
+        "seed": SEED,
+        "filters": list(filters),
+        "lookedAt": looked_at,
+    }
     file = tmp_path / "live.json"
     file.write_text(json.dumps({"live": live}))
     found = node("log_kinds.mjs", kinds.url, str(file), timeout_s=200)
