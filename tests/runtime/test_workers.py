@@ -353,6 +353,8 @@ def test_a_job_is_claimed_when_it_is_enqueued_not_at_the_next_look(
     with running.app.indexing():
         running.supervisor.start()
         running.final(running.app.enqueue("test.noop"))
+        # Its end is stored before its worker says that it has time for another.
+        wait_until(lambda: not running.supervisor.status()[0]["jobs"])
         pid = int(str(running.supervisor.status()[0]["pid"]))
         os.kill(pid, signal.SIGSTOP)
         try:
