@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from qntx.app import App
-from qntx.journal.spool import Spool, share_secret, spool_folder
+from qntx.journal.spool import Spool, share_secret, shared_secrets, spool_folder
 from tests.support.waiting import wait_until
 from tests.support.worker_jobs import lines
 
@@ -63,10 +63,12 @@ def test_what_a_killed_run_left_is_stored_and_removed_by_the_next(app: App) -> N
 
 def test_what_nobody_knows_of_is_removed_when_it_is_old_and_free(app: App) -> None:
     folder = spool_folder(app.settings.home)
-    gone, held, young = (Spool(folder, name, "stdout") for name in ("GONE", "HELD", "YOUNG"))
+    gone, held, young = (
+        Spool(app.settings.home, name, "stdout") for name in ("GONE", "HELD", "YOUNG")
+    )
     gone.close()
     young.close()
-    share_secret(folder, "GONE", "a secret of the dead")
+    share_secret(app.settings.home, "GONE", "a secret of the dead")
     for path in (gone.path, held.path, folder / "GONE.secrets"):
         age(path)
     other = folder / "somebody's own file"
@@ -88,8 +90,8 @@ def test_folders_of_data_directories_that_are_gone_are_removed(app: App, tmp_pat
     for home in homes:
         (home / "journal").mkdir(parents=True)
         folders.append(spool_folder(home))
-        share_secret(folders[-1], "P", "a secret")
-    spools = [Spool(folder, "P", "stdout") for folder in folders]
+        share_secret(home, "P", "a secret")
+    spools = [Spool(home, "P", "stdout") for home in homes]
     spools[0].close()
     spools[2].close()
     for home in homes[:2]:
@@ -100,6 +102,36 @@ def test_folders_of_data_directories_that_are_gone_are_removed(app: App, tmp_pat
     shutil.rmtree(homes[2])
     app.run("test.noop")
     assert [folder.exists() for folder in folders] == [False] * 3
+
+
+def test_a_folder_is_found_though_others_remove_what_they_find_empty(tmp_path: Path) -> None:
+    """Indexers that begin and end do: of data directories that are gone, and of their own."""
+    home = tmp_path / "home"
+    remove = (
+        "import sys\nfrom pathlib import Path\n"
+        "from qntx.journal.spool import remove_empty_folder, remove_orphaned_folders\n"
+        "print(flush=True)\n"
+        "while True: remove_empty_folder(Path(sys.argv[1])); remove_orphaned_folders()"
+    )
+    command = [sys.executable, "-c", remove, str(home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as remover:
+        try:
+            assert remover.stdout is not None
+            remover.stdout.readline()
+            for number in range(2_000):
+                spool = Spool(home, f"P{number}", "stdout")
+                share_secret(home, f"P{number}", "a secret")
+                assert spool.path.exists()
+                assert shared_secrets(spool.path.parent, f"P{number}") == ["a secret"]
+                spool.path.unlink()
+                (spool.path.parent / f"P{number}.secrets").unlink()
+                spool.close()
+                if number % 10 == 0:
+                    # A new one: what is not there yet is not left behind.
+                    shutil.rmtree(home, ignore_errors=True)
+            assert remover.poll() is None
+        finally:
+            remover.kill()
 
 
 def test_a_server_that_is_killed_whole_leaves_nothing_for_long(app: App, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import msgspec
 
+from qntx.journal.interrupts import reraise_from_signal
 from qntx.journal.segment import private_folder
 
 SUFFIX = ".spool"
@@ -30,6 +31,7 @@ _HOME_FILE = "home"
 _YOUNG_S = 60.0
 _MEMORY = Path("/dev/shm")  # noqa: S108 - memory shared by this machine's processes, mode 0700
 _MEMORY_NEEDED = 256 << 20
+_CREATE_TRIES = 100
 _SUFFIXES = (SUFFIX, SECRETS_SUFFIX)
 _numbers = count(1)
 
@@ -40,14 +42,22 @@ def spool_folder(home: Path, *, make: bool = True) -> Path:
     if _memory_has_room():
         digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
         folder = _MEMORY / f"qntx-{os.getuid()}-{digest}"
-    if not make and not folder.exists():
+    if make:
+        private_folder(home / "journal")  # first: without it the folder counts as left behind
+        private_folder(folder)
+    try:
+        owner = folder.stat().st_uid
+    except FileNotFoundError as error:
+        reraise_from_signal(error)
+        if make:
+            raise
         return folder
-    private_folder(folder)
-    if folder.stat().st_uid != os.getuid():
+    if owner != os.getuid():
         # Somebody else made it first: nothing of ours goes there.
         folder = home / "journal" / "spool"
-        private_folder(folder)
-    elif is_in_memory(folder) and not (folder / _HOME_FILE).exists():
+        if make:
+            private_folder(folder)
+    elif make and is_in_memory(folder) and not (folder / _HOME_FILE).exists():
         (folder / _HOME_FILE).write_bytes(os.fsencode(home))
     return folder
 
@@ -94,6 +104,21 @@ def remove_orphaned_folders() -> None:
                 folder.rmdir()
 
 
+def _create(home: Path, name: str, flags: int) -> tuple[Path, int]:
+    """Open a file in the folder of *home*, to append to it; returns its path and descriptor."""
+    tries = _CREATE_TRIES
+    while True:
+        try:
+            path = spool_folder(home) / name
+            return path, os.open(path, flags | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError as error:
+            reraise_from_signal(error)
+            # Another process found the folder empty at this moment, and removed it.
+            tries -= 1
+            if not tries:
+                raise
+
+
 def _files(folder: Path) -> list[Path]:
     try:
         return list(folder.iterdir())
@@ -129,11 +154,10 @@ class Spool:
 
     __slots__ = ("fd", "path", "reported")
 
-    def __init__(self, folder: Path, producer: str, stream: str) -> None:
-        """Create an empty spool; raises OSError when there is no room."""
-        self.path = folder / f"{producer}.{os.getpid()}.{next(_numbers)}.{stream}{SUFFIX}"
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-        self.fd = os.open(self.path, flags, 0o600)
+    def __init__(self, home: Path, producer: str, stream: str) -> None:
+        """Create an empty spool of the data directory *home*; raises OSError without room."""
+        name = f"{producer}.{os.getpid()}.{next(_numbers)}.{stream}{SUFFIX}"
+        self.path, self.fd = _create(home, name, os.O_RDWR | os.O_EXCL)
         fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         #: How many bytes of it the journal has reported to the indexer.
         self.reported = 0
@@ -157,10 +181,9 @@ class Spool:
             self.fd = -1
 
 
-def share_secret(folder: Path, producer: str, secret: str) -> None:
-    """Share a value with the indexer, which masks it in the spools of *producer*."""
-    path = folder / f"{producer}{SECRETS_SUFFIX}"
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+def share_secret(home: Path, producer: str, secret: str) -> None:
+    """Share a value with the indexer of *home*, which masks it in the spools of *producer*."""
+    _, fd = _create(home, f"{producer}{SECRETS_SUFFIX}", os.O_WRONLY)
     try:
         os.write(fd, msgspec.json.encode(secret) + b"\n")
     finally:

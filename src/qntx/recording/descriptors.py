@@ -10,7 +10,7 @@ import stat
 import sys
 from typing import Any
 
-from qntx.journal.spool import Spool, spool_folder
+from qntx.journal.spool import Spool
 from qntx.recording import lines
 from qntx.recording.console import Console
 from qntx.recording.context import ActiveRun
@@ -108,9 +108,9 @@ class Redirection:
             os.close(saved)
 
     def _open(self, active: ActiveRun) -> None:
-        folder = spool_folder(active.journal.folder.parent)
+        home = active.journal.folder.parent
         self._children = False
-        self._spools = [Spool(folder, active.journal.producer, stream) for stream in STREAMS]
+        self._spools = [Spool(home, active.journal.producer, stream) for stream in STREAMS]
         for target, spool in enumerate(self._spools, start=1):
             os.dup2(spool.fd, target)
             if self.console is not None:

@@ -44,10 +44,10 @@ def mask_secrets_of(environment: Mapping[Any, Any], journal: Journal) -> None:
 
 def share_with_indexer(values: Iterable[str], journal: Journal) -> None:
     """Share secrets with the indexer: it masks what goes past Python. Raises OSError."""
-    folder = spool_folder(journal.folder.parent)
-    if is_in_memory(folder):  # secrets do not go to a disk to be masked
+    home = journal.folder.parent
+    if is_in_memory(spool_folder(home)):  # secrets do not go to a disk to be masked
         for value in values:
-            share_secret(folder, journal.producer, value)
+            share_secret(home, journal.producer, value)
 
 
 def _set(self: Any, key: Any, value: Any) -> None:

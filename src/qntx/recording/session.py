@@ -163,7 +163,7 @@ def register_secret(secret: str) -> None:
     guard.register(secret)
     for home, journal in list(_journals.items()):
         # What goes past Python is masked by the indexer; in memory, never on the disk.
-        share_secret(spool_folder(home), journal.producer, secret)
+        share_secret(home, journal.producer, secret)
 
 
 def detach() -> None:

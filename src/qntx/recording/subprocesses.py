@@ -10,7 +10,7 @@ from typing import Any
 
 from qntx.journal.interrupts import reraise_from_signal
 from qntx.journal.run_scope import Scope
-from qntx.journal.spool import Spool, spool_folder
+from qntx.journal.spool import Spool
 from qntx.recording import descriptors, lines
 from qntx.recording.context import SCOPE, ActiveRun, active_run_of
 from qntx.recording.environment import mask_secrets_of
@@ -100,7 +100,7 @@ def _inherited_stream(stream: str, given: Any) -> str | None:
 
 def open_spool(active: ActiveRun, scope: Scope, stream: str, source: str, **fields: Any) -> Spool:
     """A spool for a child's *stream*, whose lines belong to *scope*."""
-    spool = Spool(spool_folder(active.journal.folder.parent), active.journal.producer, stream)
+    spool = Spool(active.journal.folder.parent, active.journal.producer, stream)
     active.journal.event(
         scope,
         "spool",
