@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from qntx.app import App
-from qntx.journal.spool import Spool, share_secret, shared_secrets, spool_folder
+from qntx.journal.spool import Spool, share_secrets, shared_secrets, spool_folder
 from tests.support.waiting import wait_until
 from tests.support.worker_jobs import lines
 
@@ -68,7 +68,7 @@ def test_what_nobody_knows_of_is_removed_when_it_is_old_and_free(app: App) -> No
     )
     gone.close()
     young.close()
-    share_secret(app.settings.home, "GONE", "a secret of the dead")
+    share_secrets(app.settings.home, "GONE", ["a secret of the dead"])
     for path in (gone.path, held.path, folder / "GONE.secrets"):
         age(path)
     other = folder / "somebody's own file"
@@ -90,7 +90,7 @@ def test_folders_of_data_directories_that_are_gone_are_removed(app: App, tmp_pat
     for home in homes:
         (home / "journal").mkdir(parents=True)
         folders.append(spool_folder(home))
-        share_secret(home, "P", "a secret")
+        share_secrets(home, "P", ["a secret"])
     spools = [Spool(home, "P", "stdout") for home in homes]
     spools[0].close()
     spools[2].close()
@@ -120,7 +120,7 @@ def test_a_folder_is_found_though_others_remove_what_they_find_empty(tmp_path: P
             remover.stdout.readline()
             for number in range(2_000):
                 spool = Spool(home, f"P{number}", "stdout")
-                share_secret(home, f"P{number}", "a secret")
+                share_secrets(home, f"P{number}", ["a secret"])
                 assert spool.path.exists()
                 assert shared_secrets(spool.path.parent, f"P{number}") == ["a secret"]
                 spool.path.unlink()

@@ -13,7 +13,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -181,11 +181,12 @@ class Spool:
             self.fd = -1
 
 
-def share_secret(home: Path, producer: str, secret: str) -> None:
-    """Share a value with the indexer of *home*, which masks it in the spools of *producer*."""
+def share_secrets(home: Path, producer: str, secrets: Iterable[str]) -> None:
+    """Share values with the indexer of *home*, which masks them in the spools of *producer*."""
     _, fd = _create(home, f"{producer}{SECRETS_SUFFIX}", os.O_WRONLY)
     try:
-        os.write(fd, msgspec.json.encode(secret) + b"\n")
+        for secret in secrets:
+            os.write(fd, msgspec.json.encode(secret) + b"\n")
     finally:
         os.close(fd)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from qntx.journal.spool import is_in_memory, share_secret, spool_folder
+from qntx.journal.spool import is_in_memory, share_secrets, spool_folder
 from qntx.journal.writer import Journal
 from qntx.recording import lines
 from qntx.recording.context import current_place
@@ -42,12 +42,11 @@ def mask_secrets_of(environment: Mapping[Any, Any], journal: Journal) -> None:
             share_with_indexer(fresh, journal)
 
 
-def share_with_indexer(values: Iterable[str], journal: Journal) -> None:
+def share_with_indexer(values: Sequence[str], journal: Journal) -> None:
     """Share secrets with the indexer: it masks what goes past Python. Raises OSError."""
     home = journal.folder.parent
-    if is_in_memory(spool_folder(home)):  # secrets do not go to a disk to be masked
-        for value in values:
-            share_secret(home, journal.producer, value)
+    if values and is_in_memory(spool_folder(home)):  # secrets do not go to a disk to be masked
+        share_secrets(home, journal.producer, values)
 
 
 def _set(self: Any, key: Any, value: Any) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from qntx.config import CaptureSettings
 from qntx.journal.interrupts import reraise_from_signal
 from qntx.journal.run_scope import Run, Scope
-from qntx.journal.spool import share_secret, shared_secrets, spool_folder
+from qntx.journal.spool import share_secrets, shared_secrets, spool_folder
 from qntx.journal.wakeup import Wakeup
 from qntx.journal.writer import Journal
 from qntx.recording import descriptors, environment, installation, lines, streams
@@ -163,7 +163,7 @@ def register_secret(secret: str) -> None:
     guard.register(secret)
     for home, journal in list(_journals.items()):
         # What goes past Python is masked by the indexer; in memory, never on the disk.
-        share_secret(home, journal.producer, secret)
+        share_secrets(home, journal.producer, [secret])
 
 
 def detach() -> None:
