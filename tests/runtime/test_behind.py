@@ -9,20 +9,16 @@ import pytest
 
 from tests.support.waiting import wait_until
 from tests.support.worker_jobs import lines
-from tests.support.workers import MODULE, Running
+from tests.support.workers import Running, working
 
 pytestmark = pytest.mark.slow
 
 
-def test_jobs_behind_a_long_one_are_in_the_queue_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("QNTX_APP", f'["{MODULE}"]')
-    running = Running(tmp_path / "home", 1)
-    app, out, enough = running.app, tmp_path / "out", tmp_path / "enough"
+def test_jobs_behind_a_long_one_are_in_the_queue_again(tmp_path: Path) -> None:
+    out, enough = tmp_path / "out", tmp_path / "enough"
     note = {"path": str(out), "text": "low"}
-    with app.indexing():
-        running.supervisor.start()
+    with working(tmp_path / "home", 1) as running:
+        app = running.app
         quick = [app.request("test.noop", source=str(n)) for n in range(300)]
         until = {"path": str(tmp_path / "begun"), "text": str(enough)}
         requests = [app.request("test.note", note, source=str(n)) for n in range(4)]
@@ -38,7 +34,6 @@ def test_jobs_behind_a_long_one_are_in_the_queue_again(
             job: Any = running.final(job_id)
             assert (job.status, job.attempt) == ("completed", 1)
         assert lines(out) == ["high", "low", "low", "low"]
-        running.supervisor.stop()
 
 
 def test_async_jobs_that_end_beside_a_sync_one_do_not_put_off_its_timeout(

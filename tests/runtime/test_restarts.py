@@ -15,7 +15,7 @@ from tests.support.processes import command_of, send
 from tests.support.server_tree import Tree
 from tests.support.waiting import wait_until
 from tests.support.worker_jobs import lines
-from tests.support.workers import MODULE, Running, checkpoint_of
+from tests.support.workers import MODULE, Running, checkpoint_of, working
 
 pytestmark = pytest.mark.slow
 
@@ -27,11 +27,8 @@ def app_attempts(running: Running, job_id: str) -> list[Any]:
 def test_no_more_jobs_start_than_there_are_calls_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("QNTX_APP", f'["{MODULE}"]')
     monkeypatch.setenv("QNTX_PULSE__MAX_CALLS_PER_MINUTE", "3")
-    running = Running(tmp_path / "home", 2)
-    with running.app.indexing():
-        running.supervisor.start()
+    with working(tmp_path / "home") as running:
         payload = {"path": str(running.app.settings.home)}
         requests = [running.app.request("test.calls", payload, source=str(n)) for n in range(20)]
         ids = running.app.enqueue_all(requests)
@@ -41,7 +38,6 @@ def test_no_more_jobs_start_than_there_are_calls_left(
         for _ in range(5):  # others go on
             running.final(running.app.enqueue("test.noop"))
         assert [running.app.store.jobs.status(i) for i in ids].count("completed") == 3
-        running.supervisor.stop()
 
 
 def test_jobs_of_a_dead_server_go_on(tmp_path: Path) -> None:
@@ -94,14 +90,10 @@ def test_sigterm_to_a_worker_cancels_nothing(running: Running, tmp_path: Path) -
     assert (job.status, job.attempt) == ("completed", 1)
 
 
-def test_a_waiting_job_that_is_cancelled_behind_a_long_one_harms_neither(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("QNTX_APP", f'["{MODULE}"]')
-    running = Running(tmp_path / "home", 1, stop_grace_s=0.2)
-    app, out = running.app, tmp_path / "out"
-    with running.app.indexing():
-        running.supervisor.start()
+def test_a_waiting_job_that_is_cancelled_behind_a_long_one_harms_neither(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with working(tmp_path / "home", 1, stop_grace_s=0.2) as running:
+        app = running.app
         quick = [app.request("test.noop", source=str(n)) for n in range(300)]
         app.enqueue_all(quick)
         long = app.enqueue("test.asleep", {"path": str(out), "text": "4.0"})
@@ -114,7 +106,6 @@ def test_a_waiting_job_that_is_cancelled_behind_a_long_one_harms_neither(
         for job_id in behind:
             found: Any = running.final(job_id)
             assert found.status == "cancelled"
-        running.supervisor.stop()
 
 
 def test_a_dead_indexer_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

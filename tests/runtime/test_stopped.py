@@ -22,7 +22,7 @@ from qntx.storage.sqlite.connection import connect, unavailable
 from qntx.storage.sqlite.lock_owner import lock_owner_of
 from tests.support.waiting import wait_until
 from tests.support.worker_jobs import lines
-from tests.support.workers import MODULE, Running
+from tests.support.workers import working
 
 pytestmark = pytest.mark.slow
 
@@ -106,13 +106,10 @@ def test_an_indexer_that_stands_still_is_replaced(
 
 
 def test_a_worker_that_is_stopped_in_a_transaction_loses_its_lease_and_the_lock(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setenv("QNTX_APP", f'["{MODULE}"]')
-    running = Running(tmp_path / "home", 1, lease_s=6.0)
     out = tmp_path / "out"
-    with running.app.indexing():
-        running.supervisor.start()
+    with working(tmp_path / "home", 1, lease_s=6.0) as running:
         payload = {"path": str(out), "text": str(running.app.settings.database)}
         job_id = running.app.enqueue("test.writes", payload)
         wait_until(lambda: lines(out))
@@ -123,7 +120,6 @@ def test_a_worker_that_is_stopped_in_a_transaction_loses_its_lease_and_the_lock(
             lambda: [a for a in running.app.store.jobs.attempts(job_id) if a.ended_at]
         )
         assert attempts[0].reason == "lease_expired"
-        running.supervisor.stop()
 
 
 def _why(app: App, job_id: str) -> list[str]:
@@ -131,12 +127,9 @@ def _why(app: App, job_id: str) -> list[str]:
 
 
 def test_a_stopped_worker_with_more_on_its_way_than_it_has_room_for_stops_nobody_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setenv("QNTX_APP", f'["{MODULE}"]')
-    running = Running(tmp_path / "home", 2, lease_s=2.0)
-    with running.app.indexing():
-        running.supervisor.start()
+    with working(tmp_path / "home", lease_s=2.0) as running:
         wait_until(lambda: [w["ready"] for w in running.supervisor.status()] == [True, True])
         os.kill(int(str(running.supervisor.status()[0]["pid"])), signal.SIGSTOP)
         requests = [
@@ -145,4 +138,3 @@ def test_a_stopped_worker_with_more_on_its_way_than_it_has_room_for_stops_nobody
         ]
         running.app.enqueue_all(requests)
         wait_until(lambda: running.app.store.jobs.counts()["completed"] == len(requests))
-        running.supervisor.stop()

@@ -20,7 +20,7 @@ from qntx.runtime.context import JobContext
 from qntx.scheduler.service import ScheduleService
 from tests.support.waiting import wait_until
 from tests.support.worker_jobs import lines
-from tests.support.workers import MODULE, Running
+from tests.support.workers import Running, working
 
 pytestmark = pytest.mark.slow
 
@@ -35,13 +35,9 @@ def scheduler_lines(app: App, log: str) -> list[str]:
 
 @pytest.fixture
 def limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
-    monkeypatch.setenv("QNTX_APP", f'["{MODULE}"]')
     monkeypatch.setenv("QNTX_PULSE__DAILY_BUDGET_USD", "0.05")
-    found = Running(tmp_path / "home", 1)
-    with found.app.indexing():
-        found.supervisor.start()
+    with working(tmp_path / "home", 1) as found:
         yield found
-        found.supervisor.stop()
 
 
 def schedule(app: App, handler: str, payload: Any = None) -> tuple[str, str]:

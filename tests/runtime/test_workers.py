@@ -14,7 +14,7 @@ from qntx.errors import BadInput, IllegalTransition, NotFound, UnknownHandler
 from qntx.model.views import LogFilter
 from tests.support.waiting import wait_until
 from tests.support.worker_jobs import lines
-from tests.support.workers import MODULE, Running, working
+from tests.support.workers import MODULE, Running, checkpoint_of, working
 
 pytestmark = pytest.mark.slow
 
@@ -91,7 +91,7 @@ def test_a_job_is_paused_resumed_and_goes_on_from_its_checkpoint(
 ) -> None:
     out = tmp_path / "out"
     job_id = running.app.enqueue("test.polite", {"path": str(out)})
-    wait_until(lambda: running.checkpoint(job_id))
+    wait_until(lambda: checkpoint_of(running.app, job_id))
     running.app.queue.pause(job_id)
     wait_until(lambda: running.app.store.jobs.get(job_id).status == "paused")
     for _ in range(4):  # whatever its worker had to say of it has been said
@@ -281,14 +281,9 @@ def test_a_stopped_server_gives_running_jobs_back(tmp_path: Path) -> None:
         assert attempt.reason == "server_shutdown"
 
 
-def test_a_worker_that_hangs_loses_its_lease(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("QNTX_APP", f'["{MODULE}"]')
-    running = Running(tmp_path / "home", 1, lease_s=3.0)
+def test_a_worker_that_hangs_loses_its_lease(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with running.app.indexing():
-        running.supervisor.start()
+    with working(tmp_path / "home", 1, lease_s=3.0) as running:
         job_id = running.app.enqueue("test.polite", {"path": str(out)})
         wait_until(lambda: lines(out))
         pid = int(str(running.supervisor.status()[0]["pid"]))
@@ -297,7 +292,6 @@ def test_a_worker_that_hangs_loses_its_lease(
         assert running.app.store.jobs.attempts(job_id)[0].reason == "lease_expired"
         running.app.queue.cancel(job_id)
         running.final(job_id)
-        running.supervisor.stop()
 
 
 def test_unknown_jobs_are_named(running: Running) -> None:
@@ -326,16 +320,12 @@ def test_a_job_that_is_over_is_never_taken_for_an_orphan(
     """Its worker says that it is over before its end is in the store; that is no death."""
     from qntx.runtime import leases, supervisor
 
-    monkeypatch.setenv("QNTX_APP", f'["{MODULE}"]')
     monkeypatch.setattr(leases, "RESCUE_S", 0.0)
     monkeypatch.setattr(supervisor, "SUPERVISOR_ROUND_S", 0.001)
-    running = Running(tmp_path / "home", 1)
-    with running.app.indexing():
-        running.supervisor.start()
+    with working(tmp_path / "home", 1) as running:
         requests = [running.app.request("test.noop", source=str(n)) for n in range(50)]
         for job_id in running.app.enqueue_all(requests):
             running.final(job_id)
-        running.supervisor.stop()
     rows = running.app.store.connection.execute("SELECT message FROM task_logs").fetchall()
     assert [row for row in rows if "worker is gone" in str(row[0])] == []
 
@@ -346,12 +336,9 @@ def test_a_job_is_claimed_when_it_is_enqueued_not_at_the_next_look(
     """Nothing but the word of a new job wakes this supervisor: its only worker stands still."""
     from qntx.runtime import dispatch, supervisor
 
-    monkeypatch.setenv("QNTX_APP", f'["{MODULE}"]')
     monkeypatch.setattr(supervisor, "SUPERVISOR_ROUND_S", 3_600.0)
     monkeypatch.setattr(dispatch, "LONGEST_PAUSE_S", 3_600.0)
-    running = Running(tmp_path / "home", 1)
-    with running.app.indexing():
-        running.supervisor.start()
+    with working(tmp_path / "home", 1) as running:
         running.final(running.app.enqueue("test.noop"))
         # Its end is stored before its worker says that it has time for another.
         wait_until(lambda: not running.supervisor.status()[0]["jobs"])
@@ -363,4 +350,3 @@ def test_a_job_is_claimed_when_it_is_enqueued_not_at_the_next_look(
         finally:
             os.kill(pid, signal.SIGCONT)
         assert running.final(job_id).status == "completed"  # type: ignore[attr-defined]
-        running.supervisor.stop()

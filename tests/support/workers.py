@@ -34,10 +34,6 @@ class Running:
 
         return wait_until(over)
 
-    def checkpoint(self, job_id: str) -> Any:
-        """What the store has of a job's checkpoints; None if there is none yet."""
-        return checkpoint_of(self.app, job_id)
-
 
 def checkpoint_of(app: App, job_id: str) -> Any:
     """What the store has of a job's checkpoints; None if there is none yet."""
@@ -48,11 +44,13 @@ def checkpoint_of(app: App, job_id: str) -> Any:
 
 
 @contextmanager
-def working(home: Path) -> Iterator[Running]:
-    """Two workers at work in *home*, until the end of the block."""
+def working(
+    home: Path, workers: int = 2, *, stop_grace_s: float = 0.5, **options: float
+) -> Iterator[Running]:
+    """Workers at work in *home*, until the end of the block; *options* of their supervisor."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("QNTX_APP", f'["{MODULE}"]')
-        found = Running(home, stop_grace_s=0.5)
+        found = Running(home, workers, stop_grace_s=stop_grace_s, **options)
         with found.app.indexing():
             found.supervisor.start()
             yield found

@@ -3,8 +3,8 @@
 //   node log_kinds.mjs URL FILE
 // FILE holds {"windows": [{"path", "fresh", "total", "wanted", "keys"}]} as JSON: each is opened (from another view when it is to be
 // "fresh", else from the window before, as the back button does), waited for until it says that "total" lines match
-// and line "wanted" (null: none) is there, then read; after each of "keys" it is read again. Or {"live": {"path", "seed", "filters"}}: a
-// job that runs is looked at in random ways until it is over. Prints {"reads": [{"path", "after", "matching", "gaps", "lines":
+// and line "wanted" (null: none) is there, then read; after each of "keys" it is read again. Or {"live": {"path", "seed", "filters", "lookedAt"}}: a
+// job that runs is looked at in random ways until it is over; "lookedAt" is made when that begins. Prints {"reads": [{"path", "after", "matching", "gaps", "lines":
 // [[seq, attempt, level, stage, task, text, on the screen]…]}], "trouble": […]} as JSON; ends with 1 when there was any trouble.
 import { readFileSync, writeFileSync } from "node:fs";
 
