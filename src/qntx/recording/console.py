@@ -9,6 +9,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
+from qntx.journal.relay_process import HEADER_BYTES, read_header
 from qntx.journal.spool import Spool, is_abandoned
 
 #: How late the console may show what went past Python's own streams, seconds.
@@ -19,7 +20,7 @@ LATE_S = 0.02
 class _Feed:
     reader: int
     target: int
-    position: int = 0
+    position: int = HEADER_BYTES
 
 
 class Console:
@@ -77,12 +78,17 @@ class Console:
             self._wake.wait(LATE_S)
             with self._lock:
                 for path, feed in list(self._feeds.items()):
-                    is_over = is_abandoned(feed.reader)  # before its last bytes are copied
+                    is_over = _is_over(feed)  # before its last bytes are copied
                     _copy(feed)
                     if is_over:
                         os.close(self._feeds.pop(path).reader)
                 if not self._feeds:
                     return
+
+
+def _is_over(feed: _Feed) -> bool:
+    header = read_header(feed.reader)
+    return (header is not None and header.ended) or is_abandoned(feed.reader)
 
 
 def _copy(feed: _Feed) -> None:

@@ -67,8 +67,8 @@ def _init(self: Any, *args: Any, **kwargs: Any) -> None:
     except BaseException:
         finish_spools(active, scope, list(spools.values()))
         raise
-    # The child has them now; once it closes them the indexer knows that it is over, whether or
-    # not anybody waits for it.
+    # The child has them now; once it closes them they are at their end, whether or not anybody
+    # waits for it.
     for spool in spools.values():
         spool.close()
     self._qntx_spools = (active, scope, list(spools.values()))
@@ -105,7 +105,7 @@ def open_spool(active: ActiveRun, scope: Scope, stream: str, source: str, **fiel
         scope,
         "spool",
         {
-            "path": str(spool.path),
+            "name": spool.name,
             "stream": stream,
             "source": source,
             "shared": False,
@@ -121,12 +121,10 @@ def open_spool(active: ActiveRun, scope: Scope, stream: str, source: str, **fiel
 def finish_spools(active: ActiveRun, scope: Scope, spools: list[Spool]) -> None:
     """What a child wrote comes before what is logged from here on; its spools are finished."""
     for spool in spools:
-        size = spool.size
-        if size:
-            fields = {"path": str(spool.path), "size": size, "last": True}
-            active.journal.event(scope, "spooled", fields)
-        descriptors.show_rest(spool)
         spool.close()
+        descriptors.finish(active, scope, spool)
+        descriptors.show_rest(spool)
+        spool.forget()
     spools.clear()
 
 
