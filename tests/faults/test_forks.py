@@ -13,6 +13,7 @@ from tests.support.workers import working
 
 pytestmark = pytest.mark.timeout(120)
 
+
 @pytest.mark.parametrize("door", ["run", "capture"])
 def test_no_thread_of_ours_runs_beside_a_fork(tmp_path: Path, door: str) -> None:
     """Python 3.12 and later warn of a fork in a process with threads."""

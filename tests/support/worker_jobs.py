@@ -34,6 +34,7 @@ def note(path: str, text: str) -> None:
     with open(path, "a") as out:
         out.write(text + "\n")
 
+
 #: How many threads the process has at each fork; what is registered first is called last.
 threads_at_forks: list[int] = []
 os.register_at_fork(before=lambda: threads_at_forks.append(len(os.listdir("/proc/self/task"))))

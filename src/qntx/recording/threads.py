@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import _thread
 import concurrent.futures.thread
+import contextlib
+import functools
 import multiprocessing.pool
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -23,7 +25,10 @@ _original_item_init: Callable[..., None]
 _original_item_run: Callable[..., None]
 _original_add_done_callback: Callable[..., None]
 #: What the threads of pools do, by the name that threading knows it by.
-_POOL_WORKERS = (concurrent.futures.thread._worker, multiprocessing.pool.worker)
+_POOL_WORKERS: tuple[Any, ...] = (
+    concurrent.futures.thread._worker,
+    multiprocessing.pool.worker,  # type: ignore[attr-defined]
+)
 _WORK_ITEM = concurrent.futures.thread._WorkItem
 
 
@@ -75,49 +80,48 @@ def _iterated(scope: Scope, values: Iterable[Any]) -> Iterator[Any]:
 def _start(self: threading.Thread) -> None:
     # A pool's worker outlives the code that happens to cause its start: its scope comes with each
     # piece of work.
-    is_pool = getattr(self, "_target", None) in _POOL_WORKERS
-    self._qntx_scope = None if is_pool else SCOPE.get()  # type: ignore[attr-defined]
+    target = getattr(self, "_target", None)
+    is_pool = any(target is worker for worker in _POOL_WORKERS)
+    scope = None if is_pool else SCOPE.get()
+    if is_pool or scope is not None:
+        self._qntx_scope = (scope, is_pool)  # type: ignore[attr-defined]
     _original_start(self)
 
 
 def _bootstrap(self: threading.Thread) -> None:
-    if "_qntx_scope" not in self.__dict__:  # it was started before anything was recorded
-        _original_bootstrap(self)
-        return
-    scope: Scope | None = self.__dict__.pop("_qntx_scope")
-    SCOPE.set(scope)
+    scope, is_pool = self.__dict__.pop("_qntx_scope", (None, False))
+    if scope is not None:
+        SCOPE.set(scope)
     context: Context | None = getattr(self, "_context", None)
-    if context is None:
+    # Since 3.14 a thread runs in a context beside the one that its exceptions are reported in. One
+    # that the program has made of another's counts as it is; one that Python has copied for a
+    # pool's worker (thread_inherit_context) has the scope of whoever happened to cause its start.
+    if context is None or not (is_pool or (scope is not None and SCOPE not in context)):
         _original_bootstrap(self)
-    else:
-        _bootstrap_in(context, scope, self)
-
-
-def _bootstrap_in(context: Context, scope: Scope | None, thread: threading.Thread) -> None:
-    """
-    Since 3.14 a thread has a context of its own beside that in which it reports its exceptions.
-
-    One that the program made has a scope if it is a copy; then that counts. One that Python has
-    copied for a pool's worker (``thread_inherit_context``) has that of whoever caused its start.
-    """
-    if SCOPE in context and scope is not None:
-        _original_bootstrap(thread)
         return
-    try:
+    token = None
+    with contextlib.suppress(RuntimeError):  # another thread is in it: this one will say so
         token = context.run(SCOPE.set, scope)
-    except RuntimeError:  # somebody else is in it: the thread is about to fail for the same reason
-        _original_bootstrap(thread)
-        return
     try:
-        _original_bootstrap(thread)
+        _original_bootstrap(self)
     finally:
-        context.run(SCOPE.reset, token)
+        if token is not None:
+            with contextlib.suppress(RuntimeError):
+                context.run(SCOPE.reset, token)
 
 
-def _start_new(function: Any, args: Any, kwargs: Any = None, /) -> int:
+def _start_new(function: Any, args: Any, /, *kwargs: Any) -> int:
     """``_thread.start_new_thread``, which is what libraries with threads of their own call."""
-    options = () if kwargs is None else (kwargs,)
-    return _original_start_new(in_scope(function), args, *options)
+    scope = SCOPE.get()
+    if scope is None or not callable(function):
+        return _original_start_new(function, args, *kwargs)
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> None:
+        SCOPE.set(scope)  # and not back: Python reports an exception after the end of it
+        function(*args, **kwargs)
+
+    return _original_start_new(run, args, *kwargs)
 
 
 def _item_init(self: Any, *args: Any, **kwargs: Any) -> None:
