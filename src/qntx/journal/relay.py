@@ -25,6 +25,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from qntx.journal import relay_process
+from qntx.journal.background_threads import BackgroundThread
 from qntx.journal.interrupts import reraise_from_signal
 from qntx.linux import pidfd_open
 
@@ -132,30 +133,18 @@ class Holder:
         #: Streams that nobody can write to any more, and since when.
         self._ending: dict[int, float] = {}
         self._wake, self._waker = os.pipe()
-        self._thread: threading.Thread | None = None
+        self._thread = BackgroundThread("qntx-relay", self._watch, wake=self._wake_up)
         self._poll = select.poll()
         for number in (self._wake, self._inbox.fileno()):
             self._poll.register(number, select.POLLIN)
         self._inodes = _inodes(self._numbers())
         self._launch()
-        self.start()
+        self._thread.start()
 
     @property
     def pid(self) -> int:
         """The process id of the relay."""
         return self._process.pid
-
-    def start(self) -> None:
-        """Begin to watch, or go on."""
-        self._thread = threading.Thread(target=self._watch, name="qntx-relay", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Cease to watch; what is held stays held."""
-        if self._thread is not None and self._thread.is_alive():
-            os.write(self._waker, b"q")
-            self._thread.join()
-        self._thread = None
 
     def let_go(self) -> None:
         """
@@ -163,6 +152,7 @@ class Holder:
 
         So does a forked child, whose parent is the holder, and gets what the child sends.
         """
+        self._thread.stop()
         is_intact = self._is_intact()
         for end in (self._theirs, self._inbox):
             if is_intact:
@@ -196,16 +186,19 @@ class Holder:
         self._pidfd = pidfd_open(self._process.pid)
         self._poll.register(self._pidfd, select.POLLIN)
 
-    def _watch(self) -> None:
-        while True:
+    def _wake_up(self) -> None:
+        if self._is_intact():
+            os.write(self._waker, b"w")
+
+    def _watch(self, stop: threading.Event) -> None:
+        while not stop.is_set():
             ready = self._poll.poll(_LOOK_MS if self._ending else None)
             if not self._is_intact():
                 return
             for number, _ in ready:
                 if number == self._wake:
                     os.read(self._wake, 1)
-                    return
-                if number == self._pidfd:
+                elif number == self._pidfd:
                     self._replace()
                 elif number == self._inbox.fileno():
                     self._receive()
@@ -316,23 +309,10 @@ def relay_pid() -> int | None:
 def _let_go() -> None:
     global _connection, _holder
     if _holder is not None:
-        _holder.stop()
         _holder.let_go()
     if _connection is not None:
         _connection.close()
     _connection = _holder = None
-
-
-def _before_fork() -> None:
-    _lock.acquire()
-    if _holder is not None:
-        _holder.stop()
-
-
-def _after_fork_in_parent() -> None:
-    if _holder is not None:
-        _holder.start()
-    _lock.release()
 
 
 def _after_fork_in_child() -> None:
@@ -345,9 +325,5 @@ def _after_fork_in_child() -> None:
 
 @functools.cache
 def _watch_forks() -> None:
-    os.register_at_fork(
-        before=_before_fork,
-        after_in_parent=_after_fork_in_parent,
-        after_in_child=_after_fork_in_child,
-    )
+    os.register_at_fork(after_in_child=_after_fork_in_child)
     atexit.register(_let_go)
