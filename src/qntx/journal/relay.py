@@ -259,6 +259,7 @@ def _most_held() -> int:
 
 
 _lock = threading.RLock()
+_room_wait_s = relay_process.MOST_WAIT_S
 _connection: Connection | None = None
 _holder: Holder | None = None
 
@@ -280,25 +281,31 @@ def hand_over(pipe: int, file: int) -> None:
         ensure().send(pipe, file)
 
 
-def ensure(room_wait_s: float = relay_process.MOST_WAIT_S) -> Connection:
-    """The way to the relay of this process, which is started if it has none."""
+def ensure() -> Connection:
+    """The way to the relay of this process, which is started if it has none; raises OSError."""
     global _connection, _holder
     with _lock:
         if _connection is None:
             _watch_forks()
-            _holder = Holder(room_wait_s)
+            _holder = Holder(_room_wait_s)
             _connection = _holder.connection
         return _connection
 
 
-def connect(descriptors: list[int]) -> None:
+def set_room_wait(seconds: float) -> None:
+    """How long output waits for room on the disk before it is dropped, where a relay starts now."""
+    global _room_wait_s
+    _room_wait_s = seconds
+
+
+def connect(relay: int, holder: int) -> None:
     """In a worker: use the relay of the process that started it, by the sockets it inherited."""
     global _connection
-    relay, holder = (socket.socket(fileno=number) for number in descriptors)
-    for end in (relay, holder):
-        end.set_inheritable(False)
     _watch_forks()
-    _connection = Connection(relay, holder)
+    ends = socket.socket(fileno=relay), socket.socket(fileno=holder)
+    for end in ends:
+        end.set_inheritable(False)
+    _connection = Connection(*ends)
 
 
 def relay_pid() -> int | None:
