@@ -1,4 +1,4 @@
-"""The process of a worker: ``python -m qntx.cli.worker_process SOCKET LOCK SETTINGS RELAY HOLDER``."""
+"""A worker: ``python -m qntx.cli.worker_process SOCKET LOCK SETTINGS RELAY HOLDER``."""
 
 from __future__ import annotations
 

@@ -40,20 +40,14 @@ def share_secrets(home: Path, producer: str, secrets: Iterable[str]) -> None:
         os.close(fd)
 
 
-def shared_secrets(home: Path, producer: str) -> list[str]:
+def shared_secrets(folder: Path, producer: str) -> list[str]:
     """The secrets that the process of *producer* (and those that it goes on for) has shared."""
-    path = secrets_folder(home) / f"{producer}{SUFFIX}"
+    path = folder / f"{producer}{SUFFIX}"
     try:
         lines = path.read_bytes().splitlines()
     except OSError:
         return []
     return [msgspec.json.decode(line, type=str) for line in lines]
-
-
-def forget_secrets(home: Path, producer: str) -> None:
-    """The process of *producer* is gone, and so may be what it asked to have masked."""
-    with suppress(OSError):
-        (secrets_folder(home) / f"{producer}{SUFFIX}").unlink()
 
 
 def remove_empty_folder(home: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from qntx.config import CaptureSettings
 from qntx.journal.interrupts import reraise_from_signal
 from qntx.journal.run_scope import Run, Scope
-from qntx.journal.shared_secrets import share_secrets, shared_secrets
+from qntx.journal.shared_secrets import secrets_folder, share_secrets, shared_secrets
 from qntx.journal.wakeup import Wakeup
 from qntx.journal.writer import Journal
 from qntx.recording import descriptors, environment, installation, lines, streams
@@ -121,7 +121,7 @@ def attach(
     # The parent has put spools behind the descriptors that the child inherited; what Python's
     # streams write must not go there, too, but straight to the console.
     _enter(active, settings.model_copy(update={"descriptors": False}))
-    for secret in shared_secrets(home, parent):
+    for secret in shared_secrets(secrets_folder(home), parent):
         register_secret(secret)
     streams.forward_to(
         *(_console(path, number) for number, path in enumerate(console or ("", ""), 1))

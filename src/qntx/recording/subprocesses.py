@@ -45,6 +45,7 @@ def uninstall() -> None:
 
 _POSITIONS = {"stdout": 4, "stderr": 5}  # of Popen's positional arguments, after args itself
 _NAMES = {1: "stdout", 2: "stderr"}
+_MOST_NAME = 80
 
 
 def _init(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -55,12 +56,13 @@ def _init(self: Any, *args: Any, **kwargs: Any) -> None:
         _original_init(self, *args, **kwargs)
         return
     spools: dict[str, Spool] = {}
+    program = _name_of(args[0] if args else kwargs.get("args"))
     if isinstance(kwargs.get("env"), Mapping):
         mask_secrets_of(kwargs["env"], active.journal)
     try:
         for stream, position in _POSITIONS.items():
             name = _inherited_stream(stream, kwargs.get(stream)) if len(args) <= position else None
-            spool = None if name is None else _spool_for(active, scope, name, spools)
+            spool = None if name is None else _spool_for(active, scope, name, spools, program)
             if spool is not None:
                 kwargs[stream] = spool.fd
         _original_init(self, *args, **kwargs)
@@ -74,13 +76,23 @@ def _init(self: Any, *args: Any, **kwargs: Any) -> None:
     self._qntx_spools = (active, scope, list(spools.values()))
 
 
+def _name_of(command: Any) -> str:
+    """What a child is called: the name of its program, without arguments."""
+    try:
+        first = command if isinstance(command, str | bytes | os.PathLike) else next(iter(command))
+        words = os.fsdecode(first).split(maxsplit=1)
+        return lines.masked(os.path.basename(words[0]))[:_MOST_NAME] if words else ""
+    except (TypeError, ValueError, StopIteration):
+        return ""  # Popen raises what is wrong with it
+
+
 def _spool_for(
-    active: ActiveRun, scope: Scope, name: str, spools: dict[str, Spool]
+    active: ActiveRun, scope: Scope, name: str, spools: dict[str, Spool], program: str
 ) -> Spool | None:
     """The child's spool for our stream *name*; None where there is no room for it."""
     if name not in spools:
         try:
-            spools[name] = open_spool(active, scope, name, "subprocess")
+            spools[name] = open_spool(active, scope, name, "subprocess", program=program)
         except OSError as error:
             reraise_from_signal(error)
             lines.log_not_captured(active, scope, f"a child ({name})", error)
