@@ -185,6 +185,11 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
         """Append an event of *scope*: a stage that begins, a job's end, and the like."""
         self._event(scope, _record(EVENT, scope.number, _json({"type": kind, **fields})))
 
+    def lose(self, scope: Scope, reason: str) -> None:
+        """Say in place that output of *scope* is missing, nobody knows how much, and why."""
+        scope.run.accepted += 1
+        self.event(scope, "lost", {"lines": 1, "reason": reason})
+
     def _event(self, scope: Scope, record: bytes) -> None:
 
         def append(ours: bool) -> None:

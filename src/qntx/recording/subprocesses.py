@@ -56,15 +56,20 @@ def _init(self: Any, *args: Any, **kwargs: Any) -> None:
         _original_init(self, *args, **kwargs)
         return
     spools: dict[str, Spool] = {}
-    program = _name_of(args[0] if args else kwargs.get("args"))
+    program = name_of(args[0] if args else kwargs.get("args"))
     if isinstance(kwargs.get("env"), Mapping):
         mask_secrets_of(kwargs["env"], active.journal)
     try:
         for stream, position in _POSITIONS.items():
             name = _inherited_stream(stream, kwargs.get(stream)) if len(args) <= position else None
-            spool = None if name is None else _spool_for(active, scope, name, spools, program)
-            if spool is not None:
-                kwargs[stream] = spool.fd
+            if name is None:
+                continue
+            if name not in spools:
+                spool = stream_for(active, scope, name, "a child", program=program)
+                if spool is None:
+                    continue
+                spools[name] = spool
+            kwargs[stream] = spools[name].fd
         _original_init(self, *args, **kwargs)
     except BaseException:
         finish_spools(active, scope, list(spools.values()))
@@ -76,7 +81,7 @@ def _init(self: Any, *args: Any, **kwargs: Any) -> None:
     self._qntx_spools = (active, scope, list(spools.values()))
 
 
-def _name_of(command: Any) -> str:
+def name_of(command: Any) -> str:
     """What a child is called: the name of its program, without arguments."""
     try:
         first = command if isinstance(command, str | bytes | os.PathLike) else next(iter(command))
@@ -86,17 +91,19 @@ def _name_of(command: Any) -> str:
         return ""  # Popen raises what is wrong with it
 
 
-def _spool_for(
-    active: ActiveRun, scope: Scope, name: str, spools: dict[str, Spool], program: str
+def stream_for(
+    active: ActiveRun, scope: Scope, stream: str, what: str, **fields: Any
 ) -> Spool | None:
-    """The child's spool for our stream *name*; None where there is no room for it."""
-    if name not in spools:
-        try:
-            spools[name] = open_spool(active, scope, name, "subprocess", program=program)
-        except OSError as error:
-            reraise_from_signal(error)
-            lines.log_not_captured(active, scope, f"a child ({name})", error)
-    return spools.get(name)
+    """A spool for *what*'s *stream*; None where none can be made: it inherits ours, and says so."""
+    try:
+        return open_spool(active, scope, stream, "subprocess", **fields)
+    except OSError as error:
+        reraise_from_signal(error)
+        if descriptors.are_redirected():
+            lines.log_credited_at_large(active, scope, f"{what} ({stream})", error)
+        else:
+            lines.log_not_captured(active, scope, f"{what} ({stream})", error)
+        return None
 
 
 def _inherited_stream(stream: str, given: Any) -> str | None:
