@@ -100,8 +100,7 @@ class CaptureSettings(Section):
     segment_bytes: int = 8 << 20
     #: Lines kept in memory while the disk is full; beyond it lines are counted as lost.
     memory_limit_bytes: int = 64 << 20
-    #: So long output of C code and children waits for room on a full disk, seconds; then it is
-    #: counted as lost, and the program goes on.
+    #: Seconds that output of C code and children waits for room on a full disk, before it is lost.
     room_wait_s: float = Field(default=60.0, ge=0, le=86_400)
     #: Records of ``logging`` below this level are not captured.
     level: int = 0

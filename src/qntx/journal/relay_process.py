@@ -13,6 +13,7 @@ send it a pipe any more and all pipes are at their end, not when a job ends.
 
 from __future__ import annotations
 
+# budget: it runs without the rest of the package, and holds all that it needs
 import os
 import sys
 

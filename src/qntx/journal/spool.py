@@ -19,6 +19,7 @@ from pathlib import Path
 
 from qntx.journal import relay
 from qntx.journal.interrupts import reraise_from_signal
+from qntx.journal.relay_connection import has_no_writers, unread_bytes
 from qntx.journal.relay_process import HEADER_BYTES, read_header
 from qntx.journal.segment import private_folder
 
@@ -148,8 +149,8 @@ class Spool:
         spins, until = 0, 0.0
         while True:
             # Before the look at what is unread: what is written before the last one lets go counts.
-            is_over = relay.has_no_writers(self._pipe) if self.fd < 0 else False
-            if not relay.unread_bytes(self._pipe):
+            is_over = has_no_writers(self._pipe) if self.fd < 0 else False
+            if not unread_bytes(self._pipe):
                 self._is_stuck = False
                 return is_over
             spins += 1
