@@ -145,6 +145,11 @@ class Spool:
             os.close(self._pipe)
             self._pipe = -1
 
+    def __del__(self) -> None:
+        # A child that nobody waits for takes its streams with it.
+        with suppress(OSError, AttributeError):
+            self.forget()
+
     def _wait(self) -> bool:
         spins, until = 0, 0.0
         while True:
