@@ -82,8 +82,6 @@ class Redirection:
             return  # another run of this process has the descriptors, and keeps them
         if self.console is not None or self._children or self._are_used():
             self._detach_spools(active)
-        elif self._spools:
-            active.journal.event(active.root, "spools", {"released": True})
         if next_run is not None:
             self.begin(next_run)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import os
 import threading
@@ -204,7 +205,8 @@ def _share_environment(journal: Journal) -> None:
     if journal.producer in _shared or lines.redactor() is None:
         return
     _shared.add(journal.producer)
-    environment.share_with_indexer([value for _, value in from_environment()], journal)
+    with contextlib.suppress(OSError):  # memory is full: output of children is masked by format
+        environment.share_with_indexer([value for _, value in from_environment()], journal)
 
 
 def _leave(active: ActiveRun) -> None:

@@ -13,6 +13,7 @@ from qntx.journal.run_scope import Scope
 from qntx.journal.spool import Spool
 from qntx.recording import descriptors, lines
 from qntx.recording.context import SCOPE, ActiveRun, active_run_of
+from qntx.recording.descriptors import STREAMS
 from qntx.recording.environment import mask_secrets_of
 from qntx.recording.patches import Patches
 
@@ -99,7 +100,7 @@ def stream_for(
         return open_spool(active, scope, stream, "subprocess", **fields)
     except OSError as error:
         reraise_from_signal(error)
-        if descriptors.are_redirected():
+        if descriptors.leads_to_spool(1 + STREAMS.index(stream)):
             lines.log_credited_at_large(active, scope, f"{what} ({stream})", error)
         else:
             lines.log_not_captured(active, scope, f"{what} ({stream})", error)
