@@ -24,7 +24,7 @@ PATCHED = """
     faulthandler:is_enabled()
     logging:Handler.format
     logging:Handler.handle
-    logging:Logger.handle
+    logging:Logger.callHandlers
     logging:Logger.isEnabledFor
     logging:Logger.makeRecord
     logging:StreamHandler().stream
