@@ -10,7 +10,7 @@ import pytest
 
 from qntx.journal.run_scope import Run, Scope
 from qntx.journal.writer import Journal
-from qntx.model.views import LogFilter
+from qntx.model.views import Line, LogFilter
 from qntx.storage.sqlite.logs import LogStore
 from tests.support.indexer_desk import Desk, end
 from tests.support.spool_files import WrittenStream
@@ -238,5 +238,57 @@ def test_a_stored_stream_is_not_stored_again_after_a_kill(
     assert desk.receipt().text == "complete: 1 of 1"
 
 
-def lines(desk: Desk) -> list[tuple[object, bytes]]:
+def lines(desk: Desk) -> list[tuple[Line, bytes]]:
     return list(LogStore(desk.db).lines("JB_1", LogFilter()))
+
+
+BAR = b"".join(b"\r\x1b[2Kprogress %d%%" % n for n in range(150))
+
+
+@pytest.mark.parametrize(
+    ("written", "message", "metadata"),
+    [
+        (BAR + b"\n", b"progress 149%", {"frames": 150}),
+        (b"10%\r20%\r100%\r\n", b"100%", {"frames": 3}),
+        (b"bar 1\rbar 2\r     \r\n", b"bar 2", {"frames": 2}),
+        (b"a line\r\n", b"a line\r", None),
+        (b"\rone frame\n", b"\rone frame", None),
+        (b"\xff\rno text\rat all\n", b"\xff\rno text\rat all", None),
+    ],
+)
+def test_frames_of_a_progress_bar_collapse_to_the_last(
+    desk: Desk,
+    journal: Journal,
+    scope: Scope,
+    written: bytes,
+    message: bytes,
+    metadata: object,
+) -> None:
+    stream = WrittenStream(journal).begin().announce(scope)
+    for at in range(0, len(written), 7):
+        stream.write(written[at : at + 7])
+        desk.drain.round()
+    stream.write(b"end\n").end()
+    desk.rounds()
+    [(line, text), (after, end)] = lines(desk)
+    assert (text, line.metadata) == (message, metadata)
+    assert (end, after.metadata) == (b"end", None)
+
+
+def test_a_million_frames_take_no_room_in_a_round(
+    desk: Desk, journal: Journal, scope: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qntx.indexer.spool_file.FOLD_BYTES", 1000)
+    stream = WrittenStream(journal).begin().announce(scope)
+    for number in range(40):
+        stream.write(b"".join(b"\rprogress %d" % (number * 100 + n) for n in range(100)))
+        desk.drain.round()
+        if number == 20:
+            desk.restart()
+    stream.write(b"\nend\n")
+    before = desk.value("SELECT position FROM log_spools")
+    assert stream.size - before < 3_000
+    desk.rounds()
+    [(line, text), _] = lines(desk)
+    assert (text, line.metadata) == (b"progress 3999", {"frames": 4000})
+    stream.end()

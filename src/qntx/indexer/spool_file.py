@@ -10,6 +10,7 @@ from enum import Enum
 from pathlib import Path
 
 from qntx.indexer.frames import frames_of
+from qntx.journal.format import is_text
 from qntx.journal.relay_process import HEADER_BYTES, Header, read_header
 from qntx.journal.spool import is_abandoned
 
@@ -120,7 +121,7 @@ class SpoolFile:
             if self._folded - self.position > FOLD_BYTES or _KEY_BEGINNING in text:
                 continue
             found = frames_of(text)
-            if found.before:
+            if found.before and is_text(text[: found.start]):
                 self.frames += found.before
                 self.position += found.start
                 self._folded = self.position

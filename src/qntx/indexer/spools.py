@@ -212,12 +212,11 @@ class Spools:  # budget: what becomes of a stream, from its announcement to its 
                 ]
                 continue
             for number, data in enumerate(found.lines):
-                more = b""
-                if spool.file.frames or b"\r" in data:
+                more, marks = b"", flags | found.flags.get(number, 0)
+                if spool.file.frames or (b"\r" in data and not marks & RAW):
                     data, more = _without_frames(spool, data)
                 if spool.directives and data.startswith(b"::"):
                     self._direct(spool, data.decode("utf-8", "surrogateescape"))
-                marks = flags | found.flags.get(number, 0)
                 lines.append((order, spool.context, origin, order, level, marks, data, more))
 
     def _finish(self, spool: Spool, missing: str | None, order: int, lines: list[Pending]) -> None:
