@@ -13,6 +13,7 @@ from zlib import adler32
 import msgspec
 from ulid import ULID
 
+from qntx.journal.background_threads import BackgroundThread
 from qntx.journal.format import (
     COMMITTED_WORD,
     CONTINUED,
@@ -103,6 +104,7 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
         #: Lines that are accepted but in no segment: in memory, or lost and not yet logged as such.
         self._waiting: dict[Run, int] = {}
         self._retrying = False
+        self._retrying_thread = BackgroundThread("qntx-journal-retry", self._retry)
         self._closed = False
         self._index = 0
         self._next_size = min(FIRST_SEGMENT_BYTES, segment_bytes)
@@ -305,7 +307,7 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
         self._publish_memory()
         if not self._retrying:
             self._retrying = True
-            threading.Thread(target=self._retry, name="qntx-journal-retry", daemon=True).start()
+            self._retrying_thread.start()
 
     def _write(
         self, scope: Scope, origin: Origin | None, record: bytes, *, counts: bool = False
@@ -384,13 +386,14 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
         if self._segment is not None:
             self._head[MEMORY_WORD] = sum(self._waiting.values())
 
-    def _retry(self) -> None:
+    def _retry(self, stop: threading.Event) -> None:
         def retry(_: bool) -> bool:
             self._retrying = not (self._closed or self._flush_memory())
             return not self._retrying
 
-        while True:
-            time.sleep(FULL_DISK_RETRY_S)
+        over = False
+        while not over:
+            over = stop.wait(FULL_DISK_RETRY_S)
             if self._exclusively(retry):
                 return
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from ahocorasick_rs import AhoCorasick, MatchKind
+from daachorse import MATCH_KIND_LEFTMOST_FIRST, CharwiseDoubleArrayAhoCorasick
 
 from qntx.recording.formats import (
     ALL_FORMATS,
@@ -75,7 +75,7 @@ class Redactor:
             found = self.search(text)
         except UnicodeEncodeError:
             found = self.search(_searchable(text))
-        if not found or ("@" not in text and all(number == _URL for number, _, _ in found)):
+        if not found or ("@" not in text and all(number == _URL for _, _, number in found)):
             return text  # a URL without a user is what most of these are
         spans = self._spans(text)
         return self._rendered(text, spans, 0, len(text)) if spans else text
@@ -176,25 +176,23 @@ class Redactor:
                     self._known.setdefault(_searchable(form), kind)
             forms = [*FORMAT_BY_BEGINNING, *self._known]
             kinds = [*FORMAT_BY_BEGINNING, *self._known.values()]
-            self._every = AhoCorasick(forms), kinds
+            self._every = CharwiseDoubleArrayAhoCorasick(forms), kinds
             starts: dict[str, list[str]] = {}
             for form in self._known:
                 starts.setdefault(form[:MIN_PREFIX], []).append(form)
             self._longest = max(map(len, self._known), default=0)
             self._starts = starts
             # The first find is enough to look closer, and this kind is the quickest to find none.
-            searcher = AhoCorasick(forms, matchkind=MatchKind.LeftmostFirst)
+            searcher = CharwiseDoubleArrayAhoCorasick(forms, MATCH_KIND_LEFTMOST_FIRST)
             #: Where something begins that may be a secret; empty for most lines.
-            self.search = searcher.find_matches_as_indexes
+            self.search = searcher.find
 
     def _spans(self, text: str) -> list[Span]:
         """Where the secrets of *text* are, in order; what overlaps is one."""
         searcher, kinds = self._every
         formats: set[int] = set()
         found: list[Span] = []
-        for number, first, last in searcher.find_matches_as_indexes(
-            _searchable(text), overlapping=True
-        ):
+        for first, last, number in searcher.find_overlapping(_searchable(text)):
             if number < len(FORMAT_BY_BEGINNING):
                 formats.add(_FORMAT_NUMBERS[number])
             else:
