@@ -98,12 +98,13 @@ class CaptureSettings(Section):
 
     redact: bool = True
     segment_bytes: int = 8 << 20
-    #: Lines kept in memory while the disk is full; beyond it lines are counted as lost.
+    #: While the disk is full: lines kept in memory, and seconds that other output waits, before
+    #: they are counted as lost.
     memory_limit_bytes: int = 64 << 20
-    #: Seconds that output of C code and children waits for room on a full disk, before it is lost.
     room_wait_s: float = Field(default=60.0, ge=0, le=86_400)
-    #: Records of ``logging`` below this level are not captured.
+    #: The lowest level of log records captured; by logger, although the program hides them.
     level: int = 0
+    levels: dict[str, int] = Field(default_factory=dict)
     #: Capture file descriptors 1 and 2 as well: C code, subprocesses, crashes.
     descriptors: bool = True
 
