@@ -21,7 +21,7 @@ from qntx.linux import pidfd_open
 _PROGRAM = Path(relay_process.__file__).with_suffix(".py")
 _INT_BYTES = array.array("i").itemsize
 #: Only a part of the descriptors that a process may have is used to hold streams: one in so many.
-_HOLDER_PART = 4
+_HOLDER_PART = 8
 #: How often the holder looks at streams that nobody can write to any more, milliseconds.
 _LOOK_MS = 20
 #: A stream that nobody can write to, and that is taken but has no end for so long, has none.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+import time
+from collections.abc import Container, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,6 +19,8 @@ SUFFIX = ".secrets"
 _HOME_FILE = "home"
 _MEMORY = Path("/dev/shm")  # noqa: S108 - memory shared by this machine's processes, mode 0700
 _CREATE_TRIES = 100
+#: The journal of a process may be a moment younger than what it shares, seconds.
+_YOUNG_S = 60.0
 
 
 def secrets_folder(home: Path) -> Path:
@@ -48,6 +51,18 @@ def shared_secrets(folder: Path, producer: str) -> list[str]:
     except OSError:
         return []
     return [msgspec.json.decode(line, type=str) for line in lines]
+
+
+def remove_leftover_secrets(home: Path, producers: Container[str], spools: Iterable[str]) -> None:
+    """Remove the secrets of processes that are gone, and of which no spool is left to read."""
+    needed = {name.partition(".")[0] for name in spools}
+    before_s = time.time() - _YOUNG_S
+    with suppress(OSError):
+        for path in secrets_folder(home).iterdir():
+            producer = path.name.partition(".")[0]
+            is_needed = producer in producers or producer in needed
+            if path.suffix == SUFFIX and not is_needed and path.stat().st_mtime < before_s:
+                path.unlink()
 
 
 def remove_empty_folder(home: Path) -> None:

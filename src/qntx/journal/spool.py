@@ -112,7 +112,7 @@ class Spool:
             raise
         finally:
             os.close(file)
-        if self._pipe > resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2:
+        if self._pipe > resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4:
             os.close(self._pipe)  # the program needs the rest for itself
             self._pipe = -1
 
