@@ -98,8 +98,7 @@ class CaptureSettings(Section):
 
     redact: bool = True
     segment_bytes: int = 8 << 20
-    #: While the disk is full: lines kept in memory, and seconds that other output waits, before
-    #: they are counted as lost.
+    #: While the disk is full: lines kept in memory, and seconds that other output waits.
     memory_limit_bytes: int = 64 << 20
     room_wait_s: float = Field(default=60.0, ge=0, le=86_400)
     #: The lowest level of log records captured; by logger, although the program hides them.

@@ -10,18 +10,30 @@ from pathlib import Path
 import pytest
 
 from qntx.journal.spool import Spool
-from tests.support.data_directory import stored
+from tests.support.data_directory import index_rest, stored
 from tests.support.paths import ROOT
 from tests.support.programs import run_program
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(120)
+PYTHON = sys.executable
 
 
-def qntx_run(home: Path, *command: str, prefix: tuple[str, ...] = ()) -> tuple[int, list[str]]:
+def qntx_run(home: Path, *command: str) -> tuple[int, list[str]]:
     """``qntx run`` of a command; returns its code and what it showed on its console, sorted."""
     done = subprocess.run(
-        [*prefix, sys.executable, "-m", "qntx.cli", "--home", str(home), "run", "-q", "--", *command],
+        [
+            *prefix,
+            sys.executable,
+            "-m",
+            "qntx.cli",
+            "--home",
+            str(home),
+            "run",
+            "-q",
+            "--",
+            *command,
+        ],
         check=False,
         capture_output=True,
         cwd=home.parent,
@@ -32,15 +44,15 @@ def qntx_run(home: Path, *command: str, prefix: tuple[str, ...] = ()) -> tuple[i
 
 #: In the middle of a program, what opens, truncates or otherwise treats a standard stream.
 TREATMENTS = {
-    "Python opens stderr": f"{sys.executable} -c \"open('/dev/stderr', 'w').write('two\\n')\"",
-    "Python truncates": f'{sys.executable} -c "import os; os.ftruncate(1, 0)" 2>/dev/null; echo two',
+    "Python opens stderr": f"{PYTHON} -c \"open('/dev/stderr', 'w').write('two\\n')\"",
+    "Python truncates": f'{PYTHON} -c "import os; os.ftruncate(1, 0)" 2>&-; echo two',
     "the shell opens stderr": "echo two > /dev/stderr",
     "the shell opens stdout": "echo two > /dev/stdout",
     "tee": "echo two | tee /dev/stderr > /dev/null",
     "dd": "echo two | dd of=/dev/stdout status=none",
-    "by its number": "echo two > /proc/self/fd/1",
-    "seeks": f'{sys.executable} -c "import os; os.lseek(1, 0, 0)" 2>/dev/null; echo two',
-    "sets flags": f'{sys.executable} -c "import os; os.set_blocking(1, False)"; echo two',
+    "by number": "echo two > /proc/self/fd/1",
+    "seeks": f'{PYTHON} -c "import os; os.lseek(1, 0, 0)" 2>&-; echo two',
+    "sets flags": f'{PYTHON} -c "import os; os.set_blocking(1, False)"; echo two',
     "closes": "(exec 1>&- 2>&-; true); echo two",
     "another user": "setpriv --reuid 65534 --clear-groups sh -c 'echo two > /dev/stderr'",
     "a mount namespace": "unshare -m sh -c 'echo two > /dev/stdout'",
@@ -107,6 +119,7 @@ def test_a_program_that_leads_its_descriptors_elsewhere_has_it_there(tmp_path: P
         """,
     )
     assert file.read_text() == "its own\nits child's\n"
+    index_rest(home)  # the program has kept a way to its own stdout until its very end
     with stored(home) as store:
         assert store.texts() == ["before", "after"]
         assert store.receipt().complete
@@ -122,6 +135,7 @@ def test_a_daemon_left_behind_is_heard_and_the_receipt_waits_for_it(tmp_path: Pa
     go_on.touch()
 
     def stored_later() -> bool:
+        index_rest(home)
         with stored(home) as store:
             return store.texts() == ["early", "late"] and store.receipt().complete
 
@@ -187,7 +201,7 @@ def test_a_program_that_closes_every_descriptor_gets_ours_for_its_own(tmp_path: 
         os._exit(0)
         """,
     )
-    assert done.stderr == b"all there"
+    assert done.stderr.endswith(b"all there")
 
 
 def test_many_children_at_once_do_not_use_up_the_descriptors(tmp_path: Path) -> None:
