@@ -397,14 +397,11 @@ class App:  # budget: the one object that users hold; each method is a line or a
         try:
             yield
         finally:
-            left = close_journals()
+            not_kept = close_journals()
             self._indexer.stop()
             self._indexer = None
-            if left:
-                raise StoreUnavailable(
-                    f"{left:,} lines could not be kept: the disk under {self.settings.home} is "
-                    "full - free some space; the log says where they are missing"
-                )
+            if not_kept:
+                raise StoreUnavailable(f"{not_kept}; the receipt counts them as lost")
 
 
 def foreground_fields(job: Claimed, producer: str, run_kind: str = "foreground") -> dict[str, Any]:

@@ -13,6 +13,7 @@ from qntx.indexer.keys import Keys
 from qntx.indexer.producer import Producer
 from qntx.indexer.sequencing import Pending
 from qntx.journal.reader import Record
+from qntx.journal.write_errors import reason_of_number
 from qntx.model.log import ERROR, WARN
 from qntx.storage.interfaces.log_rows import ContextState, RunState
 from qntx.storage.interfaces.log_writer import LogWriter
@@ -205,7 +206,8 @@ class Events:
                 producer,
                 max(producer.run_marks),
                 producer.in_memory,
-                "the process was killed while the disk was full",
+                "the process ended while its journal could not be written"
+                f" ({reason_of_number(producer.hindrance)})",
             )
         for job_id, attempt in self._writer.unsupervised(producer.name):
             run = self._keys.run(job_id, attempt)

@@ -7,12 +7,14 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from errno import EDQUOT
 from pathlib import Path
 
 import apsw
 
 from qntx.errors import SEE_DOCTOR, StoreBusy, StoreMisuse, StoreUnavailable
 from qntx.journal.segment import private_folder
+from qntx.journal.write_errors import reason_of_number
 from qntx.storage.sqlite.lock_owner import lock_owner_of
 from qntx.storage.sqlite.writer_fairness import busy_handler, waiting_to_write
 
@@ -118,8 +120,10 @@ def committing(connection: apsw.Connection) -> Iterator[None]:
         raise
 
 
-def unavailable(path: Path, error: Exception) -> StoreUnavailable:
-    """The clear error for a database at *path* that cannot be used."""
+def unavailable(
+    path: Path, error: Exception, connection: apsw.Connection | None = None
+) -> StoreUnavailable:
+    """The clear error for a database at *path* that *connection*, if it is open, cannot use."""
     if isinstance(error, apsw.NotADBError | apsw.CorruptError):
         return StoreUnavailable(
             f"the database {path} is damaged ({error}) - it was left as it is; "
@@ -135,10 +139,30 @@ def unavailable(path: Path, error: Exception) -> StoreUnavailable:
         return StoreBusy(
             f"the disk under {path} is full - free some space; what runs report is kept meanwhile"
         )
+    number = _number_behind(error, connection)
+    if number:
+        kind = StoreBusy if number == EDQUOT else StoreUnavailable
+        return kind(
+            f"the database {path} cannot be used: {reason_of_number(number)} ({error}) - "
+            "mend that; what runs report is kept meanwhile"
+        )
     if isinstance(error, apsw.ReadOnlyError | apsw.CantOpenError | PermissionError):
         return StoreUnavailable(
             f"the database {path} cannot be opened for writing ({error}) - "
             "check the folder's permissions and owner, or set QNTX_HOME to another folder"
         )
-    kind = StoreMisuse if isinstance(error, _MISUSE) else StoreUnavailable
-    return kind(f"the database {path} cannot be used: {error}{SEE_DOCTOR}")
+    wrong = StoreMisuse if isinstance(error, _MISUSE) else StoreUnavailable
+    return wrong(f"the database {path} cannot be used: {error}{SEE_DOCTOR}")
+
+
+def _number_behind(error: Exception, connection: apsw.Connection | None) -> int:
+    """The error number of the system that says more than *error* does; 0 where there is none."""
+    if isinstance(error, apsw.IOError):
+        return connection.system_errno if connection is not None else 0
+    if isinstance(error, apsw.CantOpenError):
+        # Of a file that it cannot open SQLite does not say why: permissions, mostly, or this.
+        try:
+            os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+        except OSError as more:
+            return more.errno or 0
+    return 0

@@ -46,8 +46,9 @@ def open_database(
     try:
         migrate(connection, applications)
     except apsw.Error as error:
+        cause = unavailable(path, error, connection)
         connection.close()
-        raise unavailable(path, error) from error
+        raise cause from error
     return connection
 
 
