@@ -10,7 +10,7 @@ from zlib import adler32
 
 from qntx.journal.format import PREFIX, RECORD_SIZE
 
-#: From so many characters on the ways into the journal take a line in pieces.
+#: A record with more than so many bytes of message and metadata gets a segment of its own.
 LARGE = 2 << 20
 #: How much is copied at once.
 PIECE = 1 << 18

@@ -10,7 +10,8 @@ import os
 import re
 import secrets as random_source
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -19,6 +20,7 @@ from ahocorasick_rs import AhoCorasick, MatchKind
 from qntx.recording.formats import (
     ALL_FORMATS,
     FORMAT_BY_BEGINNING,
+    LONGEST_BEGINNING,
     KeyLines,
     is_secret_name,
     open_from,
@@ -42,6 +44,11 @@ _COUNTS = ("token", "tokens")
 _FORMAT_NUMBERS = tuple(FORMAT_BY_BEGINNING.values())
 #: What the search finds for "://"; a password in a URL has an "@" behind it.
 _URL = list(FORMAT_BY_BEGINNING).index("://")
+
+#: A text up to this length is searched at once, without asking whether there is memory.
+SHORT = 8 << 10
+#: A longer one is searched in pieces of this length.
+WINDOW = 32 << 10
 
 #: A secret in a text: from, to, kind.
 Span = tuple[int, int, str]
@@ -71,11 +78,8 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """*text* with every secret replaced; the same object when there is none."""
-        try:
-            found = self.search(text)
-        except UnicodeEncodeError:
-            found = self.search(_searchable(text))
-        if not found or ("@" not in text and all(number == _URL for number, _, _ in found)):
+        found = self._found(text)
+        if not found or ("@" not in text and found == {_URL}):
             return text  # a URL without a user is what most of these are
         spans = self._spans(text)
         return self._rendered(text, spans, 0, len(text)) if spans else text
@@ -130,10 +134,7 @@ class Redactor:
         Returns that, masked, and where in *text* it ends. The rest may be part of a secret that
         goes on, and has to be kept back. The *start* characters are published already.
         """
-        try:
-            found = self.search(text)
-        except UnicodeEncodeError:
-            found = self.search(_searchable(text))
+        found = self._found(text)
         spans = self._spans(text) if found else []
         end = self._open_from(text, max(0, start - MIN_PREFIX + 1), bool(found))
         for first, last, _ in spans:
@@ -144,7 +145,38 @@ class Redactor:
 
     def safe_length(self, text: str) -> int:
         """How much of the beginning of *text* cannot be part of a secret that goes on later."""
-        return self._open_from(text, 0, bool(self.search(_searchable(text))))
+        return self._open_from(text, 0, bool(self._found(text)))
+
+    def suspects(self, data: bytes) -> bool:
+        """Whether something begins in *data*, UTF-8 of any size, that may be a secret."""
+        overlap = 4 * self._overlap
+        return any(
+            self._found(data[at : at + WINDOW + overlap].decode("utf-8", "replace"))
+            for at in range(0, len(data), WINDOW)
+        )
+
+    def _found(self, text: str) -> set[int]:
+        """What :attr:`search` finds in *text*, of any size: the numbers of what it searches for."""
+        return {
+            number
+            for _, piece in self._windows(text)
+            for number, _, _ in _matches(self.search, piece)
+        }
+
+    def _windows(self, text: str) -> Iterator[tuple[int, str]]:
+        """
+        *text* in pieces that overlap, each with where it begins.
+
+        The search takes 8 bytes of memory for each byte that it searches, and ends the process
+        when it cannot have them: it gets small pieces, and only when there is as much.
+        """
+        if len(text) > SHORT:
+            bytearray(9 * min(len(text), WINDOW + self._overlap))
+        if len(text) <= WINDOW:
+            yield 0, text
+            return
+        for at in range(0, len(text), WINDOW):
+            yield at, text[at : at + WINDOW + self._overlap]
 
     def _open_from(self, text: str, start: int, suspicious: bool) -> int:
         """Where in *text* a secret begins that may go on; known ones from *start* on."""
@@ -181,6 +213,7 @@ class Redactor:
             for form in self._known:
                 starts.setdefault(form[:MIN_PREFIX], []).append(form)
             self._longest = max(map(len, self._known), default=0)
+            self._overlap = max(LONGEST_BEGINNING, self._longest) - 1
             self._starts = starts
             # The first find is enough to look closer, and this kind is the quickest to find none.
             searcher = AhoCorasick(forms, matchkind=MatchKind.LeftmostFirst)
@@ -192,13 +225,13 @@ class Redactor:
         searcher, kinds = self._every
         formats: set[int] = set()
         found: list[Span] = []
-        for number, first, last in searcher.find_matches_as_indexes(
-            _searchable(text), overlapping=True
-        ):
-            if number < len(FORMAT_BY_BEGINNING):
-                formats.add(_FORMAT_NUMBERS[number])
-            else:
-                found.append((first, last, kinds[number]))
+        search = partial(searcher.find_matches_as_indexes, overlapping=True)
+        for at, piece in self._windows(text):
+            for number, first, last in _matches(search, piece):
+                if number < len(FORMAT_BY_BEGINNING):
+                    formats.add(_FORMAT_NUMBERS[number])
+                else:
+                    found.append((at + first, at + last, kinds[number]))
         for number in sorted(formats):
             form = ALL_FORMATS[number]
             for match in form.pattern.finditer(text):
@@ -265,6 +298,14 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> list[tuple[
         and name != "PWD"
         and not (value.startswith("/") and os.path.exists(value))
     ]
+
+
+def _matches(search: Callable[[str], list[Any]], text: str) -> list[Any]:
+    """What *search* finds in *text*, whatever that is."""
+    try:
+        return search(text)
+    except UnicodeEncodeError:
+        return search(_searchable(text))
 
 
 def _searchable(text: str) -> str:
