@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from qntx.errors import BadInput
+from qntx.model.re2_library import Search, compiled_search
 
 MAX_PATTERN_BYTES = 1_024
-#: What RE2 may use for one pattern: beyond, a pattern is refused, or matched more slowly.
-PATTERN_MEMORY_BYTES = 2 << 20
 #: Letters beyond ASCII that some pattern takes for an ASCII letter (KELVIN SIGN, LONG S).
 _STRAYS = ((b"\xe2\x84\xaa", b"k"), (b"\xc5\xbf", b"s"))
 _META = re.compile(r"[.^$*+?()\[\]{}|\\]")
@@ -44,8 +43,8 @@ class TextMatch(NamedTuple):
         return data if self.case else data.lower()
 
     @property
-    def pattern(self) -> Any:
-        """The same as a compiled RE2 pattern; raises BadInput for one that RE2 does not take."""
+    def search(self) -> Search:
+        """Says whether UTF-8 holds it; raises BadInput for a pattern that RE2 does not take."""
         if self.regex:
             return compiled(self.text, self.case)
         return compiled("".join(map(_either_case, self.text)), True)
@@ -85,23 +84,14 @@ def fold(data: bytes) -> bytes:
 
 
 @lru_cache(32)
-def compiled(text: str, case: bool) -> Any:
+def compiled(text: str, case: bool) -> Search:
     """*text* as an RE2 pattern; raises BadInput that says what is wrong with it, and where."""
-    import re2
-
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = PATTERN_MEMORY_BYTES
-    options.case_sensitive = case
-    options.never_capture = True
     try:
-        return re2.compile(text, options)
-    except re2.error as error:
-        reason = error.args[0]
-        if isinstance(reason, bytes):
-            reason = reason.decode("utf-8", "replace")
+        return compiled_search(text, case)
     except UnicodeEncodeError:
         reason = "invalid UTF-8"
+    except ValueError as error:
+        reason = str(error)
     raise BadInput(f"{text[:80]!r} is not a valid pattern (RE2): {_placed(reason, text)}")
 
 

@@ -112,15 +112,18 @@ def append_large(
     *undecodable*: what becomes of lone surrogates, the first that can. Raises MemoryError.
     """
 
+    handlers = ["strict", *undecodable]
+
     def pieces() -> Iterator[bytes]:
         for at in range(0, len(message), PIECE):
-            yield message[at : at + PIECE].encode("utf-8", errors)
+            yield message[at : at + PIECE].encode("utf-8", handlers[0])
 
-    for errors in ("strict", *undecodable):
+    while True:
         try:
             size = sum(map(len, pieces()))
             break
         except UnicodeEncodeError:
+            handlers.pop(0)
             flags |= RAW
     if size + len(metadata) > LARGE:
         journal.large_line(scope, level, origin, pieces, size, metadata, flags, kind)

@@ -10,12 +10,11 @@ import os
 import re
 import secrets as random_source
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from ahocorasick_rs import AhoCorasick, MatchKind
+from daachorse import MATCH_KIND_LEFTMOST_FIRST, CharwiseDoubleArrayAhoCorasick
 
 from qntx.recording.formats import (
     ALL_FORMATS,
@@ -156,12 +155,15 @@ class Redactor:
         )
 
     def _found(self, text: str) -> set[int]:
-        """What :attr:`search` finds in *text*, of any size: the numbers of what it searches for."""
-        return {
-            number
-            for _, piece in self._windows(text)
-            for number, _, _ in _matches(self.search, piece)
-        }
+        """The numbers of what :attr:`search` finds in *text*, of any size."""
+        found: set[int] = set()
+        for _, piece in self._windows(text):
+            try:
+                matches = self.search(piece)
+            except UnicodeEncodeError:
+                matches = self.search(_searchable(piece))
+            found.update(number for _, _, number in matches)
+        return found
 
     def _windows(self, text: str) -> Iterator[tuple[int, str]]:
         """
@@ -208,7 +210,7 @@ class Redactor:
                     self._known.setdefault(_searchable(form), kind)
             forms = [*FORMAT_BY_BEGINNING, *self._known]
             kinds = [*FORMAT_BY_BEGINNING, *self._known.values()]
-            self._every = AhoCorasick(forms), kinds
+            self._every = CharwiseDoubleArrayAhoCorasick(forms), kinds
             starts: dict[str, list[str]] = {}
             for form in self._known:
                 starts.setdefault(form[:MIN_PREFIX], []).append(form)
@@ -216,18 +218,17 @@ class Redactor:
             self._overlap = max(LONGEST_BEGINNING, self._longest) - 1
             self._starts = starts
             # The first find is enough to look closer, and this kind is the quickest to find none.
-            searcher = AhoCorasick(forms, matchkind=MatchKind.LeftmostFirst)
+            searcher = CharwiseDoubleArrayAhoCorasick(forms, MATCH_KIND_LEFTMOST_FIRST)
             #: Where something begins that may be a secret; empty for most lines.
-            self.search = searcher.find_matches_as_indexes
+            self.search = searcher.find
 
     def _spans(self, text: str) -> list[Span]:
         """Where the secrets of *text* are, in order; what overlaps is one."""
         searcher, kinds = self._every
         formats: set[int] = set()
         found: list[Span] = []
-        search = partial(searcher.find_matches_as_indexes, overlapping=True)
         for at, piece in self._windows(text):
-            for number, first, last in _matches(search, piece):
+            for first, last, number in searcher.find_overlapping(_searchable(piece)):
                 if number < len(FORMAT_BY_BEGINNING):
                     formats.add(_FORMAT_NUMBERS[number])
                 else:
@@ -298,14 +299,6 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> list[tuple[
         and name != "PWD"
         and not (value.startswith("/") and os.path.exists(value))
     ]
-
-
-def _matches(search: Callable[[str], list[Any]], text: str) -> list[Any]:
-    """What *search* finds in *text*, whatever that is."""
-    try:
-        return search(text)
-    except UnicodeEncodeError:
-        return search(_searchable(text))
 
 
 def _searchable(text: str) -> str:

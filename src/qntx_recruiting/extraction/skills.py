@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from importlib.resources import files
 
-import ahocorasick_rs
 import msgspec
+from daachorse import CharwiseDoubleArrayAhoCorasick
 
 from qntx_recruiting.errors import ExtractionError
 
@@ -50,7 +50,7 @@ class Gazetteer:
                         f"{skill.name!r} implies {implied!r}, which is not a known skill"
                     )
         self._patterns = list(self._spellings)
-        self._automaton = ahocorasick_rs.AhoCorasick(self._patterns)
+        self._automaton = CharwiseDoubleArrayAhoCorasick(self._patterns)
 
     def __len__(self) -> int:
         return len(self._skills)
@@ -80,9 +80,7 @@ class Gazetteer:
         lowered = _lower(text)
         hits = [
             SkillMention(skill, start, end)
-            for number, start, end in self._automaton.find_matches_as_indexes(
-                lowered, overlapping=True
-            )
+            for start, end, number in self._automaton.find_overlapping(lowered)
             for skill, only in self._spellings[self._patterns[number]]
             if (not only or text[start:end] == only) and _is_whole(text, start, end)
         ]

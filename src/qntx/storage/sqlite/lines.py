@@ -11,6 +11,7 @@ import apsw
 from qntx.clock import iso
 from qntx.journal.format import BODY_APART, NO_NEWLINE, RAW, REDACTED, UNATTRIBUTED
 from qntx.model.log import LEVEL_NAMES, LEVELS, level_name
+from qntx.model.re2_library import Search
 from qntx.model.text_match import TextMatch
 from qntx.model.views import Line, LogFilter
 from qntx.storage.sqlite.jobs import load_json
@@ -117,7 +118,7 @@ def register_functions(connection: apsw.Connection) -> None:
 
 def _holds(text: Any, kind: Any, message: Any) -> bool:
     data = _readable(message) if isinstance(message, bytes) else message.encode()
-    return _search(text, kind)(data) is not None
+    return _search(text, kind)(data)
 
 
 def _readable(message: bytes) -> bytes:
@@ -131,8 +132,8 @@ def _readable(message: bytes) -> bytes:
 
 
 @lru_cache(64)
-def _search(text: str, kind: int) -> Any:
-    return TextMatch(text, bool(kind & 1), bool(kind & 2)).pattern.search
+def _search(text: str, kind: int) -> Search:
+    return TextMatch(text, bool(kind & 1), bool(kind & 2)).search
 
 
 def contexts_where(wanted: LogFilter, of: str = "") -> str:
