@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from errno import ENOMEM
+from errno import EACCES, ENOMEM, EPERM, EROFS
 from pathlib import Path
 from typing import Any, TypeVar
 from zlib import adler32
@@ -246,7 +246,8 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
             if not ours or self._interrupted:
                 self._interrupted.append((scope, origin, record.joined(), lines))
             elif self._memory or not self._write_large(scope, origin, record, lines):
-                if lines and not self._can_wait(record.length):
+                # One that is refused for good does not hold up those that still find room.
+                if lines and (self._is_refused or not self._can_wait(record.length)):
                     self._lose(scope, record.size, lines)
                 else:
                     self._append(scope, origin, record.joined(), lines)
@@ -283,7 +284,7 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
         Where something is in the way it waits up to *wait_s* seconds for it to go.
         """
         deadline = time.monotonic() + wait_s
-        while self._memory and time.monotonic() < deadline:
+        while (self._memory or self._lost) and time.monotonic() < deadline:
             if self._exclusively(lambda _: self._flush_memory()):
                 break
             time.sleep(0.05)
@@ -304,6 +305,11 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
     def hindrance(self) -> str:
         """What kept the newest record from being written, where one was kept from it."""
         return "" if self._hindrance is None else reason_of(self._hindrance)
+
+    @property
+    def _is_refused(self) -> bool:
+        """Whether what kept the newest record from being written will hardly go by itself."""
+        return getattr(self._hindrance, "errno", None) in (EACCES, EPERM, EROFS)
 
     @property
     def closed(self) -> bool:

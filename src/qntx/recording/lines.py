@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from qntx.journal.format import LINE, RAW, REDACTED
@@ -45,51 +45,36 @@ def append_line(
     flags: int = 0,
 ) -> None:
     """Append one line under *scope*."""
-    if len(message) > SHORT:
-        _append_long(active, scope, level, origin, message, metadata, flags)
-        return
-    guard = current_redactor
-    if guard is not None:
-        try:
-            suspicious = bool(guard.search(message))
-        except UnicodeEncodeError:
-            suspicious = True
-        if suspicious:
-            clean = guard.text(message)
-            if clean is not message:
-                message, flags = clean, flags | REDACTED
-    try:
-        data = message.encode()
-    except UnicodeEncodeError:
-        data, flags = message.encode("utf-8", "surrogatepass"), flags | RAW
-    more = b""
-    if metadata:
-        more, flags = _metadata(metadata, flags)
-        if len(more) > LARGE:
-            append_large(active.journal, scope, level, origin, message, more, flags)
-            return
-    active.journal.line(scope, level, origin, data, more, flags)
-
-
-def _append_long(
-    active: ActiveRun,
-    scope: Scope,
-    level: int,
-    origin: Origin,
-    message: str,
-    metadata: Mapping[str, Any] | None,
-    flags: int,
-) -> None:
-    """As :func:`append_line` where nothing may be copied more often than it must."""
     journal = active.journal
     try:
         guard = current_redactor
+        if len(message) > SHORT:
+            # Nothing of it may be copied more often than it must.
+            clean = message if guard is None else guard.text(message)
+            flags = flags if clean is message else flags | REDACTED
+            more, flags = _metadata(metadata, flags) if metadata else (b"", flags)
+            append_large(journal, scope, level, origin, clean, more, flags)
+            return
         if guard is not None:
-            clean = guard.text(message)
-            if clean is not message:
-                message, flags = clean, flags | REDACTED
-        more, flags = _metadata(metadata, flags) if metadata else (b"", flags)
-        append_large(journal, scope, level, origin, message, more, flags)
+            try:
+                suspicious = bool(guard.search(message))
+            except UnicodeEncodeError:
+                suspicious = True
+            if suspicious:
+                clean = guard.text(message)
+                if clean is not message:
+                    message, flags = clean, flags | REDACTED
+        try:
+            data = message.encode()
+        except UnicodeEncodeError:
+            data, flags = message.encode("utf-8", "surrogatepass"), flags | RAW
+        more = b""
+        if metadata:
+            more, flags = _metadata(metadata, flags)
+            if len(more) > LARGE:
+                append_large(journal, scope, level, origin, message, more, flags)
+                return
+        journal.line(scope, level, origin, data, more, flags)
     except MemoryError as error:
         reraise_from_signal(error)
         lost_for_memory(journal, scope, 1, len(message))
@@ -100,23 +85,26 @@ def append_large(
     scope: Scope,
     level: int,
     origin: Origin,
-    message: str,
+    message: str | Sequence[str],
     metadata: bytes = b"",
     flags: int = 0,
     kind: int = LINE,
     undecodable: tuple[str, ...] = ("surrogatepass",),
 ) -> None:
     """
-    Append a line of any size: a large one is encoded and written piece by piece.
+    Append a line of any size, or the pieces of one: a large one is encoded piece by piece.
 
     *undecodable*: what becomes of lone surrogates, the first that can. Raises MemoryError.
     """
 
     handlers = ["strict", *undecodable]
 
+    texts = (message,) if isinstance(message, str) else message
+
     def pieces() -> Iterator[bytes]:
-        for at in range(0, len(message), PIECE):
-            yield message[at : at + PIECE].encode("utf-8", handlers[0])
+        for text in texts:
+            for at in range(0, len(text), PIECE):
+                yield text[at : at + PIECE].encode("utf-8", handlers[0])
 
     while True:
         try:

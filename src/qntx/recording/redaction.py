@@ -154,6 +154,18 @@ class Redactor:
             for at in range(0, len(data), WINDOW)
         )
 
+    def is_plain(self, pieces: Iterable[str]) -> bool:
+        """Whether nothing in the text of these *pieces* looks like a secret."""
+        found: set[int] = set()
+        has_user, end = False, ""
+        for piece in pieces:
+            found |= self._found(end + piece[: self._overlap]) | self._found(piece)
+            has_user = has_user or "@" in piece
+            end = (end + piece[-self._overlap :])[-self._overlap :]
+            if found - {_URL}:
+                return False
+        return not (found and has_user)
+
     def _found(self, text: str) -> set[int]:
         """The numbers of what :attr:`search` finds in *text*, of any size."""
         found: set[int] = set()

@@ -36,6 +36,7 @@ def connect(
     """
     if not make and not path.exists():
         raise removed(path)
+    connection = None
     try:
         private_folder(path.parent)
         # SQLite makes its files with the mode of the database: nobody else reads what jobs say.
@@ -46,7 +47,7 @@ def connect(
         connection.set_busy_handler(busy_handler(busy_timeout_ms / 1000))
         _set_up(connection, busy_timeout_ms / 1000)
     except (apsw.Error, OSError) as error:
-        raise unavailable(path, error) from error
+        raise unavailable(path, error, connection) from error
     return connection
 
 
@@ -165,4 +166,6 @@ def _number_behind(error: Exception, connection: apsw.Connection | None) -> int:
             os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
         except OSError as more:
             return more.errno or 0
+    if isinstance(error, OSError) and not isinstance(error, PermissionError):
+        return error.errno or 0
     return 0
