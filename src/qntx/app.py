@@ -369,10 +369,13 @@ class App:  # budget: the one object that users hold; each method is a line or a
         deadline = time.monotonic() + timeout_s
         pause = 0.002
         while time.monotonic() < deadline:
-            with contextlib.suppress(StoreUnavailable):
+            try:
                 attempts = self.store.jobs.attempts(job_id)
                 if attempts and attempts[-1].ended_at is not None:
                     return
+            except StoreUnavailable as error:
+                if isinstance(error.__cause__, PermissionError):
+                    return  # the job has become another user; its indexer has not
             if self._indexer is not None:
                 self._indexer.ensure()
             time.sleep(pause)

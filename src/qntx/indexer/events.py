@@ -201,13 +201,14 @@ class Events:
 
     def writer_died(self, producer: Producer) -> None:
         """A process is gone without an end: say what is lost, and end what it alone ran."""
-        if producer.in_memory and producer.run_marks:
+        waiting, hindrance = producer.in_memory
+        if waiting and producer.run_marks:
             self._say_lost(
                 producer,
                 max(producer.run_marks),
-                producer.in_memory,
+                waiting,
                 "the process ended while its journal could not be written"
-                f" ({reason_of_number(producer.hindrance)})",
+                f" ({reason_of_number(hindrance)})",
             )
         for job_id, attempt in self._writer.unsupervised(producer.name):
             run = self._keys.run(job_id, attempt)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 #: What is behind an error number, and what helps.
 _WORDS = {
@@ -55,3 +58,20 @@ def too_large(size: int) -> OSError | None:
     if limit is None or size <= limit:
         return None
     return OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+
+
+@contextmanager
+def size_limit_as_error() -> Iterator[None]:
+    """
+    Have a write of this thread beyond ``ulimit -f`` fail, also where that ends the process.
+
+    Python ignores the signal that does it (SIGXFSZ), but a job may take that back.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGXFSZ})
+    try:
+        yield
+    finally:
+        if signal.SIGXFSZ not in before:
+            while signal.sigtimedwait({signal.SIGXFSZ}, 0) is not None:
+                pass
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)

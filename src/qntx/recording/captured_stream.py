@@ -21,7 +21,7 @@ from qntx.recording.console import DirectStream
 from qntx.recording.context import ACTIVE_RUNS, SCOPE, ActiveRun, current_place
 from qntx.recording.formats import KeyLines
 from qntx.recording.line_buffer import LineBuffer
-from qntx.recording.redaction import SHORT
+from qntx.recording.search_windows import SHORT
 
 _part_numbers = count(1)
 _LEVELS = {"stdout": INFO, "stderr": WARN}
@@ -359,7 +359,8 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
         journal, guard = active.journal, lines.current_redactor
         origin = journal.origin(self.source)
         try:
-            if guard is not None and guard.search(text) and guard.text(text) is not text:
+            matches = guard.search(text) if guard is not None else None
+            if matches and guard is not None and not guard.is_clean(text, matches):
                 return False
             found = text.encode().split(b"\n")
         except UnicodeEncodeError as error:

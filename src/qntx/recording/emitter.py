@@ -14,7 +14,7 @@ from qntx.recording.context import SCOPE, ActiveRun, reset_scope
 from qntx.recording.emitters import ProgressEmitter
 from qntx.recording.exceptions import error_text, exception_metadata
 from qntx.recording.lines import WRONG_CALL, append_line, masked, record_event
-from qntx.recording.redaction import SHORT
+from qntx.recording.search_windows import SHORT
 
 Metadata = Mapping[str, Any]
 

@@ -14,7 +14,8 @@ from qntx.model.log import WARN
 from qntx.recording.context import ActiveRun
 from qntx.recording.formats import is_secret_name
 from qntx.recording.metadata import cleaned, encode_metadata, encode_tree, jsonable, unstorable
-from qntx.recording.redaction import SHORT, Redactor
+from qntx.recording.redaction import Redactor
+from qntx.recording.search_windows import SHORT
 
 #: What a wrong call (a message that is no text, …) raises here. Nothing wider: an exception that a
 #: signal handler throws in the middle of it (a timeout) belongs to the job.

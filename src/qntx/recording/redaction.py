@@ -5,14 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import json
 import os
 import re
 import secrets as random_source
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import quote, quote_plus
 
 from daachorse import MATCH_KIND_LEFTMOST_FIRST, CharwiseDoubleArrayAhoCorasick
 
@@ -25,11 +23,9 @@ from qntx.recording.formats import (
     open_from,
     opens_key,
 )
+from qntx.recording.search_windows import WINDOW, searchable, windows
+from qntx.recording.secret_spellings import MIN_SECRET, spellings
 
-#: Shorter values are not masked by value: a secret "a" would blank every "a".
-MIN_SECRET = 8
-#: Lines of a secret of several lines are secrets themselves from this length on.
-MIN_LINE = 16
 #: As many characters of a known secret must have come for the rest of them to be held back: with
 #: fewer the last character of nearly everything would be. One less may be published in clear.
 MIN_PREFIX = 3
@@ -43,11 +39,6 @@ _COUNTS = ("token", "tokens")
 _FORMAT_NUMBERS = tuple(FORMAT_BY_BEGINNING.values())
 #: What the search finds for "://"; a password in a URL has an "@" behind it.
 _URL = list(FORMAT_BY_BEGINNING).index("://")
-
-#: A text up to this length is searched at once, without asking whether there is memory.
-SHORT = 8 << 10
-#: A longer one is searched in pieces of this length.
-WINDOW = 32 << 10
 
 #: A secret in a text: from, to, kind.
 Span = tuple[int, int, str]
@@ -70,16 +61,15 @@ class Redactor:
 
     def register(self, secret: str, kind: str = "secret") -> bool:
         """Mask *secret* from now on, in all spellings, and its lines; returns whether it is new."""
-        if _searchable(secret) in self._known:
+        if searchable(secret) in self._known:
             return False
         self._add([(kind, secret)])
         return True
 
     def text(self, text: str) -> str:
         """*text* with every secret replaced; the same object when there is none."""
-        found = self._found(text)
-        if not found or ("@" not in text and found == {_URL}):
-            return text  # a URL without a user is what most of these are
+        if _is_harmless(text, self._found(text)):
+            return text
         spans = self._spans(text)
         return self._rendered(text, spans, 0, len(text)) if spans else text
 
@@ -154,6 +144,10 @@ class Redactor:
             for at in range(0, len(data), WINDOW)
         )
 
+    def is_clean(self, text: str, matches: list[tuple[int, int, int]]) -> bool:
+        """Whether nothing in *text* is a secret, of which :attr:`search` has found *matches*."""
+        return _is_harmless(text, {number for _, _, number in matches}) or not self._spans(text)
+
     def is_plain(self, pieces: Iterable[str]) -> bool:
         """Whether nothing in the text of these *pieces* looks like a secret."""
         found: set[int] = set()
@@ -169,32 +163,17 @@ class Redactor:
     def _found(self, text: str) -> set[int]:
         """The numbers of what :attr:`search` finds in *text*, of any size."""
         found: set[int] = set()
-        for _, piece in self._windows(text):
+        for _, piece in windows(text, self._overlap):
             try:
                 matches = self.search(piece)
             except UnicodeEncodeError:
-                matches = self.search(_searchable(piece))
+                matches = self.search(searchable(piece))
             found.update(number for _, _, number in matches)
         return found
 
-    def _windows(self, text: str) -> Iterator[tuple[int, str]]:
-        """
-        *text* in pieces that overlap, each with where it begins.
-
-        The search takes 8 bytes of memory for each byte that it searches, and ends the process
-        when it cannot have them: it gets small pieces, and only when there is as much.
-        """
-        if len(text) > SHORT:
-            bytearray(9 * min(len(text), WINDOW + self._overlap))
-        if len(text) <= WINDOW:
-            yield 0, text
-            return
-        for at in range(0, len(text), WINDOW):
-            yield at, text[at : at + WINDOW + self._overlap]
-
     def _open_from(self, text: str, start: int, suspicious: bool) -> int:
         """Where in *text* a secret begins that may go on; known ones from *start* on."""
-        text = _searchable(text)
+        text = searchable(text)
         size = len(text)
         end = open_from(text) if suspicious else size
         starts = self._starts
@@ -218,8 +197,8 @@ class Redactor:
     def _add(self, values: Iterable[tuple[str, str]]) -> None:
         with self._lock:
             for kind, secret in values:
-                for form in _forms(secret):
-                    self._known.setdefault(_searchable(form), kind)
+                for form in spellings(secret):
+                    self._known.setdefault(searchable(form), kind)
             forms = [*FORMAT_BY_BEGINNING, *self._known]
             kinds = [*FORMAT_BY_BEGINNING, *self._known.values()]
             self._every = CharwiseDoubleArrayAhoCorasick(forms), kinds
@@ -239,8 +218,8 @@ class Redactor:
         searcher, kinds = self._every
         formats: set[int] = set()
         found: list[Span] = []
-        for at, piece in self._windows(text):
-            for first, last, number in searcher.find_overlapping(_searchable(piece)):
+        for at, piece in windows(text, self._overlap):
+            for first, last, number in searcher.find_overlapping(searchable(piece)):
                 if number < len(FORMAT_BY_BEGINNING):
                     formats.add(_FORMAT_NUMBERS[number])
                 else:
@@ -313,34 +292,9 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> list[tuple[
     ]
 
 
-def _searchable(text: str) -> str:
-    """*text* without lone surrogates, which the search refuses; as long as before."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
-
-
-def _forms(secret: str) -> list[str]:
-    """The spellings under which a secret turns up."""
-    if len(secret) < MIN_SECRET:
-        return []
-    data = secret.encode("utf-8", "surrogatepass")
-    forms = [
-        secret,
-        repr(secret)[1:-1],
-        repr(data)[2:-1],
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        quote(data, safe=""),
-        quote(data),
-        quote_plus(data),
-        base64.b64encode(data).decode().rstrip("="),
-        base64.urlsafe_b64encode(data).decode().rstrip("="),
-        data.hex(),
-    ]
-    lines = secret.splitlines()
-    if len(lines) > 1:
-        stripped = (line.strip() for line in lines)
-        forms += [x for x in stripped if len(x) >= MIN_LINE and not x.startswith("-----")]
-    return [form for form in dict.fromkeys(forms) if len(form) >= MIN_SECRET]
+def _is_harmless(text: str, found: set[int]) -> bool:
+    """Whether what was found in *text* are URLs without a user, as most of it is."""
+    return not found or ("@" not in text and found == {_URL})
 
 
 __all__ = ["CONTEXT", "Redactor", "from_environment", "is_secret_name", "masked_line"]

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from errno import EDQUOT
+from errno import EACCES, EDQUOT
 from pathlib import Path
 
 import apsw
@@ -43,6 +43,8 @@ def connect(
         # (One that exists is never opened here: closing it would drop SQLite's own locks.)
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise PermissionError(EACCES, os.strerror(EACCES), str(path))
         connection = apsw.Connection(str(path))
         connection.set_busy_handler(busy_handler(busy_timeout_ms / 1000))
         _set_up(connection, busy_timeout_ms / 1000)
