@@ -10,12 +10,17 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
 
 #: A thread that does not stand still by then is left to itself, and Python warns.
-STANDS_STILL_WITHIN_S = 0.25
+STANDS_STILL_WITHIN_S = 1.0
+
+#: Some versions count the threads after ``after_in_parent`` has started them again
+#: (python/cpython#137109): there they start as soon as ``os.fork`` has returned.
+_COUNTED_LATE = (3, 13) <= sys.version_info < (3, 13, 10) or sys.version_info[:3] == (3, 14, 0)
 
 _lock = threading.RLock()
 _running: set[BackgroundThread] = set()
@@ -23,6 +28,7 @@ _running: set[BackgroundThread] = set()
 _paused: list[BackgroundThread] = []
 #: How many threads of the program are in the middle of a fork.
 _forks = 0
+_pid = os.getpid()
 
 
 class BackgroundThread:
@@ -112,6 +118,19 @@ def _watch_forks() -> None:
     os.register_at_fork(
         before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child
     )
+    if _COUNTED_LATE:
+        import ctypes
+
+        def start(_: int | None) -> int:
+            # One that another thread has called for just when this one forked: not for the child.
+            if os.getpid() == _pid:
+                _start_paused()
+            return 0
+
+        callback = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(start)
+        # As it is, in C: after a line of Python the call would not be pending any more.
+        call = functools.partial(ctypes.pythonapi.Py_AddPendingCall, callback, None)
+        os.register_at_fork(after_in_parent=call)
 
 
 def _before_fork() -> None:
@@ -120,7 +139,7 @@ def _before_fork() -> None:
         _forks += 1
         if _forks > 1:
             return
-        _paused[:] = _running
+        _paused.extend(_running)
         _running.clear()
         for thread in _paused:
             thread._tell()
@@ -132,14 +151,21 @@ def _after_fork() -> None:
     global _forks
     with _lock:
         _forks = max(0, _forks - 1)
+    # A fork beside the main thread is warned of rightly; and that may not run Python for long.
+    if not _COUNTED_LATE or threading.current_thread() is not threading.main_thread():
+        _start_paused()
+
+
+def _start_paused() -> None:
+    with _lock:
         while not _forks and _paused:
             with contextlib.suppress(RuntimeError):  # the interpreter is about to end
                 _paused.pop().start()
 
 
 def _after_fork_in_child() -> None:
-    global _lock, _forks
-    _lock, _forks = threading.RLock(), 0
+    global _lock, _forks, _pid
+    _lock, _forks, _pid = threading.RLock(), 0, os.getpid()
     for thread in (*_paused, *_running):
         thread._thread, thread._state, thread._works = None, threading.Lock(), False
     _paused.clear()

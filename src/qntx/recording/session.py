@@ -18,7 +18,7 @@ from qntx.journal.spool import share_secrets, shared_secrets, spool_folder
 from qntx.journal.wakeup import Wakeup
 from qntx.journal.writer import Journal
 from qntx.locks import holding
-from qntx.recording import descriptors, environment, installation, lines, streams
+from qntx.recording import descriptors, environment, installation, lines, showing, streams
 from qntx.recording.console import DirectStream
 from qntx.recording.context import ACTIVE_RUNS, SCOPE, ActiveRun, end_run, reset_scope
 from qntx.recording.redaction import Redactor, from_environment
@@ -224,6 +224,7 @@ def _after_fork_in_child() -> None:
     """A forked child writes a journal of its own; its runs go on in it."""
     global _lock
     _lock = threading.RLock()
+    showing.after_fork_in_child()
     streams.after_fork_in_child()
     descriptors.after_fork_in_child()
     for home, journal in list(_journals.items()):
