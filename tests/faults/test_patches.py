@@ -14,17 +14,19 @@ pytestmark = pytest.mark.timeout(120)
 
 #: Everything that is replaced while something is recorded, as module:name or module:class.name.
 PATCHED = """
+    _thread:start_new_thread
     asyncio.base_events:BaseEventLoop.create_task
     asyncio.base_events:BaseEventLoop.default_exception_handler
     asyncio.base_subprocess:BaseSubprocessTransport._process_exited
     builtins:print
     concurrent.futures._base:Future.add_done_callback
     concurrent.futures.process:ProcessPoolExecutor.submit
-    concurrent.futures.thread:ThreadPoolExecutor.submit
+    concurrent.futures.thread:_WorkItem.__init__
+    concurrent.futures.thread:_WorkItem.run
     faulthandler:is_enabled()
     logging:Handler.format
     logging:Handler.handle
-    logging:Logger.handle
+    logging:Logger.callHandlers
     logging:Logger.isEnabledFor
     logging:Logger.makeRecord
     logging:StreamHandler().stream
@@ -51,14 +53,14 @@ PATCHED = """
 """
 
 PRELUDE = """
-import asyncio.base_events, asyncio.base_subprocess, builtins, faulthandler, importlib
+import _thread, asyncio.base_events, asyncio.base_subprocess, builtins, faulthandler, importlib
 import concurrent.futures._base, concurrent.futures.process, concurrent.futures.thread
 import logging, logging.config, logging.handlers
 import multiprocessing, multiprocessing.pool, multiprocessing.process
 import multiprocessing.util, os, pkgutil, signal, subprocess, sys, threading, warnings
 
 MODULES = [
-    asyncio.base_events, asyncio.base_subprocess, builtins, concurrent.futures._base,
+    _thread, asyncio.base_events, asyncio.base_subprocess, builtins, concurrent.futures._base,
     concurrent.futures.process, concurrent.futures.thread, faulthandler, logging,
     logging.handlers, multiprocessing, multiprocessing.pool, multiprocessing.process,
     multiprocessing.util, os, signal, subprocess, sys, threading, warnings,

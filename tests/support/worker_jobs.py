@@ -35,6 +35,22 @@ def note(path: str, text: str) -> None:
         out.write(text + "\n")
 
 
+#: How many threads the process has at each fork; what is registered first is called last.
+threads_at_forks: list[int] = []
+os.register_at_fork(before=lambda: threads_at_forks.append(len(os.listdir("/proc/self/task"))))
+
+
+@app.handler("test.forks")
+def forks(ctx: qntx.JobContext, payload: Any) -> list[int]:
+    threads_at_forks.clear()
+    for _ in range(20):
+        child = os.fork()
+        if not child:
+            os._exit(0)
+        os.waitpid(child, 0)
+    return threads_at_forks
+
+
 @app.handler("test.noop")
 def noop(ctx: qntx.JobContext, payload: Any) -> None:
     pass

@@ -14,6 +14,7 @@ from zlib import adler32
 import msgspec
 from ulid import ULID
 
+from qntx.journal.background_threads import BackgroundThread
 from qntx.journal.format import (
     COMMITTED_WORD,
     CONTINUED,
@@ -39,6 +40,7 @@ from qntx.journal.large_record import LargeRecord, write_at
 from qntx.journal.run_scope import Origin, Run, Scope
 from qntx.journal.segment import Segment, private_folder, skip_unused
 from qntx.journal.write_errors import largest_file, number_of, reason_of
+from qntx.locks import holding
 
 T = TypeVar("T")
 #: A record that waits, and how many lines it stands for (none, one, or those that it calls lost).
@@ -130,6 +132,7 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
         #: Lines that are accepted but in no segment: in memory, or lost and not yet logged as such.
         self._waiting: dict[Run, int] = {}
         self._retrying = False
+        self._retrying_thread = BackgroundThread("qntx-journal-retry", self._retry)
         self._closed = False
         self._index = 0
         self._next_size = min(FIRST_SEGMENT_BYTES, segment_bytes)
@@ -342,19 +345,20 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
 
     def _exclusively(self, work: Callable[[bool], T]) -> T:
         """Do *work* with the lock held; it gets False if it interrupts this thread's append."""
-        # `with` leaves no moment at which a signal handler's exception finds the lock held and
-        # nobody to release it; a call of acquire() does, and so does a context manager of ours.
-        with self._lock:
-            ours = not self._busy
-            self._busy = True
-            try:
-                result = work(ours)
-            finally:
-                if ours:
-                    self._busy = False
+        result, ours = holding(self._lock, self._alone, work)
         if ours and self._interrupted:
             self._resume_interrupted()
         return result
+
+    def _alone(self, work: Callable[[bool], T]) -> tuple[T, bool]:
+        """What *work* returns, and whether it interrupts no append of this thread."""
+        ours = not self._busy
+        self._busy = True
+        try:
+            return work(ours), ours
+        finally:
+            if ours:
+                self._busy = False
 
     def _append_slowly(self, scope: Scope, origin: Origin, record: bytes, lines: int) -> None:
         """The rest of :meth:`line` where something has to be defined, opened or remembered."""
@@ -420,7 +424,7 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
         if not self._retrying:
             self._retrying = True
             try:
-                threading.Thread(target=self._retry, name="qntx-journal-retry", daemon=True).start()
+                self._retrying_thread.start()
             except (RuntimeError, MemoryError) as error:
                 self._retrying = False  # no room for a thread: the next append tries again
                 reraise_from_signal(error)
@@ -552,13 +556,14 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
             if self._hindrance is not None:
                 self._head[HINDRANCE_WORD] = number_of(self._hindrance)
 
-    def _retry(self) -> None:
+    def _retry(self, stop: threading.Event) -> None:
         def retry(_: bool) -> bool:
             self._retrying = not (self._closed or self._flush_memory())
             return not self._retrying
 
-        while True:
-            time.sleep(RETRY_S)
+        over = False
+        while not over:
+            over = stop.wait(RETRY_S)
             if self._exclusively(retry):
                 return
 

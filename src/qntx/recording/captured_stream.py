@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import codecs
 import io
-import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import count
 from typing import Any
 
@@ -22,6 +21,7 @@ from qntx.recording.context import ACTIVE_RUNS, SCOPE, ActiveRun, current_place
 from qntx.recording.formats import KeyLines
 from qntx.recording.line_buffer import LineBuffer
 from qntx.recording.search_windows import SHORT
+from qntx.recording.showing import NOW, Shown
 
 _part_numbers = count(1)
 _LEVELS = {"stdout": INFO, "stderr": WARN}
@@ -29,48 +29,6 @@ _NUMBERS = {"stdout": 1, "stderr": 2}
 #: So many lines of `writelines` are taken together.
 TOGETHER = 256
 _decoder = codecs.getincrementaldecoder("utf-8")
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-
-
-class AlreadyCaptured(threading.local):
-    """
-    Per thread: what Python or the program shows now, and that is captured already.
-
-    While :attr:`text` is set, a captured stream passes on what belongs to it, and does not capture
-    it. Anything else that is written meanwhile (by a signal handler, a finaliser, the handler that
-    shows it) is captured as ever; so it is when an exception leaves what was shown behind.
-    """
-
-    #: Gives the text; a function, because it is rarely needed.
-    text: Callable[[], str] | None = None
-    #: What a formatter has made of it, where that is known.
-    formatted: str | None = None
-
-    def covers(self, written: str) -> bool:
-        """Whether *written* is a part of it (or holds it, with what a formatter adds)."""
-        if self.text is None:
-            return False
-        piece = written.strip()
-        for text in (self.text(), self.formatted):
-            if text is not None and (piece in text or _shows(text, written)):
-                return True
-        return False
-
-
-def _shows(text: str, written: str) -> bool:
-    """Whether *written* shows *text*: as it is, or its words wrapped, in columns and colours."""
-    if text in written:
-        return bool(text)
-    plain, at = _COLOUR.sub("", written), 0
-    words = text.split()
-    for word in words:
-        at = plain.find(word, at) + len(word)
-        if at < len(word):
-            return False
-    return bool(words)
-
-
-ALREADY_CAPTURED = AlreadyCaptured()
 
 
 class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream it stands for
@@ -96,7 +54,6 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
         self._journal: Journal | None = None
         self._origin: Origin = Origin(name, None)
         self._line_buffer: dict[tuple[Scope, int], LineBuffer] = {}
-        self._lock = threading.RLock()
         self._bytes = CapturedBytes(self)
 
     @property
@@ -139,8 +96,7 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
         return self._original
 
     def after_fork_in_child(self) -> None:
-        """Begin anew: unfinished lines are the parent's, and so is whoever held the lock."""
-        self._lock = threading.RLock()
+        """Begin anew: unfinished lines are the parent's."""
         self._line_buffer = {}
 
     def forward_to(self, original: Any) -> None:
@@ -186,6 +142,10 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
         self._forward(text)
         return len(text)
 
+    def capture(self, text: str) -> None:
+        """Capture *text*, which has been forwarded before."""
+        self._capture(text)
+
     def write_line(self, text: str) -> None:
         """Capture and forward *text* and a newline: what ``print`` does most of the time."""
         scope = SCOPE.get()
@@ -194,7 +154,7 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
             active is None
             or scope is None
             or self._line_buffer
-            or ALREADY_CAPTURED.text is not None
+            or NOW.shown is not None
             or "\n" in text
             or len(text) > SHORT
         ):
@@ -221,9 +181,7 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
             self.write(text + "\n")
             return
         where = current_place()
-        with self._lock:
-            is_plain = where is not None and not self._line_buffer and "\n" not in text
-        if where is None or not is_plain or ALREADY_CAPTURED.text is not None:
+        if where is None or self._line_buffer or NOW.shown is not None or "\n" in text:
             self.write(text)
             self.write("\n")
             return
@@ -234,9 +192,9 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
 
     def finish(self, active: ActiveRun) -> None:
         """The run is over: what has no newline is a line all the same."""
-        with self._lock:
-            for key in [key for key in self._line_buffer if key[0].run is active.run]:
-                self._append_begun(active, key[0], self._line_buffer.pop(key))
+        for key in list(self._line_buffer):
+            if key[0].run is active.run and (begun := self._line_buffer.pop(key, None)):
+                self._append_begun(active, key[0], begun)
 
     def _append_begun(self, active: ActiveRun, scope: Scope, begun: LineBuffer) -> None:
         """No newline will come any more."""
@@ -249,7 +207,11 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
 
     def _capture(self, text: str) -> None:
         where = current_place()
-        if where is None or not text or ALREADY_CAPTURED.covers(text):
+        if where is None or not text:
+            return
+        shown = NOW.shown
+        if shown is not None and shown.is_going_on():
+            shown.take(self, text)
             return
         active, scope, flags = where
         try:
@@ -261,8 +223,8 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
     def _take(self, active: ActiveRun, scope: Scope, text: str, flags: int) -> None:
         """Append the lines of *text*; the first goes on with what earlier calls brought."""
         first = text.find("\n")
-        with self._lock:
-            begun = self._line_buffer.pop((scope, threading.get_ident()), None)
+        # Taken out while it is at work: it is nobody else's then, so there is no lock to hold.
+        begun = self._line_buffer.pop((scope, threading.get_ident()), None)
         if first < 0:
             self._begin_line(active, scope, begun or LineBuffer(), text, 0, flags)
             return
@@ -322,17 +284,15 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
     def _keep(self, active: ActiveRun, scope: Scope, begun: LineBuffer) -> None:
         """Have the next call of this thread go on with *begun*."""
         place = scope, threading.get_ident()
-        with self._lock:
-            other, self._line_buffer[place] = self._line_buffer.get(place), begun
-        if other is not None:
+        while self._line_buffer.setdefault(place, begun) is not begun:
             # A signal handler or finaliser wrote it meanwhile: no part of this line.
-            self._append_begun(active, scope, other)
+            if other := self._line_buffer.pop(place, None):
+                self._append_begun(active, scope, other)
 
     def _remember_key(self, scope: Scope, key: KeyLines | None) -> None:
         """The next line is in the middle of a private key."""
         if key is not None:
-            with self._lock:
-                self._line_buffer[scope, threading.get_ident()] = LineBuffer(key)
+            self._line_buffer[scope, threading.get_ident()] = LineBuffer(key)
 
     def _append_part(
         self, active: ActiveRun, scope: Scope, text: str, key: KeyLines | None, flags: int
@@ -426,12 +386,8 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
                 reraise_from_signal(error)
 
     def _forward_to_foreign(self, text: str) -> None:
-        before = ALREADY_CAPTURED.text
-        ALREADY_CAPTURED.text = lambda: text
-        try:
+        with Shown(lambda: text, text):
             self._original.write(text)
-        finally:
-            ALREADY_CAPTURED.text = before
 
     def writelines(self, texts: Iterable[str], /) -> None:  # type: ignore[override]
         """Write each of *texts*; many that are there already are captured faster together."""

@@ -9,6 +9,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
+from qntx.journal.background_threads import BackgroundThread
 from qntx.journal.spool import Spool, is_abandoned
 
 #: How late the console may show what went past Python's own streams, seconds.
@@ -29,19 +30,14 @@ class Console:
         self._targets = {"stdout": stdout, "stderr": stderr}
         self._feeds: dict[str, _Feed] = {}
         self._lock = threading.Lock()
-        self._wake = threading.Event()
-        self._over = False
-        self._thread: threading.Thread | None = None
+        self._thread = BackgroundThread("qntx-console", self._run)
 
     def add(self, spool: Spool, stream: str) -> None:
         """Show what is written to *spool* from now on."""
         reader = os.open(spool.path, os.O_RDONLY | os.O_CLOEXEC)
         with self._lock:
             self._feeds[str(spool.path)] = _Feed(reader, self._targets[stream])
-            if self._thread is None or not self._thread.is_alive():
-                self._over = False
-                self._thread = threading.Thread(target=self._run, name="qntx-console", daemon=True)
-                self._thread.start()
+        self._thread.start()
 
     def finish(self, spool: Spool) -> None:
         """Show the rest of *spool*, then no more of it."""
@@ -54,35 +50,29 @@ class Console:
     def after_fork_in_child(self) -> None:
         """The parent goes on showing what lands in the spools; this process does not."""
         self._lock = threading.Lock()
-        self._wake = threading.Event()
-        self._thread = None
         for feed in self._feeds.values():
             os.close(feed.reader)
         self._feeds = {}
 
     def close(self) -> None:
         """Show the rest of everything and end."""
-        self._over = True
-        self._wake.set()
-        if self._thread is not None and self._thread.is_alive():
-            self._thread.join(5)
+        self._thread.stop()
         with self._lock:
             for feed in self._feeds.values():
                 _copy(feed)
                 os.close(feed.reader)
             self._feeds.clear()
 
-    def _run(self) -> None:
-        while not self._over:
-            self._wake.wait(LATE_S)
+    def _run(self, stop: threading.Event) -> None:
+        over = False
+        while not over:
+            over = stop.wait(LATE_S)  # a program that forks all the time stops it all the time
             with self._lock:
                 for path, feed in list(self._feeds.items()):
                     is_over = is_abandoned(feed.reader)  # before its last bytes are copied
                     _copy(feed)
                     if is_over:
                         os.close(self._feeds.pop(path).reader)
-                if not self._feeds:
-                    return
 
 
 def _copy(feed: _Feed) -> None:

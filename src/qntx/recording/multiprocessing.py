@@ -15,7 +15,7 @@ from qntx.journal.run_scope import Run, Scope
 from qntx.recording import descriptors, installation, session
 from qntx.recording.context import SCOPE, ActiveRun, active_run_of, reset_scope
 from qntx.recording.patches import Patches
-from qntx.recording.threads import in_scope
+from qntx.recording.threads import in_scope, iterated_in_scope
 
 _patches = Patches()
 _original_start: Callable[..., None]
@@ -88,12 +88,18 @@ def _map_async(
     )
 
 
-def _imap(self: Any, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    return _original_imap(self, _in_scope_of_caller(func, self), *args, **kwargs)
+def _imap(self: Any, func: Callable[..., Any], iterable: Any, *args: Any, **kwargs: Any) -> Any:
+    # A thread of the pool takes the next value whenever there is room for it.
+    values = iterated_in_scope(iterable)
+    return _original_imap(self, _in_scope_of_caller(func, self), values, *args, **kwargs)
 
 
-def _imap_unordered(self: Any, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    return _original_imap_unordered(self, _in_scope_of_caller(func, self), *args, **kwargs)
+def _imap_unordered(
+    self: Any, func: Callable[..., Any], iterable: Any, *args: Any, **kwargs: Any
+) -> Any:
+    # A thread of the pool takes the next value whenever there is room for it.
+    values = iterated_in_scope(iterable)
+    return _original_imap_unordered(self, _in_scope_of_caller(func, self), values, *args, **kwargs)
 
 
 def _in_scope_of_caller(function: Callable[..., Any], pool: Any) -> Callable[..., Any]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from daachorse import MATCH_KIND_LEFTMOST_FIRST, CharwiseDoubleArrayAhoCorasick
 
+from qntx.locks import holding
 from qntx.recording.formats import (
     ALL_FORMATS,
     FORMAT_BY_BEGINNING,
@@ -53,17 +54,17 @@ class Redactor:
     """
 
     def __init__(self, values: Iterable[tuple[str, str]] = ()) -> None:
-        """*values* are (kind, secret) pairs known from the start."""
+        """*values*: (kind, secret), known from the start."""
         self._key = random_source.token_bytes(16)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._known: dict[str, str] = {}
-        self._add(values)
+        self._add(list(values))
 
     def register(self, secret: str, kind: str = "secret") -> bool:
         """Mask *secret* from now on, in all spellings, and its lines; returns whether it is new."""
         if searchable(secret) in self._known:
             return False
-        self._add([(kind, secret)])
+        holding(self._lock, self._add, [(kind, secret)])
         return True
 
     def text(self, text: str) -> str:
@@ -132,10 +133,6 @@ class Redactor:
         end = max(start, end)
         return self._rendered(text, spans, start, end), end
 
-    def safe_length(self, text: str) -> int:
-        """How much of the beginning of *text* cannot be part of a secret that goes on later."""
-        return self._open_from(text, 0, bool(self._found(text)))
-
     def suspects(self, data: bytes) -> bool:
         """Whether something begins in *data*, UTF-8 of any size, that may be a secret."""
         overlap = 4 * self._overlap
@@ -194,24 +191,26 @@ class Redactor:
             return value
         return {**value, "$bytes": self.marker("bytes", text)}
 
-    def _add(self, values: Iterable[tuple[str, str]]) -> None:
-        with self._lock:
-            for kind, secret in values:
-                for form in spellings(secret):
-                    self._known.setdefault(searchable(form), kind)
-            forms = [*FORMAT_BY_BEGINNING, *self._known]
-            kinds = [*FORMAT_BY_BEGINNING, *self._known.values()]
-            self._every = CharwiseDoubleArrayAhoCorasick(forms), kinds
-            starts: dict[str, list[str]] = {}
-            for form in self._known:
-                starts.setdefault(form[:MIN_PREFIX], []).append(form)
-            self._longest = max(map(len, self._known), default=0)
-            self._overlap = max(LONGEST_BEGINNING, self._longest) - 1
-            self._starts = starts
-            # The first find is enough to look closer, and this kind is the quickest to find none.
-            searcher = CharwiseDoubleArrayAhoCorasick(forms, MATCH_KIND_LEFTMOST_FIRST)
-            #: Where something begins that may be a secret; empty for most lines.
-            self.search = searcher.find
+    def _add(self, values: list[tuple[str, str]]) -> None:
+        known = dict(self._known)
+        for kind, secret in values:
+            for form in spellings(secret):
+                known.setdefault(searchable(form), kind)
+        forms = [*FORMAT_BY_BEGINNING, *known]
+        kinds = [*FORMAT_BY_BEGINNING, *known.values()]
+        starts: dict[str, list[str]] = {}
+        for form in known:
+            starts.setdefault(form[:MIN_PREFIX], []).append(form)
+        # The first find is enough to look closer, and this kind is the quickest to find none.
+        find = CharwiseDoubleArrayAhoCorasick(forms, MATCH_KIND_LEFTMOST_FIRST).find
+        every, longest = CharwiseDoubleArrayAhoCorasick(forms), max(map(len, known), default=0)
+        overlap = max(LONGEST_BEGINNING, longest) - 1
+        # No call from here: what a signal handler throws comes before all of it, or after.
+        self._known, self._starts, self._longest = known, starts, longest
+        self._overlap = overlap
+        self._every = every, kinds
+        #: Where something begins that may be a secret; empty for most lines.
+        self.search = find
 
     def _spans(self, text: str) -> list[Span]:
         """Where the secrets of *text* are, in order; what overlaps is one."""

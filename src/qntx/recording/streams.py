@@ -47,6 +47,10 @@ def _print(
         stream.flush()
 
 
+# Who sends it to another process or interpreter sends it by its name; there it is Python's own.
+_print.__module__, _print.__name__, _print.__qualname__ = "builtins", "print", "print"
+
+
 def install(target_of: Callable[[Any, int], Any]) -> None:
     """
     Stand in for ``sys.stdout``, ``sys.stderr`` and ``print``.

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from qntx.errors import StoreUnavailable
+from qntx.journal.background_threads import BackgroundThread
 from qntx.storage.interfaces import Store
 
 #: How often to look, seconds.
@@ -24,13 +25,15 @@ def watching_for_cancellation(
     Each once, within half a second, while the code inside runs; and with ``timeout`` when that
     takes longer than *limit_s* seconds.
     """
-    over = threading.Event()
     ends = None if limit_s is None else time.monotonic() + limit_s
+    due = time.monotonic() + CANCELLATION_POLL_S
+    told = None
 
-    def look() -> None:
-        nonlocal ends
-        told = None
-        while not over.wait(_pause(ends)):
+    def look(stop: threading.Event) -> None:
+        nonlocal ends, due, told
+        # By the clock: a job that forks all the time stops this thread as often.
+        while not stop.wait(_pause(due if ends is None else min(due, ends))):
+            due = time.monotonic() + CANCELLATION_POLL_S
             if ends is not None and time.monotonic() >= ends:
                 ends = None
                 ask("timeout")
@@ -40,17 +43,13 @@ def watching_for_cancellation(
                     ask(request)
                 told = request
 
-    thread = threading.Thread(target=look, name="qntx-cancellation", daemon=True)
+    thread = BackgroundThread("qntx-cancellation", look)
     thread.start()
     try:
         yield
     finally:
-        over.set()
+        thread.stop(0)
 
 
-def _pause(ends: float | None) -> float:
-    return (
-        CANCELLATION_POLL_S
-        if ends is None
-        else max(0.0, min(CANCELLATION_POLL_S, ends - time.monotonic()))
-    )
+def _pause(until: float) -> float:
+    return max(0.0, until - time.monotonic())

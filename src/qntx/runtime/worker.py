@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
 import signal
 import socket
 import threading
@@ -14,6 +15,7 @@ from types import FrameType
 from typing import Any
 
 from qntx.config import Settings
+from qntx.journal.background_threads import BackgroundThread
 from qntx.model.job import Claimed
 from qntx.recording.session import close_journals, journal_of, no_console
 from qntx.runtime.context import Control, Ports
@@ -69,6 +71,8 @@ class Worker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._lease_s = 60.0
         self._lease_ends = time.monotonic() + self._lease_s
+        self._beat_due = time.monotonic() + BEAT_S
+        self._woken = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._leaving = False
         self._ended = False
         self._done: list[tuple[str, int]] = []
@@ -82,9 +86,9 @@ class Worker:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, self._terminate)
         no_console()
-        threads = {"channel": self._listen, "watchdog": self._watch, "reports": self._report_late}
-        for name, target in threads.items():
-            threading.Thread(target=target, name=f"qntx-{name}", daemon=True).start()
+        BackgroundThread("qntx-channel", self._listen, wake=self._wake_listener).start()
+        BackgroundThread("qntx-watchdog", self._watch).start()
+        BackgroundThread("qntx-reports", self._report_late, wake=self._unreported.set).start()
         self._send(self._introduction())
         while (job := self._next()) is not None:
             self._run_sync(job)
@@ -128,11 +132,9 @@ class Worker:
             self._reported = now
             self._send(Done(done))
 
-    def _report_late(self) -> None:
+    def _report_late(self, stop: threading.Event) -> None:
         """The job after those that are over may be a long one, which is timed from their end."""
-        while True:
-            self._unreported.wait()
-            time.sleep(REPORT_S)
+        while self._unreported.wait() and not stop.wait(REPORT_S):
             self._report(force=True)
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
@@ -213,11 +215,28 @@ class Worker:
         with contextlib.suppress(OSError), self._send_lock:
             self._channel.send(message)
 
-    def _listen(self) -> None:
-        while (messages := self._channel.receive()) is not None:
-            for message in messages:
-                self._handle(message)
+    def _listen(self, stop: threading.Event) -> None:
+        with contextlib.suppress(OSError):  # a handler may have closed all descriptors
+            while self._has_message():
+                if stop.is_set():
+                    return
+                messages = self._channel.receive()
+                if messages is None:
+                    break
+                for message in messages:
+                    self._handle(message)
         self._give_up("orphaned", EXIT_ORPHANED)
+
+    def _has_message(self) -> bool:
+        """Wait for the supervisor, or for :meth:`_wake_listener`; always true."""
+        ready, _, _ = select.select([self._channel.fileno(), self._woken], [], [])
+        if self._woken in ready:
+            os.eventfd_read(self._woken)
+        return True
+
+    def _wake_listener(self) -> None:
+        with contextlib.suppress(OSError):
+            os.eventfd_write(self._woken, 1)
 
     def _handle(self, message: ToWorker) -> None:
         if isinstance(message, Assign):
@@ -249,12 +268,13 @@ class Worker:
             self._jobs.put(None)
         return taken
 
-    def _watch(self) -> None:
+    def _watch(self, stop: threading.Event) -> None:
         """Say that we are alive; stop our own jobs when the lease on them runs out."""
-        while True:
-            time.sleep(min(BEAT_S, self._lease_s / 4))
-            self._send(Beat())
+        # By the clock: a job that forks all the time stops this thread as often.
+        while not stop.wait(max(0.0, self._beat_due - time.monotonic())):
             now = time.monotonic()
+            self._beat_due = now + min(BEAT_S, self._lease_s / 4)
+            self._send(Beat())
             if self._controls and now > self._lease_ends:
                 os._exit(EXIT_LEASE_LOST)  # stopped for long: others have our jobs by now
             if self._controls and now > self._lease_ends - min(LAST_GRACE_S, self._lease_s / 4):

@@ -438,6 +438,7 @@ export interface components {
             next_cursor: string | null;
             prev_cursor: string | null;
             expired?: components["schemas"]["Expired"] | null;
+            growing?: components["schemas"]["Line"][];
         };
         /** LoggedIn */
         LoggedIn: {
@@ -557,6 +558,11 @@ export interface components {
             redactions: number;
             complete: boolean;
             text: string;
+            /** @default false */
+            so_far: boolean;
+            /** @default 0 */
+            open_streams: number;
+            unseen?: string[];
         };
         /** Requirement */
         Requirement: {

@@ -12,23 +12,25 @@ from qntx.errors import BadInput, NotFound
 from qntx.journal.format import BODY_APART
 from qntx.model.groups import LineGroups
 from qntx.model.log import WARN
+from qntx.model.receipt import Receipt
 from qntx.model.views import (
     Counts,
     Histogram,
     Line,
     LogFilter,
     LogPage,
-    Receipt,
     StagesView,
     TaskLogPage,
 )
 from qntx.storage.interfaces.logs import MAX_LINES_PER_PAGE, Logs, Tail, Totals
 from qntx.storage.sqlite.groups import groups
+from qntx.storage.sqlite.growing import growing
 from qntx.storage.sqlite.histogram import histogram
 from qntx.storage.sqlite.jobs import make_cursor, read_cursor
 from qntx.storage.sqlite.line_query import OF_TASK, Rows, Selection, of_task
 from qntx.storage.sqlite.lines import SEQ_MASK, line_of, register_functions
 from qntx.storage.sqlite.outline import SELECT_CONTEXTS, outline
+from qntx.storage.sqlite.receipts import STREAMS, receipt_of
 from qntx.storage.sqlite.retention import KEPT_LINES, expired_of
 from qntx.storage.sqlite.search_blocks import END
 from qntx.storage.sqlite.translation import translated
@@ -91,6 +93,7 @@ class LogStore(Logs):  # budget: one method per question
             next_cursor=make_cursor(rows[-1][0]) if later else None,
             prev_cursor=make_cursor(rows[0][0]) if earlier else None,
             expired=expired_of(self._db, (key for _, key in runs)),
+            growing=[] if later else self.growing(job_id, wanted),
         )
 
     def histogram(self, job_id: str, wanted: LogFilter, buckets: int) -> Histogram:
@@ -168,13 +171,15 @@ class LogStore(Logs):  # budget: one method per question
         return Counts(*totals)
 
     def receipt(self, job_id: str, attempt: int | None = None) -> Receipt:
-        for row in self._db.execute(
-            "SELECT total(accepted), total(stored), total(lost), total(redactions)"
-            " FROM job_attempts WHERE job_id = ? AND (? IS NULL OR attempt = ?)",
-            (job_id, attempt, attempt),
-        ):
-            return Receipt.of(*map(int, row))
-        raise AssertionError("an aggregate without a row")
+        sql = (
+            "SELECT total(a.accepted), total(a.stored), total(a.lost), total(a.redactions),"
+            f" {STREAMS} FROM job_attempts a WHERE a.job_id = ? AND (? IS NULL OR a.attempt = ?)"
+        )
+        [row] = self._db.execute(sql, (job_id, attempt, attempt)).fetchall()
+        return receipt_of(row)
+
+    def growing(self, job_id: str, wanted: LogFilter) -> list[Line]:
+        return growing(self._db, job_id, wanted)
 
     def totals(self) -> Totals:
         sql = "SELECT total(stored), total(lost), total(redactions) FROM job_attempts"
