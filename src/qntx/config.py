@@ -100,8 +100,9 @@ class CaptureSettings(Section):
     segment_bytes: int = 8 << 20
     #: Lines kept in memory while the disk is full; beyond it lines are counted as lost.
     memory_limit_bytes: int = 64 << 20
-    #: Records of ``logging`` below this level are not captured.
+    #: The lowest level of log records captured; by logger, although the program hides them.
     level: int = 0
+    levels: dict[str, int] = Field(default_factory=dict)
     #: Capture file descriptors 1 and 2 as well: C code, subprocesses, crashes.
     descriptors: bool = True
 

@@ -18,7 +18,17 @@ from tests.support.api_server import serving
 from tests.support.log_rows import Said, store
 
 COUNTS = {"total", *LEVELS}
-RECEIPT = {"accepted", "stored", "lost", "complete", "redactions", "text"}
+RECEIPT = {
+    "accepted",
+    "stored",
+    "lost",
+    "complete",
+    "redactions",
+    "text",
+    "so_far",
+    "open_streams",
+    "unseen",
+}
 JOB = {
     "id",
     "handler_name",

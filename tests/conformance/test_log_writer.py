@@ -16,6 +16,8 @@ from qntx.model.ids import new_id
 from qntx.model.views import LogFilter
 from qntx.storage.interfaces import Store
 from qntx.storage.interfaces.log_rows import (
+    SPOOL_IDLE,
+    SPOOL_STORED,
     ContextState,
     LineRow,
     Offset,
@@ -89,7 +91,7 @@ def test_a_journal_is_stored_once(store: Store, indexer: SmallIndexer) -> None:
         store_part(MIDDLE, END, b"two")
     assert messages(store, job.id) == ["one", "two"]
     assert indexer.writer.offsets() == {"p": END}
-    assert store.logs.receipt(job.id).text == "complete: 2 of 2"
+    assert store.logs.receipt(job.id).text == "so far: 2"
 
 
 def test_one_journal_that_somebody_else_moved_holds_the_whole_round(
@@ -151,10 +153,10 @@ def test_the_newest_number_moves_only_from_where_it_was(
 
     with pytest.raises(StoreUnavailable), another.round():
         late()
-    assert store.logs.receipt(job.id).text == "complete: 2 of 2"
+    assert store.logs.receipt(job.id).text == "so far: 2"
     with another.round():
         late()
-    assert store.logs.receipt(job.id).text == "incomplete: 2 of 3, 1 lost"
+    assert store.logs.receipt(job.id).text == "so far: 2, 1 lost"
 
 
 @settings(max_examples=30, suppress_health_check=QUIET)
@@ -224,6 +226,9 @@ def test_what_was_lost_stands_in_the_receipt(store: Store, indexer: SmallIndexer
             indexer.lines(job.id, [Said(b"***[x] and ***[y]", marks=REDACTED)] * number)
     receipt = store.logs.receipt(job.id)
     assert (receipt.stored, receipt.accepted, receipt.lost, receipt.redactions) == (3, 9, 6, 6)
+    assert receipt.text == "so far: 3, 6 lost"
+    indexer.end(job, "completed")
+    receipt = store.logs.receipt(job.id)
     assert receipt.text == "incomplete: 3 of 9, 6 lost"
     assert store.logs.totals() == (3, 6, 6)
     assert store.jobs.get(job.id).receipt == receipt
@@ -362,7 +367,20 @@ def test_how_far_spools_are_outlives_the_indexer(
         indexer.writer.place([context])
         key = context.context_key
         return SpoolRow(
-            path, key, indexer.keys.origin("stdout", None), position, 20, 1, True, False, True
+            path,
+            key,
+            indexer.keys.origin("stdout", None),
+            position,
+            20,
+            1,
+            True,
+            False,
+            True,
+            "stdout of x",
+            2,
+            3,
+            4,
+            5,
         )
 
     with indexer.round():
@@ -376,6 +394,44 @@ def test_how_far_spools_are_outlives_the_indexer(
     with indexer.round():
         indexer.writer.drop_spools(["a", "never"])
     assert another.writer.load_spools() == [(place, second)]
+
+
+def test_a_receipt_knows_the_streams_that_are_not_at_their_end(
+    store: Store, indexer: SmallIndexer
+) -> None:
+    job = running(store)
+    with indexer.round():
+        context = indexer.keys.context(indexer.run(job), None, "t")
+        indexer.writer.place([context])
+        origin = indexer.keys.origin("stdout", None)
+        spool = SpoolRow("a", context.context_key, origin, 0, 20, 0, False, False, True, "stdout")
+        others = [spool._replace(path="b", state=SPOOL_IDLE), spool._replace(path="c", state=2)]
+        indexer.writer.save_spools([spool, *others])
+    indexer.end(job, "completed")
+    receipt = store.logs.receipt(job.id)
+    assert (receipt.text, receipt.open_streams) == ("so far: 0", 2)
+    assert store.jobs.get(job.id).receipt == store.jobs.attempts(job.id)[0].receipt == receipt
+    with indexer.round():
+        indexer.writer.save_spools([spool._replace(state=SPOOL_STORED)])
+        indexer.writer.drop_spools(["c"])
+    assert store.logs.receipt(job.id).text == "complete: 0 of 0"
+
+
+def test_a_receipt_names_the_streams_whose_end_was_not_seen(
+    store: Store, indexer: SmallIndexer
+) -> None:
+    job = running(store)
+    with indexer.round():
+        run = indexer.run(job)
+        indexer.writer.miss_end(run, "stdout of make")
+        indexer.writer.miss_end(run, 'stderr of "b"')
+    assert store.logs.receipt(job.id).text.startswith("so far: 0, 0 lost; the end of stdout of")
+    indexer.end(job, "completed")
+    receipt = store.logs.receipt(job.id)
+    assert receipt.unseen == ["stdout of make", 'stderr of "b"']
+    assert not receipt.complete
+    assert receipt.text.endswith('the end of stdout of make and stderr of "b" was not seen')
+    assert store.jobs.get(job.id).receipt == store.jobs.attempts(job.id)[0].receipt == receipt
 
 
 def test_plain_rows_come_back_as_they_were_stored(store: Store, indexer: SmallIndexer) -> None:

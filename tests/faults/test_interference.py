@@ -28,7 +28,7 @@ TAMPERING = {
     "logger disabled": "log.disabled = True",
     "level off": "log.setLevel(100); logging.getLogger().setLevel(100)",
     "handlers cleared": "logging.getLogger().handlers.clear(); log.handlers.clear()",
-    "filter that drops": "log.addFilter(lambda record: False)",
+    "filter that passes all": "log.addFilter(lambda record: True)",
     "own record factory": (
         "old = logging.getLogRecordFactory(); "
         "logging.setLogRecordFactory(lambda *a, **k: old(*a, **k))"
@@ -113,35 +113,26 @@ def test_capture_goes_on_whatever_the_handler_does_and_the_next_run_is_whole(
             assert "print plain" in store.texts(plain)
 
 
-@pytest.mark.parametrize(
-    "bend",
-    [
-        "log.addFilter(lambda record: 1 / 0)",
-        "h = logging.Handler(); h.emit = lambda record: 1 / 0; log.addHandler(h)",
-    ],
-    ids=["filter", "handler"],
-)
-def test_a_part_of_the_programs_own_logging_that_raises_does_so_after_capture(
-    tmp_path: Path, bend: str
-) -> None:
+def test_a_handler_of_the_program_that_raises_does_so_after_capture(tmp_path: Path) -> None:
     """It raises into the program without capture, too; but the line is in the log."""
     home = tmp_path / "home"
     run_program(
         home,
-        f"""
+        """
         @app.handler("x")
         def x(ctx, payload):
-            {bend}
+            h = logging.Handler(); h.emit = lambda record: 1 / 0; log.addHandler(h)
             for n in range(5):
                 try:
                     log.error("log %d", n)
                 except ZeroDivisionError:
-                    pass
+                    print("raised", n)
         app.run("x")
         """,
     )
     with stored(home) as store:
-        assert store.texts() == [f"log {n}" for n in range(5)]
+        expected = [[f"log {n}", f"raised {n}"] for n in range(5)]
+        assert store.texts() == [text for pair in expected for text in pair]
         assert store.status() == ("completed", "completed")
 
 
@@ -159,7 +150,7 @@ def test_what_a_run_bent_is_straight_when_it_is_over(tmp_path: Path) -> None:
                 return "/proc/"
         def look():
             return [
-                sys.stdout, sys.stderr, builtins.print, logging.Logger.handle,
+                sys.stdout, sys.stderr, builtins.print, logging.Logger.callHandlers,
                 logging.Logger.isEnabledFor, os.system, subprocess.Popen.__init__,
                 warnings.showwarning, sys.excepthook, threading.excepthook, sys.unraisablehook,
                 os.fstat(1).st_ino, os.fstat(2).st_ino, log.isEnabledFor(logging.DEBUG),

@@ -26,7 +26,7 @@ PATCHED = """
     faulthandler:is_enabled()
     logging:Handler.format
     logging:Handler.handle
-    logging:Logger.handle
+    logging:Logger.callHandlers
     logging:Logger.isEnabledFor
     logging:Logger.makeRecord
     logging:StreamHandler().stream

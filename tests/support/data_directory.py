@@ -11,7 +11,8 @@ from typing import Any
 import apsw
 
 from qntx.indexer.launch import IndexerProcess
-from qntx.model.views import Line, LogFilter, Receipt
+from qntx.model.receipt import Receipt
+from qntx.model.views import Line, LogFilter
 from qntx.storage.sqlite.logs import LogStore
 from qntx.storage.sqlite.migrate import open_database
 from tests.support.waiting import wait_until

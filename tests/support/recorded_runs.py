@@ -12,7 +12,8 @@ from qntx.config import CaptureSettings, Settings
 from qntx.indexer.drain import Drain
 from qntx.model.ids import new_id
 from qntx.model.job import Claimed
-from qntx.model.views import Line, LogFilter, Receipt
+from qntx.model.receipt import Receipt
+from qntx.model.views import Line, LogFilter
 from qntx.recording.session import close_journals, journal_of
 from qntx.runtime.execute import Outcome, execute
 from qntx.runtime.registry import Handler

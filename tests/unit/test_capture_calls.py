@@ -55,6 +55,13 @@ def group() -> BaseException:
         return error
 
 
+def lonely() -> logging.Logger:
+    """A logger without handlers: those of pytest raise what is wrong about a record."""
+    found = logging.getLogger("calls.lonely")
+    found.propagate = False
+    return found
+
+
 #: What is called, and a text that must stand in the one line it leaves.
 LOGGING: dict[str, tuple[Callable[[], Any], str]] = {
     "too few arguments": (lambda: log.info("%s and %s", "one"), "%s and %s"),
@@ -94,7 +101,9 @@ LOGGING: dict[str, tuple[Callable[[], Any], str]] = {
         "by hand",
     ),
     "a record with a wrong exc_info": (
-        lambda: log.handle(logging.makeLogRecord({"msg": "half", "levelno": 20, "exc_info": True})),
+        lambda: lonely().handle(
+            logging.makeLogRecord({"msg": "half", "levelno": 20, "exc_info": True})
+        ),
         "half",
     ),
     "custom level -1": (lambda: log.log(-1, "minus one"), "minus one"),
@@ -118,7 +127,7 @@ def test_a_wrong_logging_call_leaves_its_line(recorded: Callable[..., Recorded],
         call()
         ctx.emit.info("after it")
 
-    run = recorded(handler)
+    run = recorded(handler, levels={"calls": -1})
     assert run.outcome.status == "completed", run.outcome.error
     ours = [
         (line, text)
@@ -173,7 +182,7 @@ def test_a_deep_traceback_is_shortened_but_says_so(recorded: Callable[..., Recor
 def test_the_number_of_a_custom_level_survives(
     recorded: Callable[..., Recorded], levelno: int
 ) -> None:
-    run = recorded(lambda ctx, payload: log.log(levelno, "at level"))
+    run = recorded(lambda ctx, payload: log.log(levelno, "at level"), levels={"calls": levelno})
     line = run.said("at level")
     stored = run.db.execute("SELECT level FROM log_lines").fetchall()[0][0]
     if -32768 <= levelno <= 32767:
@@ -421,6 +430,7 @@ def test_what_the_program_lets_through_of_a_chatty_library_is_in_the_log(
 
     def handler(ctx: Any, payload: Any) -> None:
         chatty.debug("unasked")
+        chatty.info("what it does")
         chatty.setLevel(logging.DEBUG)
         stream = logging.StreamHandler()
         chatty.addHandler(stream)
@@ -430,8 +440,10 @@ def test_what_the_program_lets_through_of_a_chatty_library_is_in_the_log(
             chatty.removeHandler(stream)
             chatty.setLevel(logging.NOTSET)
 
-    assert recorded(handler).texts == ["asked for"]
-    assert recorded(handler, level=logging.INFO).texts == []
+    assert recorded(handler).texts == ["what it does", "asked for"]
+    assert recorded(handler, level=logging.INFO).texts == ["what it does"]
+    assert recorded(handler, levels={"httpx": 10}).texts == ["unasked", "what it does", "asked for"]
+    assert recorded(handler, levels={"httpx": 30}).texts == ["asked for"]
 
 
 def test_a_python_warning_is_one_line_of_its_own_source(recorded: Callable[..., Recorded]) -> None:

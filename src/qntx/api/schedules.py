@@ -16,8 +16,9 @@ from qntx.api.logs import LineLimit, Position
 from qntx.api.problems import documented
 from qntx.errors import NotFound
 from qntx.model.ids import is_id
+from qntx.model.receipt import Receipt
 from qntx.model.schedule import Execution, NewSchedule, Schedule
-from qntx.model.views import Counts, LogFilter, LogPage, Receipt
+from qntx.model.views import Counts, LogFilter, LogPage
 from qntx.scheduler.edits import EditSchedule
 from qntx.scheduler.history import Statistics, statistics
 from qntx.scheduler.service import ScheduleService

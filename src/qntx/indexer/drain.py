@@ -75,7 +75,7 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
             self._death_check = now
             dead = [p for p in self._producers.values() if p not in ready and p.is_dead()]
         over = [p for p in self._producers.values() if p.over]
-        spooled = self._spools.has_news() or (check_deaths and len(self._spools) > 0)
+        spooled = self._spools.has_news(check=check_deaths)
         if not ready and not dead and not over and not spooled:
             return 0
         begun = False
@@ -121,7 +121,8 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
         self._keys = Keys(self._writer)
         self._events = Events(self._writer, self._keys)
         self._parts = Parts(self._writer, self._keys)
-        self._spools = Spools(self._writer, self._keys)
+        memory = spool_folder(self._folder.parent, make=False)
+        self._spools = Spools(self._writer, self._keys, self._folder / "spool", memory)
         self._offsets: dict[str, Offset] = {}
         self._loaded = False
         self._listed_ns = -1
@@ -175,8 +176,7 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
             producer.finished.clear()
             if producer.over:
                 del self._producers[producer.name]
-                folder = spool_folder(self._folder.parent, make=False)
-                self._spools.forget_secrets(folder, producer.name)
+                self._spools.forget_secrets(producer.name)
                 self._writer.drop_offsets([producer.name])
                 self._offsets.pop(producer.name, None)
 
@@ -200,7 +200,7 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
             if producer.over or producer in dead:
                 self._parts.to_lines(producer, lines)
         before = len(lines)
-        self._spools.read(now_us(), lines, check_abandoned=check_deaths)
+        self._spools.read(now_us(), lines, check=check_deaths)
         several = len(involved) > 1 or len(lines) > before
         contexts = store_lines(self._writer, lines, several)
         for producer, record in events:
@@ -222,7 +222,8 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
         for producer in involved:
             producer.stored = producer.offset
         self._parts.finish(involved)
-        self._events.finish()
+        self._spools.runs_ended(self._events.over)
+        self._events.finish(self._spools.runs() if self._events.over else set())
         self._spools.finish_round()
 
     def _catch_up(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
 import msgspec
@@ -41,7 +41,8 @@ class Events:
         self.queue_changed = False
         self._lines: list[Pending] = []
         self._changed: set[RunState] = set()
-        self._over: list[RunState] = []
+        #: Attempts that ended in this round.
+        self.over: list[RunState] = []
         self._handlers: dict[str, Callable[[ContextState, Record, dict[str, Any]], None]] = {
             "begin": self._begin,
             "end": self._end,
@@ -105,7 +106,7 @@ class Events:
     def _end_run(self, run: RunState, fields: dict[str, Any], at_us: int) -> None:
         self._writer.end(run, fields, at_us)
         run.ended = True
-        self._over.append(run)
+        self.over.append(run)
         # A retry, a parent that waited: somebody may have something to do.
         self.queue_changed = True
 
@@ -236,8 +237,9 @@ class Events:
         changed, self._changed = self._changed, set()
         return changed
 
-    def finish(self) -> None:
-        """Forget runs that are over."""
-        for run in self._over:
-            self._keys.forget(run)
-        self._over.clear()
+    def finish(self, kept: Container[RunState]) -> None:
+        """Forget runs that are over, unless they are *kept*: some of their streams are not."""
+        for run in self.over:
+            if run not in kept:
+                self._keys.forget(run)
+        self.over.clear()

@@ -2,256 +2,309 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import os
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from qntx.indexer.frames import frames_of, shown
 from qntx.indexer.keys import Keys
+from qntx.indexer.masking import Guards, masked_lines
 from qntx.indexer.sequencing import Pending
-from qntx.journal.format import NO_NEWLINE, RAW, REDACTED, UNATTRIBUTED, is_text
-from qntx.journal.spool import SECRETS_SUFFIX, is_abandoned, shared_secrets
-from qntx.model.log import INFO, WARN
-from qntx.recording.formats import KeyLines
-from qntx.recording.redaction import Redactor, from_environment, masked_line
-from qntx.storage.interfaces.log_rows import ContextState, SpoolRow
+from qntx.indexer.spool import Spool
+from qntx.indexer.spool_file import End
+from qntx.journal.format import NO_NEWLINE, RAW, UNATTRIBUTED, is_text
+from qntx.model.log import ERROR, WARN
+from qntx.storage.interfaces.log_rows import (
+    SPOOL_DETACHED,
+    SPOOL_IDLE,
+    SPOOL_STORED,
+    ContextState,
+    PartRow,
+    RunState,
+)
 from qntx.storage.interfaces.log_writer import LogWriter
 
-#: Bytes looked at in one go, and the most that one round takes of a spool.
-SPOOL_CHUNK_BYTES = 1 << 20
-#: A line without a newline is given up waiting for beyond this size.
-MAX_LINE_BYTES = 1 << 30
-_PUNCH_HOLE_KEEP_SIZE = 3
-_PUNCH_BYTES = 4 << 20
+#: So much one round takes of a spool, unless what follows in a journal waits for more.
+ROUND_BYTES = 8 << 20
+#: So much of an unfinished line is shown.
+GROWING_BYTES = 64 << 10
+_NO_END = "what was still in its pipe when its writer and the relay died is lost"
+_GONE = "its file is gone"
+_NO_ROOM = "no room on the disk"
 
 
-class Spool:
-    """One spool: where its next line begins, and to whom its lines belong."""
+class Spools:  # budget: what becomes of a stream, from its announcement to its end
+    """All spools of a data directory, by name."""
 
-    def __init__(self, path: str, context: ContextState, origin: int, stream: str) -> None:
-        self.path = path
-        self.producer = Path(path).name.split(".", 1)[0]
-        self.context = context
-        self.origin_key = origin
-        self.level = WARN if stream == "stderr" else INFO
-        self.flags = 0
-        self.position = 0
-        #: Up to where it was searched for a newline.
-        self.searched = 0
-        self.directives = False
-        self.redact = True
-        #: The private key that the next line is in the middle of.
-        self.key: KeyLines | None = None
-        self.keep = False
-        self.over = False
-        self._punched = 0
-        self._fd: int | None = None
-
-    def row(self) -> SpoolRow:
-        """What outlives a restart of it; its context must have its place."""
-        return SpoolRow(
-            self.path,
-            self.context.context_key,
-            self.origin_key,
-            self.position,
-            self.level,
-            self.flags,
-            self.directives,
-            self.keep,
-            self.redact,
-        )
-
-    def size(self) -> int:
-        """Bytes written so far; -1 when the file is gone."""
-        try:
-            if self._fd is None:
-                self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-            return os.fstat(self._fd).st_size
-        except OSError:
-            return -1
-
-    def lines(self, upto: int, *, last: bool) -> Iterator[tuple[bytes, bool]]:
-        """The complete lines before *upto*, without newline; *last*: the rest is one, too."""
-        assert self._fd is not None
-        while self.searched < upto:
-            chunk = os.pread(self._fd, min(SPOOL_CHUNK_BYTES, upto - self.searched), self.searched)
-            if not chunk:
-                break
-            start = 0
-            while (end := chunk.find(b"\n", start)) >= 0:
-                stop = self.searched + end
-                yield self._piece(chunk, start, end, stop), True
-                self.position = stop + 1
-                start = end + 1
-            self.searched += len(chunk)
-            if self.searched - self.position > MAX_LINE_BYTES:
-                yield os.pread(self._fd, self.searched - self.position, self.position), False
-                self.position = self.searched
-        if last and self.position < upto:
-            yield os.pread(self._fd, upto - self.position, self.position), False
-            self.position = self.searched = upto
-
-    def abandoned(self) -> bool:
-        """Whether nobody can write to it any more."""
-        return self._fd is None or is_abandoned(self._fd)
-
-    def release(self) -> None:
-        """Give back the memory of what is stored."""
-        if self.keep or self._fd is None or self.position - self._punched < _PUNCH_BYTES:
-            return
-        with contextlib.suppress(OSError, AttributeError):
-            fd = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
-            length = self.position - self._punched
-            ctypes.CDLL(None).fallocate(
-                fd, _PUNCH_HOLE_KEEP_SIZE, ctypes.c_long(self._punched), ctypes.c_long(length)
-            )
-            os.close(fd)
-            self._punched = self.position
-
-    def close(self) -> None:
-        """Let go of the file."""
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
-
-    def _piece(self, chunk: bytes, start: int, end: int, stop: int) -> bytes:
-        begin = self.searched + start
-        if self.position == begin:
-            return chunk[start:end]
-        assert self._fd is not None
-        return os.pread(self._fd, stop - self.position, self.position)
-
-
-class Spools:
-    """All spools of a data directory."""
-
-    def __init__(self, writer: LogWriter, keys: Keys) -> None:
+    def __init__(self, writer: LogWriter, keys: Keys, folder: Path, secrets: Path) -> None:
+        """*folder*: where their files are; *secrets*: where processes share what is masked."""
         self._writer = writer
         self._keys = keys
+        self._folder = folder
+        self._secrets = secrets
         self._spools: dict[str, Spool] = {}
         self._changed: set[Spool] = set()
-        self._redactors: dict[str, tuple[int, Redactor]] = {}
+        self._guards = Guards()
+        #: Those whose files were removed: the store may forget them.
+        self._gone: list[str] = []
 
-    def __len__(self) -> int:
-        return len(self._spools)
-
-    def __contains__(self, path: object) -> bool:
-        return path in self._spools
+    def __contains__(self, name: object) -> bool:
+        return name in self._spools
 
     def load(self) -> None:
         """Take up those that the store knows."""
         for place, row in self._writer.load_spools():
-            self._load(self._keys.at(place), row)
+            spool = Spool.of(row, self._keys.at(place), self._folder)
+            self._spools[spool.name] = spool
+
+    def runs(self) -> set[RunState]:
+        """The attempts that still have streams."""
+        return {spool.context.run for spool in self._spools.values()}
+
+    # -- what journals say ---------------------------------------------------------------------
 
     def announce(self, context: ContextState, origin: int, fields: dict[str, Any]) -> None:
         """A process has put a spool behind a descriptor (or an old one serves a new run)."""
-        path = fields["path"]
-        known = self._spools.get(path)
-        spool = Spool(path, context, origin, fields["stream"])
-        spool.flags = UNATTRIBUTED if fields["shared"] else 0
-        spool.directives = bool(fields.get("directives"))
-        spool.redact = bool(fields.get("redact", True))
-        spool.keep = bool(fields["keep"])
+        spool = Spool.announced(fields, context, origin, self._folder)
+        known = self._spools.get(spool.name)
         if known is not None:
-            spool.position, spool.searched = known.position, known.searched
-            spool.key = known.key
-            known.close()
-        self._spools[path] = spool
+            spool.go_on_for(known)
+        self._spools[spool.name] = spool
         self._changed.add(spool)
 
     def hand_over(self, producer: str, context: ContextState) -> None:
         """The spools behind the descriptors of *producer* serve another run from here on."""
         for spool in self._spools.values():
-            if spool.producer == producer and spool.flags & UNATTRIBUTED:
+            if spool.producer == producer and spool.flags & UNATTRIBUTED and not spool.is_stored:
                 spool.context = context
+                spool.state = 0
                 self._changed.add(spool)
 
     def settle(self, fields: dict[str, Any], order: int, lines: list[Pending]) -> None:
         """What was written before *size* comes before whatever follows in the journal."""
-        spool, size = self._spools.get(fields["path"]), fields["size"]
-        if spool is not None and spool.size() >= size:
-            self._take(spool, size, order, lines, last=bool(fields.get("last")))
+        spool, size = self._spools.get(fields.get("name") or fields["path"]), fields["size"]
+        if spool is None or spool.is_stored or spool.file.size() < size:
+            return
+        last = bool(fields.get("last"))
+        self._take(spool, size, order, lines, last=last or bool(fields.get("ended")))
+        if fields.get("ended"):
+            self._finish(spool, None, order, lines)
+        elif last:
+            spool.state |= SPOOL_DETACHED
 
-    def read(self, order: int, lines: list[Pending], *, check_abandoned: bool) -> None:
+    def runs_ended(self, runs: Iterable[RunState]) -> None:
+        """Attempts are over: streams that they wrote nothing to wait for the next ones."""
+        over = set(runs)
+        for spool in self._spools.values() if over else ():
+            if spool.context.run in over and spool.may_be_idle:
+                spool.state |= SPOOL_IDLE
+                self._changed.add(spool)
+
+    # -- rounds --------------------------------------------------------------------------------
+
+    def has_news(self, *, check: bool) -> bool:
+        """Whether there is anything to do; costs one fstat each, and a little more on a *check*."""
+        now = time.monotonic()
+        news = False
+        for spool in self._spools.values():
+            if spool.is_stored:
+                continue
+            size = spool.file.size()
+            news = news or size > spool.file.searched
+            if check:
+                news = spool.look(size, now) or news
+        return news
+
+    def read(self, order: int, lines: list[Pending], *, check: bool) -> None:
         """Take what has come to any spool; one that nobody holds any more is finished."""
         for spool in self._spools.values():
-            size = spool.size()
+            if spool.is_stored:
+                continue
+            size = spool.file.size()
             if size < 0:
-                spool.over = True
+                self._cannot_be_read(spool, order, lines)
                 continue
             # Looked at before the size: what is written before the last one lets go counts.
-            over = check_abandoned and spool.abandoned()
-            size = spool.size()
-            if size > spool.searched or (over and size > spool.position):
-                self._take(spool, size, order, lines, last=over)
-            spool.over = over
-
-    def has_news(self) -> bool:
-        """Whether any spool has grown; costs one fstat each."""
-        return any(spool.size() > spool.searched for spool in self._spools.values())
+            end = spool.file.end() if check else End.OPEN
+            size = spool.file.size()
+            upto = min(size, spool.file.searched + ROUND_BYTES)
+            over = end is not End.OPEN and upto == size
+            if over or upto > spool.file.searched:
+                self._take(spool, upto, order, lines, last=over)
+            if over:
+                missing = _NO_END if end is End.UNSEEN else None
+                self._finish(spool, missing, order, lines)
+            elif spool.grows:
+                self._show_growing(spool, order)
+            if spool.waits_for_room:
+                spool.waits_for_room = False
+                text = f"{spool.stream} waits: {_NO_ROOM}, and nothing is lost yet"
+                self._say(spool, WARN, text, {"reason": _NO_ROOM}, order, lines)
 
     def finish_round(self) -> None:
         """Store how far each spool is in the store; in the transaction of its lines."""
-        over = [spool for spool in self._spools.values() if spool.over]
-        changed = [s for s in self._changed if not s.over and self._spools.get(s.path) is s]
+        changed = [s for s in self._changed if self._spools.get(s.name) is s]
         if changed:
             self._writer.place(spool.context for spool in changed)
             self._writer.save_spools([spool.row() for spool in changed])
-        if over:
-            self._writer.drop_spools([spool.path for spool in over])
+        if self._gone:
+            self._writer.drop_spools(self._gone)
+            self._gone = []
         self._changed.clear()
 
     def clean_up(self) -> None:
         """After the commit: remove the files that are stored whole."""
-        for spool in [spool for spool in self._spools.values() if spool.over]:
-            spool.close()
-            Path(spool.path).unlink(missing_ok=True)
-            del self._spools[spool.path]
+        for spool in [spool for spool in self._spools.values() if spool.is_stored]:
+            spool.remove((self._folder, self._secrets))
+            del self._spools[spool.name]
+            # Dropped in the next round: whoever is killed before that finds the file, or none.
+            self._gone.append(spool.name)
+            run = spool.context.run
+            if run.ended and run not in self.runs():
+                self._keys.forget(run)
         for spool in self._spools.values():
-            spool.release()
+            if not spool.keep:
+                spool.file.release()
 
-    def forget_secrets(self, folder: Path, producer: str) -> None:
+    def forget_secrets(self, producer: str) -> None:
         """A process is gone: so may be what it asked to have masked."""
-        if not any(Path(path).name.startswith(producer) for path in self._spools):
-            (folder / (producer + SECRETS_SUFFIX)).unlink(missing_ok=True)
-            self._redactors.pop(producer, None)
+        if not any(spool.producer == producer for spool in self._spools.values()):
+            self._guards.forget(self._secrets, producer)
 
     def close(self) -> None:
         """Let go of all files."""
         for spool in self._spools.values():
-            spool.close()
+            spool.file.close()
 
-    def _load(self, context: ContextState, row: SpoolRow) -> None:
-        stream = "stderr" if row.level == WARN else "stdout"
-        spool = Spool(row.path, context, row.origin_key, stream)
-        spool.position = spool.searched = row.position
-        spool.flags, spool.directives, spool.keep = row.flags, bool(row.directives), bool(row.keep)
-        spool.redact = bool(row.redact)
-        self._spools[row.path] = spool
+    # -- one spool -----------------------------------------------------------------------------
 
     def _take(
         self, spool: Spool, upto: int, order: int, lines: list[Pending], *, last: bool
     ) -> None:
-        redactor = self._redactor(spool.path)
-        for data, whole in spool.lines(upto, last=last):
-            flags = spool.flags | (0 if whole else NO_NEWLINE)
-            text = data.decode("utf-8", "surrogateescape")
-            clean = text
-            if spool.redact:
-                clean, spool.key = masked_line(redactor, text, spool.key)
-            if clean is not text:
-                flags |= REDACTED
-                data = clean.encode("utf-8", "surrogateescape")
-            if not is_text(data):
-                flags |= RAW
-            if spool.directives and data.startswith(b"::"):
-                self._direct(spool, clean)
-            lines.append(
-                (order, spool.context, spool.origin_key, order, spool.level, flags, data, b"")
-            )
         self._changed.add(spool)
+        if upto > spool.file.searched:
+            spool.state &= ~SPOOL_IDLE
+        before = len(lines)
+        for place, number, size in spool.untold_losses(upto, last=last):
+            self._lines(spool, place, order, lines, last=True)
+            self._lose(spool, number, _NO_ROOM, order, lines, bytes=size)
+        self._lines(spool, upto, order, lines, last=last)
+        spool.file.fold()
+        if len(lines) > before:
+            self._hide_growing(spool)
+
+    def _lines(
+        self, spool: Spool, upto: int, order: int, lines: list[Pending], *, last: bool
+    ) -> None:
+        guard = self._guards.guard(self._secrets, spool.producer) if spool.redact else None
+        for block, whole in spool.file.blocks(upto, last=last):
+            found = masked_lines(guard, block, spool.key)
+            spool.key = found.key
+            flags = spool.flags | (0 if whole else NO_NEWLINE)
+            origin, level = spool.origin_key, spool.level
+            if not (found.flags or spool.directives or spool.file.frames or b"\r" in block):
+                place = spool.context
+                lines += [
+                    (order, place, origin, order, level, flags, data, b"") for data in found.lines
+                ]
+                continue
+            for number, data in enumerate(found.lines):
+                more, marks = b"", flags | found.flags.get(number, 0)
+                if spool.file.frames or (b"\r" in data and not marks & RAW):
+                    data, more = _without_frames(spool, data)
+                if spool.directives and data.startswith(b"::"):
+                    self._direct(spool, data.decode("utf-8", "surrogateescape"))
+                lines.append((order, spool.context, origin, order, level, marks, data, more))
+
+    def _finish(self, spool: Spool, missing: str | None, order: int, lines: list[Pending]) -> None:
+        """All of it is taken: its file may go with this round. *missing*: why its end is not."""
+        was_idle = spool.state & SPOOL_IDLE
+        spool.state = SPOOL_STORED
+        self._changed.add(spool)
+        self._hide_growing(spool)
+        if missing is None or was_idle:
+            return
+        self._writer.place([spool.context])
+        self._writer.miss_end(spool.context.run, spool.stream)
+        spool.context.run.lost += 1
+        text = f"the end of {spool.stream} was not seen: {missing}"
+        more = {"lost": 1, "reason": "end_not_seen", "stream": spool.stream}
+        self._say(spool, ERROR, text, more, order, lines)
+
+    def _cannot_be_read(self, spool: Spool, order: int, lines: list[Pending]) -> None:
+        if spool.file.is_gone:
+            self._finish(spool, _GONE, order, lines)
+        elif spool.is_overdue:
+            spool.is_overdue = False
+            assert spool.file.problem is not None
+            reason = spool.file.problem.strerror
+            text = f"{spool.stream} cannot be read by this indexer ({reason}): it waits for one"
+            self._say(spool, WARN, text, {"reason": reason, "file": spool.name}, order, lines)
+
+    def _lose(
+        self, spool: Spool, number: int, reason: str, order: int, lines: list[Pending], **more: Any
+    ) -> None:
+        spool.context.run.lost += number
+        text = f"{number:,} {'line' if number == 1 else 'lines'} lost here: {reason}"
+        fields = {"lost": number, "reason": reason, "stream": spool.stream, **more}
+        self._say(spool, ERROR, text, fields, order, lines)
+
+    def _say(
+        self,
+        spool: Spool,
+        level: int,
+        text: str,
+        metadata: dict[str, Any],
+        order: int,
+        lines: list[Pending],
+    ) -> None:
+        origin = self._keys.origin("system", None)
+        more = msgspec.json.encode(metadata)
+        lines.append((order, spool.context, origin, order, level, 0, text.encode(), more))
+
+    def _show_growing(self, spool: Spool, order: int) -> None:
+        """Keep what there is of an unfinished line, as far as it cannot become a secret."""
+        spool.grows = False
+        if spool.key is not None or spool.file.position >= spool.file.searched:
+            return
+        tail = spool.file.tail(GROWING_BYTES)
+        clean = tail
+        if spool.redact:
+            guard = self._guards.guard(self._secrets, spool.producer)
+            piece, _ = guard.piece(tail.decode("utf-8", "surrogateescape"), 0)
+            clean = piece.encode("utf-8", "surrogateescape")
+        frames = spool.file.frames + frames_of(clean).before
+        text = shown(clean)
+        if text == spool.shows or not text:
+            return
+        self._writer.place([spool.context])
+        key, raw = spool.context.context_key, 0 if is_text(text) else RAW
+        self._writer.save_parts(
+            [
+                PartRow(
+                    spool.name,
+                    0,
+                    0,
+                    key,
+                    spool.origin_key,
+                    order,
+                    spool.level,
+                    spool.flags | raw,
+                    text,
+                    frames,
+                )
+            ]
+        )
+        spool.shows = text
+
+    def _hide_growing(self, spool: Spool) -> None:
+        """Its line is whole: the log has it."""
+        if spool.shows:
+            self._writer.drop_parts([(spool.name, 0)])
+            spool.shows = b""
 
     def _direct(self, spool: Spool, line: str) -> None:
         """``::stage:: name`` and ``::task:: id`` switch the place of all spools of the run."""
@@ -267,18 +320,12 @@ class Spools:
                 other.context = context
                 self._changed.add(other)
 
-    def _redactor(self, path: str) -> Redactor:
-        """What masks a spool: the secrets of the environment, and those its job registered."""
-        producer = Path(path).name.split(".", 1)[0]
-        secrets = Path(path).with_name(producer + SECRETS_SUFFIX)
-        try:
-            size = secrets.stat().st_size
-        except OSError:
-            size = 0
-        found = self._redactors.get(producer)
-        if found is None or found[0] != size:
-            values = from_environment()
-            known = shared_secrets(secrets.parent, producer) if size else []
-            values += [("secret", value) for value in known]
-            found = self._redactors[producer] = (size, Redactor(values))
-        return found[1]
+
+def _without_frames(spool: Spool, line: bytes) -> tuple[bytes, bytes]:
+    """A finished line as its newest frame, and metadata that says how many there were."""
+    found = frames_of(line)
+    frames = spool.file.frames + found.before + 1
+    spool.file.frames = 0
+    if frames == 1:
+        return line, b""
+    return found.newest.strip(b"\r"), b'{"frames":%d}' % frames

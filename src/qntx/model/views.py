@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 
 from qntx.model.enums import LevelName, RunKind, SpanStatus, StatusName, one_of
+from qntx.model.receipt import Receipt
 from qntx.model.text_match import TextMatch
 
 
@@ -19,27 +20,6 @@ class Counts(msgspec.Struct, frozen=True, gc=False):
     warn: int = 0
     error: int = 0
     critical: int = 0
-
-
-class Receipt(msgspec.Struct, frozen=True):
-    """What was accepted of an attempt's lines (or all attempts'), and what is stored."""
-
-    accepted: int
-    stored: int
-    lost: int
-    redactions: int
-    complete: bool
-    text: str
-
-    @classmethod
-    def of(cls, accepted: int, stored: int, lost: int, redactions: int) -> Receipt:
-        """The receipt for these counts, with its sentence."""
-        complete = lost == 0 and stored >= accepted
-        if complete:
-            text = f"complete: {stored:,} of {accepted:,}"
-        else:
-            text = f"incomplete: {stored:,} of {accepted:,}, {lost:,} lost"
-        return cls(accepted, stored, lost, redactions, complete, text)
 
 
 class Progress(msgspec.Struct, frozen=True):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import re
 import threading
-from collections.abc import Callable
 from itertools import count
 from typing import Any
 
@@ -13,57 +11,17 @@ from qntx.journal.format import CLOSES_PART, NO_NEWLINE, PART, RAW
 from qntx.journal.interrupts import reraise_from_signal
 from qntx.journal.run_scope import Origin, Scope
 from qntx.journal.writer import Journal
+from qntx.locks import holding
 from qntx.model.log import INFO, WARN
 from qntx.recording import lines
 from qntx.recording.console import DirectStream
 from qntx.recording.context import ACTIVE_RUNS, SCOPE, ActiveRun, current_place
 from qntx.recording.line_buffer import LineBuffer, raw
+from qntx.recording.showing import NOW, Shown
 
 _part_numbers = count(1)
 _LEVELS = {"stdout": INFO, "stderr": WARN}
 _NUMBERS = {"stdout": 1, "stderr": 2}
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-
-
-class AlreadyCaptured(threading.local):
-    """
-    Per thread: what Python or the program shows now, and that is captured already.
-
-    While :attr:`text` is set, a captured stream passes on what belongs to it, and does not capture
-    it. Anything else that is written meanwhile (by a signal handler, a finaliser, the handler that
-    shows it) is captured as ever; so it is when an exception leaves what was shown behind.
-    """
-
-    #: Gives the text; a function, because it is rarely needed.
-    text: Callable[[], str] | None = None
-    #: What a formatter has made of it, where that is known.
-    formatted: str | None = None
-
-    def covers(self, written: str) -> bool:
-        """Whether *written* is a part of it (or holds it, with what a formatter adds)."""
-        if self.text is None:
-            return False
-        piece = written.strip()
-        for text in (self.text(), self.formatted):
-            if text is not None and (piece in text or _shows(text, written)):
-                return True
-        return False
-
-
-def _shows(text: str, written: str) -> bool:
-    """Whether *written* shows *text*: as it is, or its words wrapped, in columns and colours."""
-    if text in written:
-        return bool(text)
-    plain, at = _COLOUR.sub("", written), 0
-    words = text.split()
-    for word in words:
-        at = plain.find(word, at) + len(word)
-        if at < len(word):
-            return False
-    return bool(words)
-
-
-ALREADY_CAPTURED = AlreadyCaptured()
 
 
 class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream it stands for
@@ -179,6 +137,10 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
         self._forward(text)
         return len(text)
 
+    def capture(self, text: str) -> None:
+        """Capture *text*, which has been forwarded before."""
+        self._capture(text)
+
     def write_line(self, text: str) -> None:
         """Capture and forward *text* and a newline: what ``print`` does most of the time."""
         scope = SCOPE.get()
@@ -187,7 +149,7 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
             active is None
             or scope is None
             or self._line_buffer
-            or ALREADY_CAPTURED.text is not None
+            or NOW.shown is not None
             or "\n" in text
         ):
             self.write(text + "\n")
@@ -209,42 +171,50 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
         data, flags = buffered.encoded(text, 0)
         journal.line(scope, self._level, self._origin, data, b"", flags)
         if buffered.key is not None:
-            with self._lock:
-                self._line_buffer[scope, threading.get_ident()] = buffered
+            self._line_buffer[scope, threading.get_ident()] = buffered
 
     def finish(self, active: ActiveRun) -> None:
         """The run is over: what has no newline is a line all the same."""
-        with self._lock:
-            for key in [key for key in self._line_buffer if key[0].run is active.run]:
-                buffered = self._line_buffer.pop(key)
-                if whole := buffered.whole():
-                    self._append_line(active, key[0], buffered, whole, NO_NEWLINE)
+        holding(self._lock, self._finish, active)
+
+    def _finish(self, active: ActiveRun) -> None:
+        for key in [key for key in list(self._line_buffer) if key[0].run is active.run]:
+            buffered = self._line_buffer.pop(key)
+            if whole := buffered.whole():
+                self._append_line(active, key[0], buffered, whole, NO_NEWLINE)
 
     def _capture(self, text: str) -> None:
         where = current_place()
-        if where is None or not text or ALREADY_CAPTURED.covers(text):
+        if where is None or not text:
+            return
+        shown = NOW.shown
+        if shown is not None and shown.is_going_on():
+            shown.take(self, text)
             return
         active, scope, flags = where
+        holding(self._lock, self._add, active, scope, flags, text)
+
+    def _add(self, active: ActiveRun, scope: Scope, flags: int, text: str) -> None:
+        """Append the lines that *text* completes, and keep the rest; with the lock held."""
         key = (scope, threading.get_ident())
-        with self._lock:
-            buffered = self._line_buffer.get(key) or LineBuffer()
-            try:
-                self._line_buffer.pop(key, None)
-                buffered.add(text)
-                if buffered.ended:
-                    *whole, last = buffered.whole().split("\n")
-                    for line in whole:
-                        self._append_line(active, scope, buffered, line, flags)
-                        buffered = LineBuffer(buffered.key)
-                    buffered.add(last)
-                if buffered:
-                    self._line_buffer[key] = buffered
-                    self._publish(active, scope, buffered, flags)
-            except BaseException:
-                # Thrown in by a signal handler: what earlier calls brought is accepted, and stays.
-                if buffered:
-                    self._line_buffer[key] = buffered
-                raise
+        buffered = self._line_buffer.get(key) or LineBuffer()
+        try:
+            self._line_buffer.pop(key, None)
+            buffered.add(text)
+            if buffered.ended:
+                *whole, last = buffered.whole().split("\n")
+                for line in whole:
+                    self._append_line(active, scope, buffered, line, flags)
+                    buffered = LineBuffer(buffered.key)
+                buffered.add(last)
+            if buffered:
+                self._line_buffer[key] = buffered
+                self._publish(active, scope, buffered, flags)
+        except BaseException:
+            # Thrown in by a signal handler: what earlier calls brought is accepted, and stays.
+            if buffered:
+                self._line_buffer[key] = buffered
+            raise
 
     def _append_line(
         self, active: ActiveRun, scope: Scope, buffered: LineBuffer, line: str, flags: int
@@ -285,12 +255,8 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
                 reraise_from_signal(error)
 
     def _forward_to_foreign(self, text: str) -> None:
-        before = ALREADY_CAPTURED.text
-        ALREADY_CAPTURED.text = lambda: text
-        try:
+        with Shown(lambda: text, text):
             self._original.write(text)
-        finally:
-            ALREADY_CAPTURED.text = before
 
     def write_bytes(self, data: bytes) -> None:
         """Capture *data* as text in which undecodable bytes are lone surrogates; forward bytes."""

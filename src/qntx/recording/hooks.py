@@ -12,16 +12,25 @@ from typing import Any, TextIO
 
 from qntx.journal.interrupts import reraise_from_signal
 from qntx.model.log import CRITICAL, ERROR, WARN
-from qntx.recording.captured_stream import ALREADY_CAPTURED
 from qntx.recording.context import current_place
 from qntx.recording.exceptions import exception_metadata, traceback_text
 from qntx.recording.lines import append_line
+from qntx.recording.showing import Shown
 
 #: What was there before, by what stands there now. It stays when ours are gone: somebody who saved
 #: one of ours may put it back, and call it.
 _previous: dict[Any, Any] = {}
 #: What was there before the first run.
 _first: dict[Any, Any] = {}
+
+
+#: Hooks that write nothing but what they are given to show.
+_PYTHONS_OWN = (
+    warnings._showwarning_orig,  # type: ignore[attr-defined]
+    threading.__excepthook__,
+    sys.__unraisablehook__,
+    sys.__excepthook__,
+)
 
 
 class _Showing(threading.local):
@@ -86,8 +95,7 @@ def _thread_exception(args: threading.ExceptHookArgs) -> None:
     name = args.thread.name if args.thread is not None else "?"
     if _showing.hook is not _thread_exception:
         _log(error, ERROR, f"uncaught exception in thread {name}", {"thread": name})
-    shown = f"Exception in thread {name} (daemon):\n{_traceback(error)}"
-    _show_uncaptured(shown, _thread_exception, args)
+    _show_uncaptured(_traceback(error), _thread_exception, args)
 
 
 def _unraisable(args: Any) -> None:
@@ -95,8 +103,7 @@ def _unraisable(args: Any) -> None:
     if error is not None and _showing.hook is not _unraisable:
         what = args.err_msg or f"exception ignored in {type(args.object).__name__}"
         _log(error, ERROR, what, {"unraisable": True})
-    shown = f"{args.err_msg or 'Exception ignored in'}: {args.object!r}\n{_traceback(error)}"
-    _show_uncaptured(shown, _unraisable, args)
+    _show_uncaptured(_traceback(error), _unraisable, args)
 
 
 def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -122,14 +129,12 @@ def _traceback(error: BaseException | None) -> str:
 
 def _show_uncaptured(text: str, ours: Callable[..., None], *args: Any) -> None:
     """Let Python show *text* on the console, without it being captured a second time."""
-    before = ALREADY_CAPTURED.text
-    ALREADY_CAPTURED.text = lambda: text
+    is_pythons = _previous[ours] in _PYTHONS_OWN
     try:
-        _call_previous(ours, *args)
+        with Shown(lambda: text, text, is_whole=is_pythons):
+            _call_previous(ours, *args)
     except Exception as error:  # noqa: BLE001 - there may be no console; the log has it
         reraise_from_signal(error)
-    finally:
-        ALREADY_CAPTURED.text = before
 
 
 def _call_previous(ours: Callable[..., None], *args: Any) -> None:

@@ -58,7 +58,7 @@ def install(settings: CaptureSettings, *, has_console: bool) -> None:
             return None
         return console_stream(stream, saved[number - 1], number) if saved else stream
 
-    stdlib_logging.install(settings.level)
+    stdlib_logging.install(settings.level, settings.levels)
     streams.install(target_of)
     stdlib_logging.redirect_handlers()
     threads.install()

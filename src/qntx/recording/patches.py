@@ -2,7 +2,30 @@
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import Any
+
+
+def as_part_of(theirs: Any, ours: Any) -> Any:
+    """
+    *ours*, to whoever walks the stack a function of the module of *theirs*, which it stands for.
+
+    The search for the caller of a logging call (``findCaller``, loguru's InterceptHandler,
+    structlog) goes on while a frame is of the library's file or module. *ours* sees its module's
+    names as they are now: what changes later belongs into an object.
+    """
+    like = theirs.__code__
+    code = ours.__code__.replace(
+        co_filename=like.co_filename,
+        co_name=like.co_name,
+        co_qualname=like.co_qualname,
+        co_firstlineno=like.co_firstlineno,
+    )
+    names = {**ours.__globals__, "__name__": theirs.__globals__["__name__"]}
+    function = FunctionType(code, names, ours.__name__, ours.__defaults__, ours.__closure__)
+    function.__kwdefaults__ = ours.__kwdefaults__
+    function.__module__, function.__doc__ = ours.__module__, ours.__doc__
+    return function
 
 
 class Patches:

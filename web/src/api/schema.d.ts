@@ -557,6 +557,11 @@ export interface components {
             redactions: number;
             complete: boolean;
             text: string;
+            /** @default false */
+            so_far: boolean;
+            /** @default 0 */
+            open_streams: number;
+            unseen?: string[];
         };
         /** Requirement */
         Requirement: {

@@ -28,7 +28,8 @@ export function line(id: number, more: Partial<Line> = {}): Line {
 /** That of an attempt that said so many lines, all of which are stored. */
 export function receipt(count: number): Receipt {
   const text = `complete: ${count} of ${count}`;
-  return { accepted: count, stored: count, lost: 0, redactions: 0, complete: true, text };
+  const whole = { lost: 0, redactions: 0, complete: true, so_far: false, open_streams: 0 };
+  return { accepted: count, stored: count, ...whole, unseen: [], text };
 }
 
 export function lines(from: number, to: number): Line[] {

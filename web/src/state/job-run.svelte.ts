@@ -43,7 +43,8 @@ export class JobRun {
     if (!job || this.attempt < job.attempt) return false;
     return (
       !isOver(job) ||
-      (job.receipt !== null && job.receipt.stored + job.receipt.lost < job.receipt.accepted)
+      (job.receipt !== null &&
+        (job.receipt.so_far || job.receipt.stored + job.receipt.lost < job.receipt.accepted))
     );
   }
 

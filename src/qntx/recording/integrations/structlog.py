@@ -1,85 +1,108 @@
-"""structlog's events where they end in a print: with their level and fields, not as its text."""
+"""structlog's events, as its processors leave them: with level and fields, not as text."""
 
 from __future__ import annotations
 
+import copy
 import sys
 from typing import Any
 
 from structlog import BoundLoggerBase, BytesLogger, DropEvent, PrintLogger, WriteLogger
+from structlog.stdlib import ProcessorFormatter
 
-from qntx.model.log import CRITICAL, DEBUG, ERROR, INFO, WARN
-from qntx.recording import streams
-from qntx.recording.captured_stream import ALREADY_CAPTURED
+from qntx.model.log import INFO
+from qntx.recording import pending_records, streams
 from qntx.recording.context import current_place
-from qntx.recording.integrations.records import append_record
-from qntx.recording.patches import Patches
+from qntx.recording.library_records import LEVEL_NAMES, append_event, error_of
+from qntx.recording.patches import Patches, as_part_of
+from qntx.recording.showing import Shown, is_passed_on
 
 _patches = Patches()
-_original: Any
 _PRINTS = (PrintLogger, WriteLogger, BytesLogger)
-_LEVELS = {
-    "debug": DEBUG,
-    "info": INFO,
-    "msg": INFO,
-    "warn": WARN,
-    "warning": WARN,
-    "err": ERROR,
-    "error": ERROR,
-    "exception": ERROR,
-    "failure": ERROR,
-    "critical": CRITICAL,
-    "fatal": CRITICAL,
-}
+
+
+class _Originals:
+    """The methods of structlog that ours stand for."""
+
+    proxy_to_logger: Any
+    format: Any
+
+
+_ORIGINAL = _Originals()
 
 
 def install() -> None:
     """Capture events inside of runs."""
-    global _original
-    _original = _patches.replace(BoundLoggerBase, "_proxy_to_logger", _proxy_to_logger)
+    found = _patches.replace(BoundLoggerBase, "_proxy_to_logger", _proxy_to_logger)
+    _ORIGINAL.proxy_to_logger = found
+    _ORIGINAL.format = _patches.replace(ProcessorFormatter, "format", _format)
+    pending_records.add_changing_formatter(ProcessorFormatter)
 
 
 def uninstall() -> None:
-    """Put the method of structlog's loggers back."""
+    """Put the methods of structlog back."""
     _patches.put_back()
 
 
-def _proxy_to_logger(
+def _proxy(
     self: BoundLoggerBase, method_name: str, event: str | None = None, **event_kw: Any
 ) -> Any:
-    target = self._logger
-    if not isinstance(target, _PRINTS) or current_place() is None:
-        return _original(self, method_name, event, **event_kw)  # ``logging`` has it then
-    fields = {**self._context, **event_kw}
-    name = fields.pop("logger", None)
-    append_record(
-        None if name is None else str(name),
-        _LEVELS.get(method_name, INFO),
-        "" if event is None else event,
-        fields,
-        _error(fields),
-    )
-    before = ALREADY_CAPTURED.text
+    if not isinstance(self._logger, _PRINTS) or current_place() is None:
+        # ``logging`` has it then.
+        return _ORIGINAL.proxy_to_logger(self, method_name, event, **event_kw)
     try:
-        args, kw = self._process_event(method_name, event, event_kw)
-        shown = args[0] if args else ""
-        ALREADY_CAPTURED.text = lambda: (
-            shown if isinstance(shown, str) else bytes(shown).decode("utf-8", "replace")
-        )
-        return getattr(_captured(target), method_name)(*args, **kw)
+        args, kw, seen = _processed(self, method_name, event, event_kw)
+        return _print(self, method_name, args, kw, seen)
     except DropEvent:
         return None
-    finally:
-        ALREADY_CAPTURED.text = before
 
 
-def _error(fields: dict[str, Any]) -> BaseException | None:
-    """The exception that goes with an event: structlog's ``exc_info``, in all its forms."""
-    given = fields.pop("exc_info", None)
-    if isinstance(given, tuple) and len(given) > 1:
-        given = given[1]
-    if isinstance(given, BaseException):
-        return given
-    return sys.exc_info()[1] if given else None
+def _format_record(self: ProcessorFormatter, record: Any) -> str:
+    """``ProcessorFormatter.format``, with a look at what its processors make of a record."""
+    if pending_records.is_pending(record) and self.processors:
+        seen = _Seen()
+        observed = copy.copy(self)
+        observed.processors = (*self.processors[:-1], seen, *self.processors[-1:])
+        text = _ORIGINAL.format(observed, record)
+        pending_records.note_event(record, seen.event)
+        return text  # type: ignore[no-any-return]
+    return _ORIGINAL.format(self, record)  # type: ignore[no-any-return]
+
+
+class _Seen:
+    """A processor before the last one, which makes text of the event."""
+
+    def __init__(self) -> None:
+        self.event: dict[str, Any] = {}
+
+    def __call__(self, logger: Any, name: str, event: Any) -> Any:
+        self.event = dict(event) if isinstance(event, dict) else {"event": event}
+        return event
+
+
+def _process(
+    self: BoundLoggerBase, method_name: str, event: str | None, event_kw: dict[str, Any]
+) -> tuple[Any, Any, dict[str, Any]]:
+    """What the processors make of an event for its logger, and what it is before the last one."""
+    seen = _Seen()
+    observed = copy.copy(self)
+    processors = list(self._processors)
+    observed._processors = [*processors[:-1], seen, *processors[-1:]]
+    args, kw = observed._process_event(method_name, event, event_kw)
+    return args, kw, seen.event
+
+
+def _print(self: BoundLoggerBase, method_name: str, args: Any, kw: Any, event: Any) -> Any:
+    """Store an event, and let its logger show it."""
+    place = current_place()
+    message = str(event.get("event", ""))
+    if place is not None and not is_passed_on(message):
+        given = event.get("exc_info", self._context.get("exc_info"))
+        level = LEVEL_NAMES.get(method_name, INFO)
+        append_event(place, None, level, event, error_of(given or "exception" in event))
+    shown = args[0] if args else ""
+    text = shown if isinstance(shown, str) else bytes(shown).decode("utf-8", "replace")
+    with Shown(lambda: message, text):
+        return getattr(_captured(self._logger), method_name)(*args, **kw)
 
 
 def _captured(target: Any) -> Any:
@@ -90,3 +113,8 @@ def _captured(target: Any) -> Any:
         return type(target)(getattr(sys, name))
     name = streams.name_of_replaced(file, binary=True)
     return target if name is None else type(target)(getattr(sys, name).buffer)
+
+
+_processed = as_part_of(BoundLoggerBase._process_event, _process)
+_proxy_to_logger = as_part_of(BoundLoggerBase._proxy_to_logger, _proxy)
+_format = as_part_of(ProcessorFormatter.format, _format_record)

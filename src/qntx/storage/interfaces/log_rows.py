@@ -131,11 +131,19 @@ class PartRow(NamedTuple):
     level: int
     flags: int
     body: bytes
+    #: Of a progress bar: frames that came before this one, and are not kept.
+    frames: int = 0
+
+
+#: States of a spool. STORED: all of it is in the store, and its file may go. DETACHED: its run is
+#: over and somebody may still write to it. IDLE: nothing was written to it, it waits for a run.
+SPOOL_STORED, SPOOL_DETACHED, SPOOL_IDLE = 1, 2, 4
 
 
 class SpoolRow(NamedTuple):
     """A file of raw output: up to which byte it is in the store, and to whom its lines belong."""
 
+    #: The file's name in the folder of spools; a whole path from programs before version 10.
     path: str
     context_key: int
     origin_key: int
@@ -145,6 +153,14 @@ class SpoolRow(NamedTuple):
     directives: bool
     keep: bool
     redact: bool
+    #: What it is called in words: "stdout of make".
+    stream: str = ""
+    state: int = 0
+    #: How many of the places where output is missing were told, and how many lines of them.
+    lost_places: int = 0
+    lost_lines: int = 0
+    #: Frames of the unfinished line that came before *position*.
+    frames: int = 0
 
 
 class Offset(NamedTuple):

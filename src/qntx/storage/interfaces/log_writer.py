@@ -102,7 +102,7 @@ class LogWriter(Protocol):  # budget: one method per thing that is stored
     # -- over a restart of the indexer -----------------------------------------------------------
 
     def save_parts(self, parts: Iterable[PartRow]) -> None:
-        """Keep pieces of lines that are not complete."""
+        """Keep pieces of lines that are not complete; one that is kept already is replaced."""
 
     def drop_parts(self, parts: Iterable[tuple[str, int]]) -> None:
         """Forget pieces whose line is complete: (producer, part)."""
@@ -112,6 +112,9 @@ class LogWriter(Protocol):  # budget: one method per thing that is stored
 
     def save_spools(self, spools: Iterable[SpoolRow]) -> None:
         """Keep how far spools are stored."""
+
+    def miss_end(self, run: RunState, stream: str) -> None:
+        """The end of *stream* (in words) will never be seen: the attempt's receipt names it."""
 
     def drop_spools(self, paths: Iterable[str]) -> None:
         """Forget spools that are stored whole."""

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from qntx.model.groups import LineGroups
+    from qntx.model.receipt import Receipt
     from qntx.model.views import (
         Counts,
         Histogram,
         Line,
         LogFilter,
         LogPage,
-        Receipt,
         StagesView,
         TaskLogPage,
     )

@@ -14,25 +14,27 @@ import msgspec
 from qntx.clock import from_iso
 from qntx.errors import BadInput, NotFound
 from qntx.model.job import JobStatus
-from qntx.model.views import AttemptView, Counts, Job, JobPage, JobTree, Progress, Receipt, TreeJob
+from qntx.model.views import AttemptView, Counts, Job, JobPage, JobTree, Progress, TreeJob
 from qntx.storage.interfaces.jobs import Jobs
+from qntx.storage.sqlite.receipts import STREAMS, receipt_of
 from qntx.storage.sqlite.translation import translated
 
 MAX_PAGE = 1_000
 MAX_TREE = 5_000
 
-_JOB = """
+_JOB = f"""
 SELECT j.id, j.handler_name, j.source, j.status, j.attempt, j.max_attempts, j.priority,
        j.progress_current, j.progress_total, j.cost_estimate, j.cost_actual, j.error,
        j.error_type, j.error_stage, j.error_details, j.parent_job_id, j.execution_id,
        j.retry_count, j.payload, j.result, j.pulse_state, j.stop_request, j.next_attempt_at,
        j.created_at, j.updated_at, j.started_at, j.completed_at,
        sum(a.stored), sum(a.debug_count), sum(a.info_count), sum(a.warn_count),
-       sum(a.error_count), sum(a.critical_count), sum(a.accepted), sum(a.lost), sum(a.redactions),
+       sum(a.error_count), sum(a.critical_count), sum(a.accepted), sum(a.stored), sum(a.lost),
+       sum(a.redactions),
        -- Seconds at work so far: of all attempts where each goes on from a checkpoint.
        CASE WHEN j.status = 'running' THEN total((a.attempt = j.attempt OR j.checkpoint IS NOT NULL)
            * (julianday(ifnull(a.ended_at, 'now')) - julianday(a.started_at))) * 86400 END,
-       j.run_kind, j.rowid
+       {STREAMS}, j.run_kind, j.rowid
 FROM async_ix_jobs j LEFT JOIN job_attempts a ON a.job_id = j.id
 """
 #: The path of numbers sorts every job behind its parent, and siblings by age.
@@ -47,11 +49,11 @@ SELECT j.id, j.parent_job_id, tree.depth, j.handler_name, j.source, j.status, j.
        j.progress_total, j.error, j.started_at, j.completed_at
 FROM tree JOIN async_ix_jobs j ON j.rowid = tree.rowid ORDER BY tree.path
 """
-_ATTEMPT = """
+_ATTEMPT = f"""
 SELECT attempt, status, worker, pid, started_at, ended_at, error, error_type, error_stage, reason,
        first_error_seq, stored, debug_count, info_count, warn_count, error_count, critical_count,
-       accepted, lost, redactions
-FROM job_attempts WHERE job_id = ? ORDER BY attempt
+       accepted, stored, lost, redactions, {STREAMS}
+FROM job_attempts a WHERE job_id = ? GROUP BY run_key ORDER BY attempt
 """
 
 
@@ -168,12 +170,12 @@ def _job(row: tuple[Any, ...]) -> Job:
         handler_name=row[1],
         source=row[2],
         status=row[3],
-        run_kind=row[37],
-        door=row[37],
+        run_kind=row[41],
+        door=row[41],
         attempt=row[4],
         max_attempts=row[5],
         priority=row[6],
-        progress=_progress(row[7], row[8], row[36]),
+        progress=_progress(row[7], row[8], row[37]),
         cost_estimate=row[9],
         cost_actual=row[10],
         error=row[11],
@@ -194,7 +196,7 @@ def _job(row: tuple[Any, ...]) -> Job:
         completed_at=completed,
         duration_ms=duration_ms(started, completed),
         counts=Counts(*(n or 0 for n in row[27:33])),
-        receipt=Receipt.of(row[33] or 0, row[27] or 0, row[34] or 0, row[35] or 0),
+        receipt=receipt_of((*row[33:37], *row[38:41])),
     )
 
 
@@ -236,7 +238,7 @@ def _attempt(row: tuple[Any, ...]) -> AttemptView:
         reason=row[9],
         first_error_seq=row[10],
         counts=Counts(*row[11:17]),
-        receipt=Receipt.of(row[17], row[11], row[18], row[19]),
+        receipt=receipt_of(row[17:24]),
     )
 
 

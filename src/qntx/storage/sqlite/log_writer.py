@@ -60,6 +60,8 @@ _UPDATE_RUN = (
     " error_count = error_count + ?8, critical_count = critical_count + ?9"
     " WHERE run_key = ?10 AND stored = ?11"
 )
+_KEEP_PART = "INSERT OR REPLACE INTO log_parts VALUES(?,?,?,?,?,?,?,?,?,?)"
+_KEEP_SPOOL = "INSERT OR REPLACE INTO log_spools VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 _LOAD = (
     "SELECT a.job_id, a.attempt, c.stage, c.task_id, kept.* FROM {} kept"
     " JOIN log_contexts c USING (context_key) JOIN job_attempts a USING (run_key)"
@@ -241,7 +243,7 @@ class SqliteLogWriter(LogWriter):  # budget: one method per thing that is stored
     # -- pieces of lines and spools ------------------------------------------------------------
 
     def save_parts(self, parts: Iterable[PartRow]) -> None:
-        self._cursor.executemany("INSERT INTO log_parts VALUES(?,?,?,?,?,?,?,?,?)", parts)
+        self._cursor.executemany(_KEEP_PART, parts)
 
     def drop_parts(self, parts: Iterable[tuple[str, int]]) -> None:
         self._cursor.executemany("DELETE FROM log_parts WHERE producer=? AND part=?", parts)
@@ -251,8 +253,13 @@ class SqliteLogWriter(LogWriter):  # budget: one method per thing that is stored
         return [(Place(*row[:4]), PartRow(*row[4:])) for row in rows]
 
     def save_spools(self, spools: Iterable[SpoolRow]) -> None:
-        self._cursor.executemany(
-            "INSERT OR REPLACE INTO log_spools VALUES(?,?,?,?,?,?,?,?,?)", spools
+        self._cursor.executemany(_KEEP_SPOOL, spools)
+
+    def miss_end(self, run: RunState, stream: str) -> None:
+        self._db.execute(
+            "UPDATE job_attempts SET unseen_streams ="
+            " json_insert(ifnull(unseen_streams, '[]'), '$[#]', ?) WHERE run_key = ?",
+            (stream, run.run_key),
         )
 
     def drop_spools(self, paths: Iterable[str]) -> None:

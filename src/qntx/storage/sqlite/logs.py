@@ -12,13 +12,13 @@ from qntx.errors import BadInput, NotFound
 from qntx.journal.format import BODY_APART
 from qntx.model.groups import LineGroups
 from qntx.model.log import WARN
+from qntx.model.receipt import Receipt
 from qntx.model.views import (
     Counts,
     Histogram,
     Line,
     LogFilter,
     LogPage,
-    Receipt,
     StagesView,
     TaskLogPage,
 )
@@ -29,6 +29,7 @@ from qntx.storage.sqlite.jobs import make_cursor, read_cursor
 from qntx.storage.sqlite.line_query import OF_TASK, Rows, Selection, of_task
 from qntx.storage.sqlite.lines import SEQ_MASK, line_of, register_functions
 from qntx.storage.sqlite.outline import SELECT_CONTEXTS, outline
+from qntx.storage.sqlite.receipts import STREAMS, receipt_of
 from qntx.storage.sqlite.retention import KEPT_LINES, expired_of
 from qntx.storage.sqlite.search_blocks import END
 from qntx.storage.sqlite.translation import translated
@@ -168,13 +169,12 @@ class LogStore(Logs):  # budget: one method per question
         return Counts(*totals)
 
     def receipt(self, job_id: str, attempt: int | None = None) -> Receipt:
-        for row in self._db.execute(
-            "SELECT total(accepted), total(stored), total(lost), total(redactions)"
-            " FROM job_attempts WHERE job_id = ? AND (? IS NULL OR attempt = ?)",
-            (job_id, attempt, attempt),
-        ):
-            return Receipt.of(*map(int, row))
-        raise AssertionError("an aggregate without a row")
+        sql = (
+            "SELECT total(a.accepted), total(a.stored), total(a.lost), total(a.redactions),"
+            f" {STREAMS} FROM job_attempts a WHERE a.job_id = ? AND (? IS NULL OR a.attempt = ?)"
+        )
+        [row] = self._db.execute(sql, (job_id, attempt, attempt)).fetchall()
+        return receipt_of(row)
 
     def totals(self) -> Totals:
         sql = "SELECT total(stored), total(lost), total(redactions) FROM job_attempts"
