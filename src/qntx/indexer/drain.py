@@ -20,11 +20,13 @@ from qntx.journal.format import (
     EVENT,
     LINE,
     PART,
+    RAW,
     UNCOMMITTED_SUFFIX,
     SegmentName,
 )
 from qntx.journal.reader import Record, remove_uncommitted
 from qntx.journal.spool import remove_leftovers, spool_folder
+from qntx.model.frames import without_frames
 from qntx.storage.interfaces.log_rows import ContextState, Offset, OffsetMove
 from qntx.storage.interfaces.log_writer import LogWriter
 
@@ -277,6 +279,8 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
                 if flags & CLOSES_PART:
                     self._parts.close(producer, int(metadata))
                     flags, metadata = flags & ~CLOSES_PART, b""
+                    if b"\r" in message and not flags & RAW:
+                        message, metadata = without_frames(message)
                 add((newest, context, origin_key, at, level, flags, message, metadata))
             producer.count(seen)
         producer.newest_us = newest

@@ -60,6 +60,8 @@ class Part(msgspec.Struct):
     level: int
     flags: int
     body: bytes
+    #: Of a progress bar: frames that came before this one.
+    frames: int = 0
     stored: bool = False
 
 

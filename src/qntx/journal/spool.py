@@ -171,7 +171,8 @@ class Spool:
             # All writers append, so the place in the file is nobody's; this is four times as fast
             # as fstat.
             return os.lseek(self.fd, 0, os.SEEK_END)
-        except OSError:
+        except OSError as error:
+            reraise_from_signal(error)
             return 0
 
     def close(self) -> None:
@@ -209,7 +210,8 @@ def is_abandoned(fd: int) -> bool:
     """Whether nobody holds the spool open for writing any more (*fd* is a reader's own)."""
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except BlockingIOError as error:
+        reraise_from_signal(error)
         return False
     fcntl.flock(fd, fcntl.LOCK_UN)
     return True

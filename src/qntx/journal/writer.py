@@ -35,6 +35,7 @@ from qntx.journal.format import record as format_record
 from qntx.journal.interrupts import reraise_from_signal
 from qntx.journal.run_scope import Origin, Run, Scope
 from qntx.journal.segment import Segment, private_folder, skip_unused
+from qntx.locks import holding
 
 T = TypeVar("T")
 
@@ -255,19 +256,20 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
 
     def _exclusively(self, work: Callable[[bool], T]) -> T:
         """Do *work* with the lock held; it gets False if it interrupts this thread's append."""
-        # `with` leaves no moment at which a signal handler's exception finds the lock held and
-        # nobody to release it; a call of acquire() does, and so does a context manager of ours.
-        with self._lock:
-            ours = not self._busy
-            self._busy = True
-            try:
-                result = work(ours)
-            finally:
-                if ours:
-                    self._busy = False
+        result, ours = holding(self._lock, self._alone, work)
         if ours and self._interrupted:
             self._resume_interrupted()
         return result
+
+    def _alone(self, work: Callable[[bool], T]) -> tuple[T, bool]:
+        """What *work* returns, and whether it interrupts no append of this thread."""
+        ours = not self._busy
+        self._busy = True
+        try:
+            return work(ours), ours
+        finally:
+            if ours:
+                self._busy = False
 
     def _append_slowly(self, scope: Scope, origin: Origin, record: bytes, is_line: bool) -> None:
         """The rest of :meth:`line` where something has to be defined, opened or remembered."""

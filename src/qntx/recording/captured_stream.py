@@ -11,6 +11,7 @@ from qntx.journal.format import CLOSES_PART, NO_NEWLINE, PART, RAW
 from qntx.journal.interrupts import reraise_from_signal
 from qntx.journal.run_scope import Origin, Scope
 from qntx.journal.writer import Journal
+from qntx.locks import holding
 from qntx.model.log import INFO, WARN
 from qntx.recording import lines
 from qntx.recording.console import DirectStream
@@ -170,16 +171,17 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
         data, flags = buffered.encoded(text, 0)
         journal.line(scope, self._level, self._origin, data, b"", flags)
         if buffered.key is not None:
-            with self._lock:
-                self._line_buffer[scope, threading.get_ident()] = buffered
+            self._line_buffer[scope, threading.get_ident()] = buffered
 
     def finish(self, active: ActiveRun) -> None:
         """The run is over: what has no newline is a line all the same."""
-        with self._lock:
-            for key in [key for key in self._line_buffer if key[0].run is active.run]:
-                buffered = self._line_buffer.pop(key)
-                if whole := buffered.whole():
-                    self._append_line(active, key[0], buffered, whole, NO_NEWLINE)
+        holding(self._lock, self._finish, active)
+
+    def _finish(self, active: ActiveRun) -> None:
+        for key in [key for key in list(self._line_buffer) if key[0].run is active.run]:
+            buffered = self._line_buffer.pop(key)
+            if whole := buffered.whole():
+                self._append_line(active, key[0], buffered, whole, NO_NEWLINE)
 
     def _capture(self, text: str) -> None:
         where = current_place()
@@ -190,26 +192,29 @@ class CapturedStream(io.TextIOBase):  # budget: it has the methods of the stream
             shown.take(self, text)
             return
         active, scope, flags = where
+        holding(self._lock, self._add, active, scope, flags, text)
+
+    def _add(self, active: ActiveRun, scope: Scope, flags: int, text: str) -> None:
+        """Append the lines that *text* completes, and keep the rest; with the lock held."""
         key = (scope, threading.get_ident())
-        with self._lock:
-            buffered = self._line_buffer.get(key) or LineBuffer()
-            try:
-                self._line_buffer.pop(key, None)
-                buffered.add(text)
-                if buffered.ended:
-                    *whole, last = buffered.whole().split("\n")
-                    for line in whole:
-                        self._append_line(active, scope, buffered, line, flags)
-                        buffered = LineBuffer(buffered.key)
-                    buffered.add(last)
-                if buffered:
-                    self._line_buffer[key] = buffered
-                    self._publish(active, scope, buffered, flags)
-            except BaseException:
-                # Thrown in by a signal handler: what earlier calls brought is accepted, and stays.
-                if buffered:
-                    self._line_buffer[key] = buffered
-                raise
+        buffered = self._line_buffer.get(key) or LineBuffer()
+        try:
+            self._line_buffer.pop(key, None)
+            buffered.add(text)
+            if buffered.ended:
+                *whole, last = buffered.whole().split("\n")
+                for line in whole:
+                    self._append_line(active, scope, buffered, line, flags)
+                    buffered = LineBuffer(buffered.key)
+                buffered.add(last)
+            if buffered:
+                self._line_buffer[key] = buffered
+                self._publish(active, scope, buffered, flags)
+        except BaseException:
+            # Thrown in by a signal handler: what earlier calls brought is accepted, and stays.
+            if buffered:
+                self._line_buffer[key] = buffered
+            raise
 
     def _append_line(
         self, active: ActiveRun, scope: Scope, buffered: LineBuffer, line: str, flags: int

@@ -16,6 +16,7 @@ from urllib.parse import quote, quote_plus
 
 from daachorse import MATCH_KIND_LEFTMOST_FIRST, CharwiseDoubleArrayAhoCorasick
 
+from qntx.locks import holding
 from qntx.recording.formats import (
     ALL_FORMATS,
     FORMAT_BY_BEGINNING,
@@ -27,7 +28,7 @@ from qntx.recording.formats import (
 
 #: Shorter values are not masked by value: a secret "a" would blank every "a".
 MIN_SECRET = 8
-#: Lines of a secret of several lines are secrets themselves from this length on.
+#: Its lines are secrets themselves from this length on.
 MIN_LINE = 16
 #: As many characters of a known secret must have come for the rest of them to be held back: with
 #: fewer the last character of nearly everything would be. One less may be published in clear.
@@ -56,17 +57,17 @@ class Redactor:
     """
 
     def __init__(self, values: Iterable[tuple[str, str]] = ()) -> None:
-        """*values* are (kind, secret) pairs known from the start."""
+        """*values*: (kind, secret), known from the start."""
         self._key = random_source.token_bytes(16)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._known: dict[str, str] = {}
-        self._add(values)
+        self._add(list(values))
 
     def register(self, secret: str, kind: str = "secret") -> bool:
         """Mask *secret* from now on, in all spellings, and its lines; returns whether it is new."""
         if _searchable(secret) in self._known:
             return False
-        self._add([(kind, secret)])
+        holding(self._lock, self._add, [(kind, secret)])
         return True
 
     def text(self, text: str) -> str:
@@ -169,23 +170,24 @@ class Redactor:
             return value
         return {**value, "$bytes": self.marker("bytes", text)}
 
-    def _add(self, values: Iterable[tuple[str, str]]) -> None:
-        with self._lock:
-            for kind, secret in values:
-                for form in _forms(secret):
-                    self._known.setdefault(_searchable(form), kind)
-            forms = [*FORMAT_BY_BEGINNING, *self._known]
-            kinds = [*FORMAT_BY_BEGINNING, *self._known.values()]
-            self._every = CharwiseDoubleArrayAhoCorasick(forms), kinds
-            starts: dict[str, list[str]] = {}
-            for form in self._known:
-                starts.setdefault(form[:MIN_PREFIX], []).append(form)
-            self._longest = max(map(len, self._known), default=0)
-            self._starts = starts
-            # The first find is enough to look closer, and this kind is the quickest to find none.
-            searcher = CharwiseDoubleArrayAhoCorasick(forms, MATCH_KIND_LEFTMOST_FIRST)
-            #: Where something begins that may be a secret; empty for most lines.
-            self.search = searcher.find
+    def _add(self, values: list[tuple[str, str]]) -> None:
+        known = dict(self._known)
+        for kind, secret in values:
+            for form in _forms(secret):
+                known.setdefault(_searchable(form), kind)
+        forms = [*FORMAT_BY_BEGINNING, *known]
+        kinds = [*FORMAT_BY_BEGINNING, *known.values()]
+        starts: dict[str, list[str]] = {}
+        for form in known:
+            starts.setdefault(form[:MIN_PREFIX], []).append(form)
+        # The first find is enough to look closer, and this kind is the quickest to find none.
+        find = CharwiseDoubleArrayAhoCorasick(forms, MATCH_KIND_LEFTMOST_FIRST).find
+        every, longest = CharwiseDoubleArrayAhoCorasick(forms), max(map(len, known), default=0)
+        # No call from here: what a signal handler throws comes before all of it, or after.
+        self._known, self._starts, self._longest = known, starts, longest
+        self._every = every, kinds
+        #: Where something begins that may be a secret; empty for most lines.
+        self.search = find
 
     def _spans(self, text: str) -> list[Span]:
         """Where the secrets of *text* are, in order; what overlaps is one."""
