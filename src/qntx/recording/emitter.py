@@ -14,6 +14,7 @@ from qntx.recording.context import SCOPE, ActiveRun, reset_scope
 from qntx.recording.emitters import ProgressEmitter
 from qntx.recording.exceptions import error_text, exception_metadata
 from qntx.recording.lines import WRONG_CALL, append_line, masked, record_event
+from qntx.recording.templates import is_template, template_fields, template_text
 
 Metadata = Mapping[str, Any]
 
@@ -64,7 +65,7 @@ class LogCapturingEmitter:  # budget: the interface of the original, and the com
             reraise_from_signal(error)
             self._append(scope, INFO, message, metadata)
         except WRONG_CALL as error:
-            self._failed(scope, INFO, message, error)
+            self._failed(scope, INFO, message, metadata, error)
         if self._wrapped is not None:
             self._forward("emit_info", message, metadata or None)
 
@@ -206,17 +207,24 @@ class LogCapturingEmitter:  # budget: the interface of the original, and the com
         try:
             append_line(self._active, scope, level, self._origin, message, metadata)
         except WRONG_CALL as error:
-            self._failed(scope, level, message, error)
+            self._failed(scope, level, message, metadata, error)
 
     def _append(self, scope: Scope, level: int, message: str, metadata: Metadata | None) -> None:
         try:
             append_line(self._active, scope, level, self._origin, message, metadata)
         except WRONG_CALL as error:
-            self._failed(scope, level, message, error)
+            self._failed(scope, level, message, metadata, error)
 
-    def _failed(self, scope: Scope, level: int, message: object, error: Exception) -> None:
+    def _failed(
+        self, scope: Scope, level: int, message: object, metadata: Any, error: Exception
+    ) -> None:
         """Something about the call is wrong (a message that is no text); keep what can be kept."""
         reraise_from_signal(error)
+        if is_template(message):
+            more = metadata if isinstance(metadata, Mapping) else {}
+            fields = {**template_fields(message), **more}
+            append_line(self._active, scope, level, self._origin, template_text(message), fields)
+            return
         try:
             append_line(
                 self._active,
