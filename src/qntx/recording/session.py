@@ -19,7 +19,7 @@ from qntx.journal.wakeup import Wakeup
 from qntx.journal.writer import Journal
 from qntx.locks import holding
 from qntx.recording import descriptors, environment, installation, lines, showing, streams
-from qntx.recording.console import DirectStream
+from qntx.recording.console import DirectStream, console_stream
 from qntx.recording.context import ACTIVE_RUNS, SCOPE, ActiveRun, end_run, reset_scope
 from qntx.recording.redaction import Redactor, from_environment
 
@@ -147,7 +147,12 @@ def run_in_child(home: Path, job_id: str, attempt: int) -> ActiveRun:
         if active.run.job_id == job_id and active.run.attempt == attempt:
             return active
     active = ActiveRun(Run(job_id, attempt), journal_of(home, _settings))
+    is_older = not ACTIVE_RUNS
     holding(_lock, _enter, active, _settings.model_copy(update={"descriptors": False}))
+    if is_older:
+        # Than the recording: its descriptors lead to the run for as long as it works for that.
+        saved = [os.dup(1), os.dup(2)]
+        streams.install(lambda stream, number: console_stream(stream, saved[number - 1], number))
     if len(ACTIVE_RUNS) > MOST_RUNS_OF_CHILD:
         del ACTIVE_RUNS[next(iter(ACTIVE_RUNS))]
     return active
