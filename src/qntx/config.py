@@ -98,11 +98,10 @@ class CaptureSettings(Section):
 
     redact: bool = True
     segment_bytes: int = 8 << 20
-    #: While the disk is full: lines kept in memory, and seconds that other output waits.
+    #: While lines cannot be written: kept in memory; how long other output waits, seconds.
     memory_limit_bytes: int = 64 << 20
     room_wait_s: float = Field(default=60.0, ge=0, le=86_400)
-    #: The lowest level of log records captured; by logger, although the program hides them.
-    level: int = 0
+    level: int = 0  #: the lowest of log records captured; by logger, although the program hides it
     levels: dict[str, int] = Field(default_factory=dict)
     #: Capture file descriptors 1 and 2 as well: C code, subprocesses, crashes.
     descriptors: bool = True

@@ -160,6 +160,46 @@ def test_a_live_stream_tells_of_the_job_and_its_end(fresh: App) -> None:
         assert lines_of(found) == []
 
 
+class Drawing(Talker):
+    """A handler that draws a progress bar: one more frame when a test says so."""
+
+    def handler(self, ctx: Any, payload: Any) -> None:
+        number = 0
+        while (count := self._orders.get(timeout=60)) is not None:
+            for _ in range(count):
+                number += 1
+                print(f"\rdrawn {number}%", end="", flush=True)
+            self._done.put(count)
+
+
+def test_an_unfinished_line_is_told_as_it_grows(fresh: App) -> None:
+    drawing = Drawing()
+    with fresh.indexing(), serving(fresh) as (_, client), running(fresh, drawing) as job:
+        path = f"/api/pulse/jobs/{job}"
+        seen: list[Any] = []
+        with client.stream("GET", f"{path}/events") as answer:
+            for kind, _, data in events(answer):
+                if kind == "growing":
+                    [line] = data
+                    seen.append(line["message"])
+                    assert (line["id"], line["source"]) == (0, "stdout")
+                    assert "no_newline" in line["flags"]
+                    if line["message"] == "drawn 3%":
+                        assert line["metadata"] == {"frames": 3}
+                        break
+                    drawing.say(1)
+        assert seen == ["drawn 1%", "drawn 2%", "drawn 3%"]
+        page = client.get(f"{path}/logs", params={"source": "stdout"}).json()
+        assert (page["logs"], [line["message"] for line in page["growing"]]) == ([], ["drawn 3%"])
+        assert page["receipt"]["text"].startswith("so far: ")
+        drawing.finish()
+        fresh.settle(job)
+        found = follow(client, job, source="stdout")
+        [line] = lines_of(found)
+        assert (line["message"], line["metadata"]) == ("drawn 3%", {"frames": 3})
+        assert "growing" not in [kind for kind, _, _ in found]
+
+
 def test_a_quiet_stream_shows_that_it_lives(fresh: App, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "HEARTBEAT_S", 0.05)
     monkeypatch.setattr("qntx.api.server.SHUTDOWN_GRACE_S", 60)

@@ -23,7 +23,6 @@ def qntx_run(home: Path, *command: str) -> tuple[int, list[str]]:
     """``qntx run`` of a command; returns its code and what it showed on its console, sorted."""
     done = subprocess.run(
         [
-            *prefix,
             sys.executable,
             "-m",
             "qntx.cli",

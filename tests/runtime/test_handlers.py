@@ -179,9 +179,101 @@ def test_a_payload_is_checked_whatever_else_is_annotated(tmp_path: Path, handler
     assert outcome.result == 3
 
 
-def test_a_payload_whose_type_is_not_there_is_refused_where_it_is_declared(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="'OnlyForTheTypeChecker' is not defined - define or import"):
-        App(home=tmp_path / "home").handler("t.h")(unknown)
+#: A module as people write them since annotations are no longer evaluated where they stand.
+LATE_ANNOTATIONS = """
+import dataclasses
+from typing import TYPE_CHECKING
+
+import msgspec
+import pydantic
+from qntx.app import App
+
+if TYPE_CHECKING:
+    from datetime import date
+    from qntx import JobContext
+
+
+def handlers(app):
+    @app.handler("late")
+    def late(ctx: JobContext, report: Later) -> int:
+        return report.number
+
+    @app.handler("late.class")
+    class Class:
+        async def run(self, ctx: JobContext, report: Later | None) -> int:
+            return report.number
+
+    @app.handler("late.model")
+    def late_model(ctx: JobContext, reports: list[LaterModel]) -> int:
+        return reports[0].number
+
+    @app.handler("never")
+    def never(ctx: JobContext, day: date) -> int:
+        return 1
+
+    @app.handler("never.within")
+    def never_within(ctx: JobContext, payload: Within) -> int:
+        return 1
+
+
+class Later(msgspec.Struct):
+    number: int
+    parts: list[Later] = []
+
+
+class LaterModel(pydantic.BaseModel):
+    number: int
+
+
+@dataclasses.dataclass
+class Within:
+    day: date
+"""
+
+
+@pytest.fixture(params=["strings", "deferred"])
+def late(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[App]:
+    """The handlers of LATE_ANNOTATIONS, with annotations by PEP 563 or by PEP 649."""
+    if request.param == "deferred" and sys.version_info < (3, 14):
+        pytest.skip("annotations are deferred from Python 3.14 on")
+    first = "from __future__ import annotations\n" if request.param == "strings" else ""
+    module = types.ModuleType("late_annotations")
+    sys.modules[module.__name__] = module
+    try:
+        exec(compile(first + LATE_ANNOTATIONS, "late.py", "exec", dont_inherit=True), vars(module))
+        app = App(home=tmp_path / "home", capture={"descriptors": False})
+        module.handlers(app)
+        yield app
+    finally:
+        del sys.modules[module.__name__]
+
+
+def test_a_payload_type_may_be_defined_below_the_handler(late: App) -> None:
+    for name, payload in (
+        ("late", {"number": 3, "parts": [{"number": 1}]}),
+        ("late.class", {"number": 3}),
+        ("late.model", [{"number": 3}]),
+    ):
+        _, outcome = late.run(name, payload)
+        assert (outcome.status, outcome.result) == ("completed", 3), outcome.error
+        with pytest.raises(BadInput, match="the payload does not fit handler"):
+            late.enqueue(name, {"number": "three"})
+
+
+def test_a_payload_type_that_is_not_there_is_named_with_handler_and_parameter(late: App) -> None:
+    with pytest.raises(BadInput, match=r"handler 'never'.*parameter 'day'.*'date' is not defined"):
+        late.enqueue("never", {})
+    with pytest.raises(BadInput, match=r"handler 'never\.within'.*a field of Within.*'date'"):
+        late.enqueue("never.within", {"day": "2026-01-01"})
+    with pytest.raises(BadInput, match="at the top of the module, not only under TYPE_CHECKING"):
+        late.run("never", {})
+
+
+def test_a_payload_whose_type_is_not_there_is_refused_when_there_is_one(tmp_path: Path) -> None:
+    app = App(home=tmp_path / "home")
+    app.handler("t.h")(unknown)
+    with pytest.raises(BadInput, match="'OnlyForTheTypeChecker' is not defined"):
+        app.enqueue("t.h", {})
 
 
 @pytest.mark.parametrize("payload", [{"jobUrl": "x"}, Named(jobUrl="x")])

@@ -85,7 +85,7 @@ def record(
         "execution_id": None,
     }
     outcome = execute(
-        Handler("test", handler, None),
+        Handler("test", handler),
         job,
         journal=journal_of(home, settings.capture),
         settings=settings,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from qntx.journal.format import CLOSES_PART, PART
 from qntx.journal.run_scope import Run, Scope
 from qntx.journal.writer import Journal
 from qntx.model.views import Line, LogFilter
@@ -292,3 +294,99 @@ def test_a_million_frames_take_no_room_in_a_round(
     [(line, text), _] = lines(desk)
     assert (text, line.metadata) == (b"progress 3999", {"frames": 4000})
     stream.end()
+
+
+def growing(desk: Desk, **wanted: Any) -> list[tuple[str, Any]]:
+    found = LogStore(desk.db).growing("JB_1", LogFilter(**wanted))
+    assert all(line.id == 0 and "no_newline" in line.flags for line in found)
+    return [(line.message, line.metadata) for line in found]
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qntx.indexer.spool.GROWING_S", -1.0)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_an_unfinished_line_shows_while_it_grows(
+    desk: Desk, journal: Journal, scope: Scope
+) -> None:
+    stream = WrittenStream(journal).begin().announce(scope)
+    for so_far, written in [
+        ("copying", b"copying"),
+        ("copying ... ", b" ... "),
+        ("10%", b"\r10%"),
+        ("20%", b"\r20%\r"),
+    ]:
+        stream.write(written)
+        desk.rounds()
+        desk.rounds()
+        assert [text for text, _ in growing(desk)] == [so_far]
+        assert desk.texts() == []
+    assert growing(desk)[0][1] == {"frames": 3}
+    assert growing(desk, min_level=40) == []
+    assert growing(desk, sources=("emitter",)) == []
+    desk.restart()
+    stream.write(b"done\nnext")
+    desk.drain.round()
+    assert (growing(desk), desk.texts()) == ([], [b"done"])
+    stream.end()
+    desk.rounds()
+    assert (growing(desk), desk.texts()) == ([], [b"done", b"next"])
+    assert desk.value("SELECT count(*) FROM log_parts") == 0
+
+
+@pytest.mark.usefixtures("at_once")
+def test_an_unfinished_line_shows_nothing_that_may_become_a_secret(
+    desk: Desk, journal: Journal, scope: Scope
+) -> None:
+    token = b"ghp_" + b"a1B2" * 9
+    stream = WrittenStream(journal).begin().announce(scope)
+    stream.write(b"the token is " + token[:20])
+    desk.rounds()
+    desk.rounds()
+    assert growing(desk) == [("the token is ", None)]
+    stream.write(token[20:] + b" and more")
+    desk.rounds()
+    desk.rounds()
+    [(text, _)] = growing(desk)
+    assert text.startswith("the token is ***[github-token:")
+    assert text.endswith("] and more")
+    stream.write(b"\n-----BEGIN RSA PRIVATE KEY-----\nMIIEow")
+    desk.rounds()
+    desk.rounds()
+    assert growing(desk) == []
+    stream.end()
+
+
+def test_frames_of_a_stream_of_python_collapse_while_they_come(
+    desk: Desk, journal: Journal, scope: Scope
+) -> None:
+    origin = journal.origin("stdout")
+    for number in range(150):
+        journal.line(scope, 20, origin, b"\rprogress %d%%" % number, b"7", 0, PART)
+        desk.drain.round()
+        assert growing(desk)[0][0] == f"progress {number}%"
+        if number == 70:
+            desk.restart()
+    assert growing(desk) == [("progress 149%", {"frames": 150})]
+    assert desk.value("SELECT count(*) FROM log_parts") == 1
+    journal.line(scope, 20, origin, BAR, b"7", CLOSES_PART)
+    desk.rounds()
+    [(line, text)] = lines(desk)
+    assert (text, line.metadata) == (b"progress 149%", {"frames": 150})
+    assert growing(desk) == []
+
+
+def test_frames_of_a_process_that_died_are_a_line_with_the_last(
+    desk: Desk, journal: Journal, scope: Scope
+) -> None:
+    origin = journal.origin("stdout")
+    for number in range(20):
+        journal.line(scope, 20, origin, b"\rprogress %d%%" % number, b"7", 0, PART)
+        desk.drain.round()
+    journal.forget()
+    desk.rounds()
+    [(line, text)] = [(line, text) for line, text in lines(desk) if line.source == "stdout"]
+    assert (text, line.metadata) == (b"progress 19%", {"frames": 20})
+    assert line.flags == ["no_newline"]

@@ -49,6 +49,8 @@ class Moment(NamedTuple):
     attempts: list[AttemptView]
     job_json: bytes
     events: bytes
+    #: Lines that have no newline yet, as JSON.
+    growing: bytes
 
 
 class _Looks:
@@ -111,9 +113,10 @@ def follow(
     Lines that fit, from the start or after a line, and from then on as they are said.
 
     Events: `line` (id: attempt:number, data: a line), `job` (data: the job, when it changed),
-    `gap` (data: from, to, both attempt:number) when this client lags so far that what follows is
-    history first, `end` when the job is over and everything was sent. No line is missing or sent
-    twice; a connection that breaks goes on with Last-Event-ID.
+    `growing` (data: the lines that have no newline yet, whenever one of them has changed; they
+    have no number), `gap` (data: from, to, both attempt:number) when this client lags so far that
+    what follows is history first, `end` when the job is over and everything was sent. No line is
+    missing or sent twice; a connection that breaks goes on with Last-Event-ID.
     """
     place = last_event_id or after
     with server.reading() as store:
@@ -128,7 +131,7 @@ async def _events(
     server: ServerContext, job_id: str, wanted: LogFilter, position: int
 ) -> AsyncIterator[bytes]:
     yield b"retry: 1000\n\n"
-    shown, shown_at = b"", float("-inf")
+    shown, shown_at, growing = b"", float("-inf"), b"[]"
     pull, looks = _Pull(), _looks_of(server)
     with server.poller.listen() as listener:
         while not server.poller.closing:
@@ -146,6 +149,9 @@ async def _events(
                 sent_at = monotonic_s()
                 yield now.events
                 pull.sent(len(now.events), monotonic_s() - sent_at)
+            if now.growing != growing:
+                growing = now.growing
+                yield frame(b"growing", growing)
             position = now.tail.position
             if now.tail.more:
                 continue
@@ -205,8 +211,9 @@ def _look(
         over = job.status in FINAL
         if not over and wanted.attempt is not None and wanted.attempt < job.attempt:
             over = True
+        growing = [] if tail.more else store.logs.growing(job_id, wanted)
     events = b"".join(map(_line, tail.lines))
-    return Moment(job, tail, over, attempts, _encode(job), events)
+    return Moment(job, tail, over, attempts, _encode(job), events, _encode(growing))
 
 
 async def _woken(listener: Listener, began: float, timeout_s: float) -> bool:

@@ -168,25 +168,30 @@ def _lines(
     limit: int | None,
     tail: int | None,
 ) -> None:
+    from qntx.cli.growing import GrowingLines
     from qntx.model.job import FINAL
 
     after: str | None = None
     before = str(_LAST) if tail is not None else None
     size, left = tail or 1000, limit or _LAST
-    while left > 0:
-        over = app.store.jobs.status(job_id) in FINAL
-        page = app.store.logs.page(
-            job_id, wanted, limit=min(size, left), after=after, before=before
-        )
-        before, size = None, 1000
-        _show(app, out, job_id, page.logs, as_json)
-        left -= len(page.logs)
-        if page.logs:
-            after = app.store.logs.cursor(job_id, page.logs[-1])
-        if page.next_cursor is None:
-            if not follow or over:
-                return
-            time.sleep(FOLLOW_S)
+    with GrowingLines(out) as growing:
+        while left > 0:
+            over = app.store.jobs.status(job_id) in FINAL
+            page = app.store.logs.page(
+                job_id, wanted, limit=min(size, left), after=after, before=before
+            )
+            before, size = None, 1000
+            _show(app, out, job_id, page.logs, as_json)
+            left -= len(page.logs)
+            if page.logs:
+                after = app.store.logs.cursor(job_id, page.logs[-1])
+            if page.next_cursor is None:
+                if not follow or over:
+                    break
+                growing.show([] if as_json else page.growing)
+                time.sleep(FOLLOW_S)
+    if not follow and left > 0 and not as_json:
+        _show(app, out, job_id, page.growing, as_json)
 
 
 def _show(app: App, out: Console, job_id: str, lines: list[Line], as_json: bool) -> None:

@@ -45,6 +45,8 @@ MARKS = {
 _TRACEBACK = "Traceback (most recent call last):\n"
 #: Control characters (C0 but tab and newline, DEL, C1) and the ones that reorder text.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+#: Where programs draw over what they wrote.
+_OUTPUT = ("stdout", "stderr", "subprocess")
 
 
 def safe(text: str) -> str:
@@ -64,6 +66,8 @@ def line_text(line: Line, *, columns: bool = True) -> Text:
         text.append(safe(place) + "  ", style="cyan")
     shown = safe(line.message).split("\n")
     text.append("\n    ".join(shown), style=LEVEL_STYLES[line.level])
+    if line.source in _OUTPUT and line.metadata and "frames" in line.metadata:
+        text.append(f"  ({line.metadata['frames']:,} frames)", style="dim")
     if line.truncated:
         text.append(f" … ({line.size:,} bytes; qntx logs --json shows all)", style="dim")
     return text

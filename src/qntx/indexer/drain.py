@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from qntx.clock import now_us
-from qntx.indexer.events import Events, is_verdict
+from qntx.indexer.events import LOST, Events, is_verdict
 from qntx.indexer.keys import Keys
 from qntx.indexer.parts import Parts
 from qntx.indexer.producer import DEFINITIONS, Producer
@@ -20,12 +20,14 @@ from qntx.journal.format import (
     EVENT,
     LINE,
     PART,
+    RAW,
     UNCOMMITTED_SUFFIX,
     SegmentName,
 )
 from qntx.journal.reader import Record, remove_uncommitted
 from qntx.journal.shared_secrets import remove_leftover_secrets, secrets_folder
 from qntx.journal.spool import remove_leftovers
+from qntx.model.frames import without_frames
 from qntx.storage.interfaces.log_rows import ContextState, Offset, OffsetMove
 from qntx.storage.interfaces.log_writer import LogWriter
 
@@ -280,6 +282,8 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
                 if flags & CLOSES_PART:
                     self._parts.close(producer, int(metadata))
                     flags, metadata = flags & ~CLOSES_PART, b""
+                    if b"\r" in message and not flags & RAW:
+                        message, metadata = without_frames(message)
                 add((newest, context, origin_key, at, level, flags, message, metadata))
             producer.count(seen)
         producer.newest_us = newest
@@ -302,6 +306,8 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
         elif record.kind == EVENT:
             if record.message.startswith(_SPOOL_EVENT):
                 self._spool_event(producer, record, max(newest, record.at_us), lines)
+            elif record.message.startswith(LOST):
+                self._events.lost(producer, record, max(newest, record.at_us), lines)
             else:
                 events.append((producer, record))
         elif record.kind == PART:

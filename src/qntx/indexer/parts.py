@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from qntx.indexer.keys import Keys
 from qntx.indexer.producer import Part, Producer
 from qntx.indexer.sequencing import Pending, pieces
 from qntx.journal.format import NO_NEWLINE, RAW, is_text
 from qntx.journal.reader import Record
+from qntx.model.frames import frames_of, without_frames
 from qntx.storage.interfaces.log_rows import ContextState, PartRow
 from qntx.storage.interfaces.log_writer import LogWriter
 
@@ -33,6 +36,7 @@ class Parts:
                     row.level,
                     row.flags,
                     row.body,
+                    row.frames,
                     True,
                 )
             )
@@ -48,6 +52,23 @@ class Parts:
                     len(known), context, origin_key, record.at_us, record.level, record.flags, body
                 )
             )
+        if b"\r" in record.message and not any(piece.flags & RAW for piece in known):
+            self._fold(producer, int(record.metadata), known)
+
+    def _fold(self, producer: Producer, part: int, known: list[Part]) -> None:
+        """Of a progress bar the newest frame is kept, and how many there were."""
+        found = frames_of(b"".join(piece.body for piece in known))
+        if not found.before:
+            return
+        if known[0].stored:
+            self._closed.append((producer.name, part))
+        first, newest = known[0], known[-1]
+        body = b"\r" + found.newest
+        known[:] = [
+            msgspec.structs.replace(
+                newest, number=0, body=body, frames=first.frames + found.before, stored=False
+            )
+        ]
 
     def close(self, producer: Producer, part: int) -> None:
         """The whole line came: its pieces may go."""
@@ -66,6 +87,9 @@ class Parts:
             for piece in known:
                 flags |= piece.flags
             flags = flags & ~RAW | NO_NEWLINE | (0 if is_text(body) else RAW)
+            more = b""
+            if b"\r" in body and not flags & RAW:
+                body, more = without_frames(body, first.frames)
             lines.append(
                 (
                     producer.newest_us,
@@ -75,7 +99,7 @@ class Parts:
                     first.level,
                     flags,
                     body,
-                    b"",
+                    more,
                 )
             )
 
@@ -110,4 +134,5 @@ def _row(producer: str, part: int, piece: Part) -> PartRow:
         piece.level,
         piece.flags,
         piece.body,
+        piece.frames,
     )

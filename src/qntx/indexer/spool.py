@@ -81,6 +81,7 @@ class Spool:  # budget: it holds what the store does, and what a round has seen
         spool.lost_places, spool.lost_lines = row.lost_places, row.lost_lines
         spool.file.position = spool.file.searched = row.position
         spool.file.frames = row.frames
+        spool.shows = b"\r"  # nobody knows what, and it is to go when its line is whole
         return spool
 
     def go_on_for(self, before: Spool) -> None:

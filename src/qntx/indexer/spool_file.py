@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 
-from qntx.indexer.frames import frames_of
 from qntx.journal.format import is_text
 from qntx.journal.relay_process import HEADER_BYTES, Header, read_header
 from qntx.journal.spool import is_abandoned
+from qntx.model.frames import frames_of
 
 #: Bytes looked at in one go.
 SPOOL_CHUNK_BYTES = 1 << 20

@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 
-from qntx.indexer.frames import frames_of, shown
 from qntx.indexer.keys import Keys
 from qntx.indexer.masking import Guards, masked_lines
 from qntx.indexer.sequencing import Pending
 from qntx.indexer.spool import Spool
 from qntx.indexer.spool_file import End
 from qntx.journal.format import NO_NEWLINE, RAW, UNATTRIBUTED, is_text
+from qntx.model.frames import frames_of, shown, without_frames
 from qntx.model.log import ERROR, WARN
 from qntx.storage.interfaces.log_rows import (
     SPOOL_DETACHED,
@@ -217,7 +217,8 @@ class Spools:  # budget: what becomes of a stream, from its announcement to its 
             for number, data in enumerate(found.lines):
                 more, marks = b"", flags | found.flags.get(number, 0)
                 if spool.file.frames or (b"\r" in data and not marks & RAW):
-                    data, more = _without_frames(spool, data)
+                    data, more = without_frames(data, spool.file.frames)
+                    spool.file.frames = 0
                 if spool.directives and data.startswith(b"::"):
                     self._direct(spool, data.decode("utf-8", "surrogateescape"))
                 lines.append((order, spool.context, origin, order, level, marks, data, more))
@@ -322,13 +323,3 @@ class Spools:  # budget: what becomes of a stream, from its announcement to its 
             if other.directives and other.context.run is run:
                 other.context = context
                 self._changed.add(other)
-
-
-def _without_frames(spool: Spool, line: bytes) -> tuple[bytes, bytes]:
-    """A finished line as its newest frame, and metadata that says how many there were."""
-    found = frames_of(line)
-    frames = spool.file.frames + found.before + 1
-    spool.file.frames = 0
-    if frames == 1:
-        return line, b""
-    return found.newest.strip(b"\r"), b'{"frames":%d}' % frames

@@ -17,6 +17,7 @@ from qntx.journal import relay_process
 from qntx.journal.interrupts import reraise_from_signal
 from qntx.journal.relay_connection import Connection
 from qntx.journal.relay_holder import Holder
+from qntx.locks import holding
 
 _lock = threading.RLock()
 _room_wait_s = relay_process.MOST_WAIT_S
@@ -30,26 +31,32 @@ def hand_over(pipe: int, file: int) -> None:
 
     Starts the relay if there is none. Raises OSError where it can be neither reached nor started.
     """
-    with _lock:
-        if _connection is not None:
-            try:
-                _connection.send(pipe, file)
-                return
-            except OSError as error:
-                reraise_from_signal(error)
-                _let_go()
-        ensure().send(pipe, file)
+    holding(_lock, _hand_over, pipe, file)
 
 
 def ensure() -> Connection:
     """The way to the relay of this process, which is started if it has none; raises OSError."""
+    return holding(_lock, _ensure)
+
+
+def _hand_over(pipe: int, file: int) -> None:
+    if _connection is not None:
+        try:
+            _connection.send(pipe, file)
+            return
+        except OSError as error:
+            reraise_from_signal(error)
+            _let_go()
+    _ensure().send(pipe, file)
+
+
+def _ensure() -> Connection:
     global _connection, _holder
-    with _lock:
-        if _connection is None:
-            _watch_forks()
-            _holder = Holder(_room_wait_s)
-            _connection = _holder.connection
-        return _connection
+    if _connection is None:
+        _watch_forks()
+        _holder = Holder(_room_wait_s)
+        _connection = _holder.connection
+    return _connection
 
 
 def set_room_wait(seconds: float) -> None:

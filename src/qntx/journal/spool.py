@@ -187,7 +187,8 @@ def is_abandoned(fd: int) -> bool:
     """Whether nobody holds the spool open for writing any more (*fd* is a reader's own)."""
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except BlockingIOError as error:
+        reraise_from_signal(error)
         return False
     fcntl.flock(fd, fcntl.LOCK_UN)
     return True

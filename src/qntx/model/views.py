@@ -207,6 +207,8 @@ class LogPage(msgspec.Struct, frozen=True, kw_only=True):
     prev_cursor: str | None
     #: What retention has deleted since of what was said; counts and receipt still tell of it.
     expired: Expired | None = None
+    #: On the last page: lines that have no newline yet, as they are now. Their number is 0.
+    growing: list[Line] = []
 
 
 class Bucket(msgspec.Struct, frozen=True, gc=False):

@@ -14,6 +14,8 @@ from qntx.recording.context import SCOPE, ActiveRun, reset_scope
 from qntx.recording.emitters import ProgressEmitter
 from qntx.recording.exceptions import error_text, exception_metadata
 from qntx.recording.lines import WRONG_CALL, append_line, masked, record_event
+from qntx.recording.search_windows import SHORT
+from qntx.recording.templates import is_template, template_fields, template_text
 
 Metadata = Mapping[str, Any]
 
@@ -56,7 +58,7 @@ class LogCapturingEmitter:  # budget: the interface of the original, and the com
             scope = self.current
         guard = lines.current_redactor
         try:
-            if metadata or (guard is not None and guard.search(message)):
+            if metadata or len(message) > SHORT or (guard is not None and guard.search(message)):
                 append_line(self._active, scope, INFO, self._origin, message, metadata)
             else:
                 self._active.journal.line(scope, INFO, self._origin, message.encode())
@@ -64,7 +66,10 @@ class LogCapturingEmitter:  # budget: the interface of the original, and the com
             reraise_from_signal(error)
             self._append(scope, INFO, message, metadata)
         except WRONG_CALL as error:
-            self._failed(scope, INFO, message, error)
+            self._failed(scope, INFO, message, metadata, error)
+        except MemoryError as error:
+            reraise_from_signal(error)
+            lines.lost_for_memory(self._active.journal, scope, 1, len(message))
         if self._wrapped is not None:
             self._forward("emit_info", message, metadata or None)
 
@@ -206,17 +211,24 @@ class LogCapturingEmitter:  # budget: the interface of the original, and the com
         try:
             append_line(self._active, scope, level, self._origin, message, metadata)
         except WRONG_CALL as error:
-            self._failed(scope, level, message, error)
+            self._failed(scope, level, message, metadata, error)
 
     def _append(self, scope: Scope, level: int, message: str, metadata: Metadata | None) -> None:
         try:
             append_line(self._active, scope, level, self._origin, message, metadata)
         except WRONG_CALL as error:
-            self._failed(scope, level, message, error)
+            self._failed(scope, level, message, metadata, error)
 
-    def _failed(self, scope: Scope, level: int, message: object, error: Exception) -> None:
+    def _failed(
+        self, scope: Scope, level: int, message: object, metadata: Any, error: Exception
+    ) -> None:
         """Something about the call is wrong (a message that is no text); keep what can be kept."""
         reraise_from_signal(error)
+        if is_template(message):
+            more = metadata if isinstance(metadata, Mapping) else {}
+            fields = {**template_fields(message), **more}
+            append_line(self._active, scope, level, self._origin, template_text(message), fields)
+            return
         try:
             append_line(
                 self._active,

@@ -14,6 +14,7 @@ from qntx.model.log import CRITICAL, DEBUG, ERROR, INFO, WARN
 from qntx.recording.context import ActiveRun
 from qntx.recording.exceptions import exception_metadata, traceback_text
 from qntx.recording.lines import WRONG_CALL, append_line, masked
+from qntx.recording.templates import is_template, template_fields, template_text
 
 #: Levels by the names of structlog's methods, and by those that its processors note.
 LEVEL_NAMES = {
@@ -47,6 +48,8 @@ def append_record(
     active, scope, flags = place
     text = message if type(message) is str else str(message)
     metadata = dict(fields)
+    if is_template(message):
+        text, metadata = template_text(message), {**template_fields(message), **metadata}
     if error is not None:
         metadata.update(exception_metadata(error))
         text = f"{text}\n{traceback_text(error)}"

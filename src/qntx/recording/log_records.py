@@ -15,6 +15,7 @@ from qntx.recording.context import ActiveRun
 from qntx.recording.exceptions import exception_metadata, traceback_text
 from qntx.recording.library_records import append_event
 from qntx.recording.lines import WRONG_CALL, append_line, masked
+from qntx.recording.templates import is_template, template_fields, template_text
 
 STANDARD_FIELDS = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {
     "message",
@@ -120,7 +121,12 @@ def _store(active: ActiveRun, scope: Scope, record: logging.LogRecord, flags: in
     message = record.msg
     if record.args or type(message) is not str:
         try:
-            message = record.getMessage()
+            if is_template(message):
+                metadata = template_fields(message)
+                message = template_text(message)
+                message = message % record.args if record.args else message
+            else:
+                message = record.getMessage()
         except Exception as error:  # noqa: BLE001 - a wrong format string is the job's, not ours
             reraise_from_signal(error)
             message, metadata = _unformatted(record, error)

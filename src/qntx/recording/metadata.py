@@ -17,6 +17,7 @@ from uuid import UUID
 import msgspec
 
 from qntx.journal.interrupts import reraise_from_signal
+from qntx.recording.templates import is_template, template_text
 
 #: Deeper than this is replaced by a marker.
 MAX_METADATA_DEPTH = 64
@@ -188,6 +189,8 @@ class _Cleaner:
         # Recognised by its type: to look up an attribute of an unknown object may run its code.
         if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
             return self.clean(value.item(), depth + 1)
+        if is_template(value):
+            return self._text(template_text(value))
         return unstorable(value, "not JSON", repr=_guarded_repr(value))
 
 

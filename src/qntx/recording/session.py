@@ -18,8 +18,9 @@ from qntx.journal.run_scope import Run, Scope
 from qntx.journal.shared_secrets import secrets_folder, share_secrets, shared_secrets
 from qntx.journal.wakeup import Wakeup
 from qntx.journal.writer import Journal
+from qntx.locks import holding
 from qntx.recording import descriptors, environment, installation, lines, showing, streams
-from qntx.recording.console import DirectStream
+from qntx.recording.console import DirectStream, console_stream
 from qntx.recording.context import ACTIVE_RUNS, SCOPE, ActiveRun, end_run, reset_scope
 from qntx.recording.redaction import Redactor, from_environment
 
@@ -38,39 +39,50 @@ _consoles: list[DirectStream] = []
 
 def journal_of(home: Path, settings: CaptureSettings | None = None) -> Journal:
     """This process's journal in the data directory *home*."""
-    with _lock:
-        journal = _journals.get(home)
-        if journal is None:
-            _watch_process()
-            settings = settings or CaptureSettings()
-            journal = _journals[home] = Journal(
-                home / "journal",
-                segment_bytes=settings.segment_bytes,
-                memory_limit_bytes=settings.memory_limit_bytes,
-                on_first_segment=Wakeup(home).notify,
+    return holding(_lock, _journal_of, home, settings or CaptureSettings())
+
+
+def _journal_of(home: Path, settings: CaptureSettings) -> Journal:
+    journal = _journals.get(home)
+    if journal is None:
+        _watch_process()
+        journal = _journals[home] = Journal(
+            home / "journal",
+            segment_bytes=settings.segment_bytes,
+            memory_limit_bytes=settings.memory_limit_bytes,
+            on_first_segment=Wakeup(home).notify,
+        )
+    return journal
+
+
+def close_journals() -> str:
+    """End this process's journals; returns what could not be kept, and why (else nothing)."""
+    return holding(_lock, _close_journals)
+
+
+def _close_journals() -> str:
+    kept_from: list[str] = []
+    for journal in _journals.values():
+        if left := journal.close():
+            noun = "line" if left == 1 else "lines"
+            kept_from.append(
+                f"{left:,} {noun} could not be written to {journal.folder}: {journal.hindrance}"
             )
-        return journal
-
-
-def close_journals() -> int:
-    """End this process's journals; returns how many records could not be kept."""
-    with _lock:
-        left = sum(journal.close() for journal in _journals.values())
-        _journals.clear()
-        return left
+    _journals.clear()
+    return "; ".join(kept_from)
 
 
 @contextmanager
 def capturing(active: ActiveRun, settings: CaptureSettings | None = None) -> Iterator[ActiveRun]:
     """Everything that the code inside prints or logs becomes lines of *active*."""
-    _enter(active, settings or CaptureSettings())
+    holding(_lock, _enter, active, settings or CaptureSettings())
     token = SCOPE.set(active.root)
     try:
         yield active
     finally:
         streams.finish(active)
         reset_scope(token)
-        _leave(active)
+        holding(_lock, _leave, active)
 
 
 @contextmanager
@@ -121,7 +133,7 @@ def attach(
     active = ActiveRun(run, journal_of(home, settings))
     # The parent has put spools behind the descriptors that the child inherited; what Python's
     # streams write must not go there, too, but straight to the console.
-    _enter(active, settings.model_copy(update={"descriptors": False}))
+    holding(_lock, _enter, active, settings.model_copy(update={"descriptors": False}))
     for secret in shared_secrets(secrets_folder(home), parent):
         register_secret(secret)
     streams.forward_to(
@@ -136,7 +148,12 @@ def run_in_child(home: Path, job_id: str, attempt: int) -> ActiveRun:
         if active.run.job_id == job_id and active.run.attempt == attempt:
             return active
     active = ActiveRun(Run(job_id, attempt), journal_of(home, _settings))
-    _enter(active, _settings.model_copy(update={"descriptors": False}))
+    is_older = not ACTIVE_RUNS
+    holding(_lock, _enter, active, _settings.model_copy(update={"descriptors": False}))
+    if is_older:
+        # Than the recording: its descriptors lead to the run for as long as it works for that.
+        saved = [os.dup(1), os.dup(2)]
+        streams.install(lambda stream, number: console_stream(stream, saved[number - 1], number))
     if len(ACTIVE_RUNS) > MOST_RUNS_OF_CHILD:
         del ACTIVE_RUNS[next(iter(ACTIVE_RUNS))]
     return active
@@ -184,20 +201,19 @@ def detach() -> None:
 
 def _enter(active: ActiveRun, settings: CaptureSettings) -> None:
     global _settings
-    with _lock:
-        if not ACTIVE_RUNS:
-            _watch_process()
-            _settings = settings
-            installation.install(settings, has_console=_has_console)
-        ACTIVE_RUNS[active.run] = active
-        if len(ACTIVE_RUNS) == 1:
-            try:
-                if descriptors.are_redirected():
-                    _share_environment(active.journal)
-                descriptors.begin(active)
-            except OSError as error:
-                reraise_from_signal(error)
-                lines.log_not_captured(active, active.root, "descriptors 1 and 2", error)
+    if not ACTIVE_RUNS:
+        _watch_process()
+        _settings = settings
+        installation.install(settings, has_console=_has_console)
+    ACTIVE_RUNS[active.run] = active
+    if len(ACTIVE_RUNS) == 1:
+        try:
+            if descriptors.are_redirected():
+                _share_environment(active.journal)
+            descriptors.begin(active)
+        except OSError as error:
+            reraise_from_signal(error)
+            lines.log_not_captured(active, active.root, "descriptors 1 and 2", error)
 
 
 def _share_environment(journal: Journal) -> None:
@@ -210,12 +226,11 @@ def _share_environment(journal: Journal) -> None:
 
 
 def _leave(active: ActiveRun) -> None:
-    with _lock:
-        end_run(active)
-        descriptors.end(active, next(iter(ACTIVE_RUNS.values()), None))
-        if not ACTIVE_RUNS and _has_console:
-            # In a worker everything stays in place for the next run.
-            installation.uninstall()
+    end_run(active)
+    descriptors.end(active, next(iter(ACTIVE_RUNS.values()), None))
+    if not ACTIVE_RUNS and _has_console:
+        # In a worker everything stays in place for the next run.
+        installation.uninstall()
 
 
 def _after_fork_in_child() -> None:

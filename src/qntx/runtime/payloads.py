@@ -4,36 +4,48 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import types
 import typing
 from collections.abc import Callable
 from typing import Any
-
-from qntx.errors import BadInput
 
 
 def payload_type(function: Callable[..., Any]) -> Any:
     """
     What the second parameter of a handler is annotated with; None when with nothing.
 
-    Raises BadInput for a name that is not there when the program runs: nothing could be checked.
+    Raises NameError for a type that is not there yet, or that only a type checker sees.
     """
-    names = [n for n in inspect.signature(function).parameters if n != "self"]
+    names = [n for n in _signature(function).parameters if n != "self"]
     if len(names) < 2:
         return None
     code = code_of(function)
     # Only this one is looked up: the others may be there for a type checker alone.
-    wanted = types.SimpleNamespace(
-        __annotations__={names[1]: inspect.get_annotations(code).get(names[1])}
-    )
+    wanted = types.SimpleNamespace(__annotations__={names[1]: _annotations(code).get(names[1])})
     try:
         found = typing.get_type_hints(wanted, getattr(code, "__globals__", None))[names[1]]
     except NameError as error:
-        raise BadInput(
-            f"the payload of handler {code.__qualname__} cannot be checked: {error} - define or "
-            "import its type at the top of the module, not only for the type checker"
+        raise NameError(
+            f"its parameter {names[1]!r} is annotated with a type that is not there when the "
+            f"program runs ({error})"
         ) from None
     return None if found in (type(None), Any, dict, object) else found
+
+
+if sys.version_info >= (3, 14):
+    # Annotations are evaluated when they are asked for, all of them, unless told otherwise.
+    from annotationlib import Format, get_annotations
+
+    def _signature(function: Callable[..., Any]) -> inspect.Signature:
+        return inspect.signature(function, annotation_format=Format.FORWARDREF)
+
+    def _annotations(code: Any) -> dict[str, Any]:
+        return get_annotations(code, format=Format.FORWARDREF)
+
+else:
+    _signature = inspect.signature
+    _annotations = inspect.get_annotations
 
 
 def code_of(function: Callable[..., Any]) -> Callable[..., Any]:

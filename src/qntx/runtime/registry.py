@@ -40,13 +40,32 @@ class Handler:
 
     name: str
     function: Callable[..., Any]
-    payload_type: Any
     aliases: tuple[str, ...] = ()
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     #: A job that runs longer is asked to stop, then stopped; None: it may take its time.
     timeout_s: float | None = None
     #: Its calls cost money or are rationed: `runtime.rate_limits` hold it back.
     metered: bool = False
+    #: The type of its payload, as soon as that is known.
+    _kinds: list[Any] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    @property
+    def payload_type(self) -> Any:
+        """
+        What the code declares for its payload; None: anything.
+
+        It is looked up when it is first needed, for a module may define it below the handler.
+        Raises BadInput where it is not there then.
+        """
+        if not self._kinds:
+            try:
+                self._kinds.append(payload_type(self.function))
+            except NameError as error:
+                raise BadInput(
+                    f"the payload of handler {self.name!r} cannot be checked: {error} - define or "
+                    "import that type at the top of the module, not only under TYPE_CHECKING"
+                ) from None
+        return self._kinds[0]
 
     @property
     def is_async(self) -> bool:
@@ -64,6 +83,13 @@ class Handler:
             return data
         try:
             return msgspec.convert(data, kind, dec_hook=validated)
+        except NameError as error:
+            raise BadInput(
+                f"the payload of handler {self.name!r} cannot be checked: a field of "
+                f"{getattr(kind, '__name__', kind)} has a type that is not there when the program "
+                f"runs ({error}) - define or import that at the top of the module, not only under "
+                "TYPE_CHECKING"
+            ) from None
         except (msgspec.ValidationError, ValueError) as error:
             raise BadInput(
                 f"the payload does not fit handler {self.name!r}: {fault(error)} - "
@@ -133,8 +159,7 @@ class Registry:
 
         def register(code: F) -> F:
             function = _function_of(name, code)
-            kind = payload_type(function)
-            self.add(Handler(name, function, kind, tuple(aliases), retry, timeout_s, metered))
+            self.add(Handler(name, function, tuple(aliases), retry, timeout_s, metered))
             return code
 
         return register

@@ -14,6 +14,8 @@ export interface LineSink {
   /** Address of the stream after the last loaded line. */
   address(): string;
   deliver(lines: Line[]): void;
+  /** The lines that have no newline yet, as they are now. */
+  growing(lines: Line[]): void;
   /** News of the job itself. */
   job(job: Job): void;
   /** The connection broke; it is being taken up again. */
@@ -80,6 +82,9 @@ class EventStream {
     this.#source.addEventListener("line", (event) => this.#onLine(event));
     this.#source.addEventListener("job", (event) =>
       sink.job(JSON.parse(event.data as string) as Job),
+    );
+    this.#source.addEventListener("growing", (event) =>
+      sink.growing(JSON.parse(event.data as string) as Line[]),
     );
     this.#source.addEventListener("end", () => this.#onEnd());
     // A broken connection is taken up again by the browser itself; a closed one was refused.

@@ -438,6 +438,7 @@ export interface components {
             next_cursor: string | null;
             prev_cursor: string | null;
             expired?: components["schemas"]["Expired"] | null;
+            growing?: components["schemas"]["Line"][];
         };
         /** LoggedIn */
         LoggedIn: {

@@ -45,6 +45,8 @@ export class LogFeed {
   loaded = $state(false);
   /** Lines of the attempt that are not kept any longer. */
   expired = $state.raw<Expired | null>(null);
+  /** Lines that have no newline yet, as they are now. */
+  growing = $state.raw<readonly Line[]>([]);
   /** Ranges of folded lines that need not be read. */
   folded: readonly (readonly [number, number])[] = [];
   /** What a line is folded into; null: nothing is folded. */
@@ -228,6 +230,7 @@ export class LogFeed {
     if (page.expired !== undefined && page.expired?.lines !== this.expired?.lines)
       this.expired = page.expired;
     this.lastSeq = Math.max(this.lastSeq, page.logs.at(-1)?.id ?? 0, page.counts.total);
+    if (page.next_cursor === null) this.growing = page.growing ?? [];
     return page;
   }
 

@@ -72,12 +72,19 @@ export class LogSession {
     this.#live = liveLines({
       address: () => eventsPath(run.id, attempt, filter, this.feed.window.ceil),
       deliver: (lines) => this.feed.deliver(lines),
+      growing: (lines) => (this.feed.growing = lines),
       job: (job) => run.take(job),
-      broken: () => run.refresh(),
-      ended: () => run.refresh(),
+      broken: () => this.#refresh(),
+      ended: () => this.#refresh(),
       pull: () => this.feed.pull(),
       pageLines: this.feed.livePage,
     });
+  }
+
+  /** Whoever tells of unfinished lines says nothing any more. */
+  #refresh(): void {
+    this.feed.growing = [];
+    this.run.refresh();
   }
 
   /** Rows of the list. A memo, not a derived value: a session may be made inside an effect, and outlives it. */

@@ -106,6 +106,13 @@ class Logs(Protocol):  # budget: one method per question
     def receipt(self, job_id: str, attempt: int | None = None) -> Receipt:
         """The receipt of one attempt, or of all of a job together."""
 
+    def growing(self, job_id: str, wanted: LogFilter) -> list[Line]:
+        """
+        Lines that have no newline yet, as they are now; they have no number (0).
+
+        Of a progress bar the newest frame, and in ``metadata`` how many ``frames`` there were.
+        """
+
     def totals(self) -> Totals:
         """The sums over all attempts."""
 

@@ -24,6 +24,7 @@ from qntx.model.views import (
 )
 from qntx.storage.interfaces.logs import MAX_LINES_PER_PAGE, Logs, Tail, Totals
 from qntx.storage.sqlite.groups import groups
+from qntx.storage.sqlite.growing import growing
 from qntx.storage.sqlite.histogram import histogram
 from qntx.storage.sqlite.jobs import make_cursor, read_cursor
 from qntx.storage.sqlite.line_query import OF_TASK, Rows, Selection, of_task
@@ -92,6 +93,7 @@ class LogStore(Logs):  # budget: one method per question
             next_cursor=make_cursor(rows[-1][0]) if later else None,
             prev_cursor=make_cursor(rows[0][0]) if earlier else None,
             expired=expired_of(self._db, (key for _, key in runs)),
+            growing=[] if later else self.growing(job_id, wanted),
         )
 
     def histogram(self, job_id: str, wanted: LogFilter, buckets: int) -> Histogram:
@@ -175,6 +177,9 @@ class LogStore(Logs):  # budget: one method per question
         )
         [row] = self._db.execute(sql, (job_id, attempt, attempt)).fetchall()
         return receipt_of(row)
+
+    def growing(self, job_id: str, wanted: LogFilter) -> list[Line]:
+        return growing(self._db, job_id, wanted)
 
     def totals(self) -> Totals:
         sql = "SELECT total(stored), total(lost), total(redactions) FROM job_attempts"

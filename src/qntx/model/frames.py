@@ -49,6 +49,19 @@ def shown(text: bytes) -> bytes:
     return frames_of(text).newest.strip(b"\r")
 
 
+def without_frames(line: bytes, before: int = 0) -> tuple[bytes, bytes]:
+    """
+    A finished *line* as its newest frame, and metadata that says how many frames there were.
+
+    *before*: those that came before *line*, and are not kept. One frame stays as it is.
+    """
+    found = frames_of(line)
+    frames = before + found.before + 1
+    if frames == 1:
+        return line, b""
+    return found.newest.strip(b"\r"), b'{"frames":%d}' % frames
+
+
 def _shows(frame: bytes) -> bool:
     if not frame or frame.isspace():
         return False
