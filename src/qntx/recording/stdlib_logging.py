@@ -6,7 +6,8 @@ import logging
 import sys
 import threading
 from collections.abc import Mapping
-from types import FrameType
+from contextlib import suppress
+from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
 from qntx.journal.format import UNATTRIBUTED
@@ -26,8 +27,8 @@ from qntx.recording.pending_records import ON_ITS_WAY, PendingRecord, last_that_
 from qntx.recording.showing import NOW, Shown, is_passed_on
 
 _patches = Patches()
-#: Handlers of the program, and the streams that they had before.
-_redirected: list[tuple[Any, Any]] = []
+#: Handlers of the program and what they print with; the attributes that held a stream, and it.
+_redirected: list[tuple[Any, str, Any]] = []
 
 
 class _Originals:
@@ -81,22 +82,41 @@ def redirect_handlers() -> None:
     """
     Handlers that were made before the run hold the stream that ours stands in for: give them ours.
 
-    Otherwise what they print goes past Python, and is captured a second time.
+    Otherwise what they print goes past Python, and is captured a second time. The same goes for
+    what a handler holds to print with, as rich's Console.
     """
     for reference in list(logging._handlerList):  # type: ignore[attr-defined]
         handler = reference()
-        name = streams.name_of_replaced(getattr(handler, "stream", None))
-        if name is not None and isinstance(handler, logging.StreamHandler):
-            _redirected.append((reference, handler.stream))
-            handler.setStream(getattr(sys, name))
+        if handler is None:
+            continue
+        if isinstance(handler, logging.StreamHandler):
+            handler.flush()
+        held = [value for kind in type(handler).__mro__ for value in vars(kind).values()]
+        for holder in (handler, *vars(handler).values(), *held):
+            if not isinstance(holder, type | FunctionType | ModuleType) and hasattr(
+                holder, "__dict__"
+            ):
+                _redirect(holder)
+
+
+#: What is no object that a handler prints with.
+_NO_HOLDERS = (type, FunctionType, ModuleType)
+
+
+def _redirect(holder: Any) -> None:
+    for attribute, stream in list(vars(holder).items()):
+        name = streams.name_of_replaced(stream)
+        if name is not None:
+            with suppress(AttributeError, TypeError, ValueError):
+                setattr(holder, attribute, getattr(sys, name))
+                _redirected.append((holder, attribute, stream))
 
 
 def restore_handlers() -> None:
     """Give them the streams that they had."""
-    for reference, stream in _redirected:
-        handler = reference()
-        if handler is not None and isinstance(handler.stream, CapturedStream):
-            handler.setStream(stream)
+    for holder, attribute, stream in _redirected:
+        if isinstance(getattr(holder, attribute, None), CapturedStream):
+            setattr(holder, attribute, stream)
     _redirected.clear()
 
 
