@@ -18,9 +18,9 @@ from types import ModuleType
 #: Our module for each library that may be imported.
 _BRIDGES = {
     "gevent": "qntx.recording.integrations.gevent",
-    "joblib.externals.loky.process_executor": "qntx.recording.integrations.loky",
+    "joblib.externals.loky.process_executor": "qntx.recording.loky_executors",
     "loguru": "qntx.recording.integrations.loguru",
-    "loky.process_executor": "qntx.recording.integrations.loky",
+    "loky.process_executor": "qntx.recording.loky_executors",
     "structlog": "qntx.recording.integrations.structlog",
     "uvloop": "qntx.recording.integrations.uvloop",
 }
