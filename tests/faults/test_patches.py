@@ -35,7 +35,10 @@ PATCHED = """
     multiprocessing.pool:Pool.imap
     multiprocessing.pool:Pool.imap_unordered
     multiprocessing.process:BaseProcess._bootstrap
+    multiprocessing.process:BaseProcess.join
     multiprocessing.process:BaseProcess.start
+    multiprocessing.spawn:get_preparation_data
+    multiprocessing.util:spawnv_passfds
     os:_Environ.__setitem__
     os:system
     subprocess:Popen.__init__
@@ -57,13 +60,14 @@ import _thread, asyncio.base_events, asyncio.base_subprocess, builtins, faulthan
 import concurrent.futures._base, concurrent.futures.process, concurrent.futures.thread
 import logging, logging.config, logging.handlers
 import multiprocessing, multiprocessing.pool, multiprocessing.process
-import multiprocessing.util, os, pkgutil, signal, subprocess, sys, threading, warnings
+import multiprocessing.spawn, multiprocessing.util, os, pkgutil, signal, subprocess, sys
+import threading, warnings
 
 MODULES = [
     _thread, asyncio.base_events, asyncio.base_subprocess, builtins, concurrent.futures._base,
     concurrent.futures.process, concurrent.futures.thread, faulthandler, logging,
     logging.handlers, multiprocessing, multiprocessing.pool, multiprocessing.process,
-    multiprocessing.util, os, signal, subprocess, sys, threading, warnings,
+    multiprocessing.spawn, multiprocessing.util, os, signal, subprocess, sys, threading, warnings,
 ]
 HANDLER = logging.StreamHandler()
 

@@ -3,50 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.support.data_directory import stored
-from tests.support.programs import run_program
+from tests.support.beside_plain import said
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
-#: A program whose block is a job, or is none: ``PLAIN``.
-BLOCK = """
-import contextlib
-job = contextlib.nullcontext() if os.environ.get("PLAIN") else __import__("qntx").capture("x")
-"""
-
-
-def said(tmp_path: Path, body: str) -> list[tuple[str, str, str, str | None, Any]]:
-    """
-    What the job of *body* has in the log: source, level, message, logger, metadata.
-
-    Its output must be that of the same program without capture.
-    """
-    home = tmp_path / "home"
-    env = {"QNTX_HOME": str(home), "NO_COLOR": "1", "COLUMNS": "200"}
-    plain = run_program(tmp_path / "plain", BLOCK + body, env={**env, "PLAIN": "1"})
-    captured = run_program(home, BLOCK + body, env=env)
-    assert plain.returncode == 0, plain.stderr.decode()
-    assert captured.returncode == 0, captured.stderr.decode()
-    assert captured.stdout.decode() == plain.stdout.decode()
-    assert captured.stderr.decode() == plain.stderr.decode()
-    with stored(home) as store:
-        assert store.receipt().complete
-        return [
-            (line.source, line.level, line.message, line.logger, line.metadata)
-            for line, _ in store.lines()
-        ]
-
 
 def lines(tmp_path: Path, body: str) -> list[str]:
-    """Source, level, logger and message of what the job of *body* has in the log."""
-    return [
-        f"{level} {logger}: {message}" if source == "logging" else f"{source}: {message}"
-        for source, level, message, logger, _ in said(tmp_path, body)
-    ]
+    """What the job of *body* has in the log: source (or level and logger) and message."""
+    return [str(line) for line in said(tmp_path, body)]
 
 
 SHOWN = """
@@ -250,7 +217,7 @@ def who_says_this(): log.warning("something")
 with job:
     who_says_this()
 """
-    assert [line[2] for line in said(tmp_path, SHOWN + body)] == ["something"]
+    assert [line.message for line in said(tmp_path, SHOWN + body)] == ["something"]
 
 
 #: Filters, where they are, and what is in the log: as they leave it.
@@ -288,7 +255,7 @@ with job:
 """
     kept = ["GET /health"] if "two" in where else []  # the other one takes it
     assert said(tmp_path, SHOWN + body) == [
-        ("logging", "info", text, "job", {"user": "jim"})
+        ("logging", "info", "job", text, {"user": "jim"})
         for text in ("paid with ****", *kept, "done")
     ]
 

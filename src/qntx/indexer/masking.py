@@ -57,7 +57,7 @@ def _lines_with(text: str, found: list[tuple[int, int, int]]) -> set[int]:
     """The numbers of the lines of *text* that what was *found* in it touches."""
     numbers: set[int] = set()
     line = at = 0
-    for _, start, end in found:
+    for start, end, _ in found:
         line += text.count("\n", at, start)
         at = start
         numbers.update(range(line, line + text.count("\n", start, end) + 1))

@@ -15,6 +15,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from qntx.locks import holding
+
 #: A thread that does not stand still by then is left to itself, and Python warns.
 STANDS_STILL_WITHIN_S = 1.0
 
@@ -57,35 +59,41 @@ class BackgroundThread:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         #: Guards the two below: what starts it may come just when its work has come to an end.
-        self._state = threading.Lock()
+        self._state = threading.RLock()
         self._works = False
         self._again = False
 
     def start(self) -> None:
         """Start it; if it runs, its work is called once more when it returns."""
         _watch_forks()
-        with _lock:
-            with self._state:
-                runs = self._thread is not None and self._thread.is_alive() and self._works
-                self._again = runs and not self._stop.is_set()
-                if self._again:
-                    return
-                self._works = True
-                _running.add(self)
-            stop = self._stop = threading.Event()
-            self._thread = threading.Thread(
-                target=self._run, args=(stop,), name=self._name, daemon=True
-            )
-            self._thread.start()
+        holding(_lock, self._start)
 
     def stop(self, timeout_s: float = 5.0) -> None:
         """Have it end, and wait for that; from its own thread: without waiting."""
-        with _lock:
-            if self in _paused:
-                _paused.remove(self)
-            _running.discard(self)
-            self._tell()
+        holding(_lock, self._end)
         self._wait(timeout_s)
+
+    def _start(self) -> None:
+        if holding(self._state, self._runs_on):
+            return
+        stop = self._stop = threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, args=(stop,), name=self._name, daemon=True
+        )
+        self._thread.start()
+
+    def _runs_on(self) -> bool:
+        runs = self._thread is not None and self._thread.is_alive() and self._works
+        self._again = runs and not self._stop.is_set()
+        self._works = True
+        _running.add(self)
+        return self._again
+
+    def _end(self) -> None:
+        if self in _paused:
+            _paused.remove(self)
+        _running.discard(self)
+        self._tell()
 
     def _run(self, stop: threading.Event) -> None:
         again = True
@@ -134,39 +142,48 @@ def _watch_forks() -> None:
 
 
 def _before_fork() -> None:
+    holding(_lock, _pause)
+
+
+def _pause() -> None:
     global _forks
-    with _lock:
-        _forks += 1
-        if _forks > 1:
-            return
-        _paused.extend(_running)
-        _running.clear()
-        for thread in _paused:
-            thread._tell()
-        for thread in _paused:
-            thread._wait(STANDS_STILL_WITHIN_S)
+    _forks += 1
+    if _forks > 1:
+        return
+    _paused.extend(_running)
+    _running.clear()
+    for thread in _paused:
+        thread._tell()
+    for thread in _paused:
+        thread._wait(STANDS_STILL_WITHIN_S)
 
 
 def _after_fork() -> None:
-    global _forks
-    with _lock:
-        _forks = max(0, _forks - 1)
+    holding(_lock, _count_down)
     # A fork beside the main thread is warned of rightly; and that may not run Python for long.
     if not _COUNTED_LATE or threading.current_thread() is not threading.main_thread():
         _start_paused()
 
 
+def _count_down() -> None:
+    global _forks
+    _forks = max(0, _forks - 1)
+
+
 def _start_paused() -> None:
-    with _lock:
-        while not _forks and _paused:
-            with contextlib.suppress(RuntimeError):  # the interpreter is about to end
-                _paused.pop().start()
+    holding(_lock, _resume)
+
+
+def _resume() -> None:
+    while not _forks and _paused:
+        with contextlib.suppress(RuntimeError):  # the interpreter is about to end
+            _paused.pop().start()
 
 
 def _after_fork_in_child() -> None:
     global _lock, _forks, _pid
     _lock, _forks, _pid = threading.RLock(), 0, os.getpid()
     for thread in (*_paused, *_running):
-        thread._thread, thread._state, thread._works = None, threading.Lock(), False
+        thread._thread, thread._state, thread._works = None, threading.RLock(), False
     _paused.clear()
     _running.clear()

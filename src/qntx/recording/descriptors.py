@@ -73,7 +73,7 @@ class Redirection:
 
     def end(self, active: ActiveRun, next_run: ActiveRun | None) -> None:
         """The run is over; a process that it left behind goes on writing to its own spool."""
-        _flush_c()
+        flush_c()
         self.record_sizes(active)
         if active is not self._owner:
             return  # another run of this process has the descriptors, and keeps them
@@ -146,6 +146,11 @@ def restore() -> None:
     if _current is not None:
         _current.close()
         _current = None
+
+
+def outside() -> list[int]:
+    """What led to the standard output and error before the run; empty: they are not captured."""
+    return [] if _current is None else list(_current.saved)
 
 
 def are_redirected() -> bool:
@@ -235,7 +240,7 @@ def _c_library() -> Any:
     return ctypes.CDLL(None)
 
 
-def _flush_c() -> None:
+def flush_c() -> None:
     """Have C's own buffers written while the descriptors still lead to the run."""
     with contextlib.suppress(Exception):  # a courtesy: a Python linked statically cannot
         _c_library().fflush(None)

@@ -19,7 +19,7 @@ from qntx.journal.wakeup import Wakeup
 from qntx.journal.writer import Journal
 from qntx.locks import holding
 from qntx.recording import descriptors, environment, installation, lines, showing, streams
-from qntx.recording.console import DirectStream
+from qntx.recording.console import DirectStream, console_stream
 from qntx.recording.context import ACTIVE_RUNS, SCOPE, ActiveRun, end_run, reset_scope
 from qntx.recording.redaction import Redactor, from_environment
 
@@ -54,15 +54,21 @@ def _journal_of(home: Path, settings: CaptureSettings) -> Journal:
     return journal
 
 
-def close_journals() -> int:
-    """End this process's journals; returns how many records could not be kept."""
+def close_journals() -> str:
+    """End this process's journals; returns what could not be kept, and why (else nothing)."""
     return holding(_lock, _close_journals)
 
 
-def _close_journals() -> int:
-    left = sum(journal.close() for journal in _journals.values())
+def _close_journals() -> str:
+    kept_from: list[str] = []
+    for journal in _journals.values():
+        if left := journal.close():
+            noun = "line" if left == 1 else "lines"
+            kept_from.append(
+                f"{left:,} {noun} could not be written to {journal.folder}: {journal.hindrance}"
+            )
     _journals.clear()
-    return left
+    return "; ".join(kept_from)
 
 
 @contextmanager
@@ -141,7 +147,12 @@ def run_in_child(home: Path, job_id: str, attempt: int) -> ActiveRun:
         if active.run.job_id == job_id and active.run.attempt == attempt:
             return active
     active = ActiveRun(Run(job_id, attempt), journal_of(home, _settings))
+    is_older = not ACTIVE_RUNS
     holding(_lock, _enter, active, _settings.model_copy(update={"descriptors": False}))
+    if is_older:
+        # Than the recording: its descriptors lead to the run for as long as it works for that.
+        saved = [os.dup(1), os.dup(2)]
+        streams.install(lambda stream, number: console_stream(stream, saved[number - 1], number))
     if len(ACTIVE_RUNS) > MOST_RUNS_OF_CHILD:
         del ACTIVE_RUNS[next(iter(ACTIVE_RUNS))]
     return active

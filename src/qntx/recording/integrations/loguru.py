@@ -29,8 +29,9 @@ _original_write: dict[type, Any] = {}
 _handler: int | None = None
 #: The handlers of loguru as we have last put them in order.
 _ordered: Any = None
-#: The lowest level that a sink of the program shows.
+#: The lowest level that a sink of the program shows, and that one without a filter does.
 _shown_from: float = 0
+_unfiltered_from: float = 0
 
 
 def install() -> None:
@@ -125,7 +126,7 @@ def _put_in_order(core: Any) -> None:
 
     It gets what any of them gets, and everything from info on.
     """
-    global _handler, _ordered, _shown_from
+    global _handler, _ordered, _shown_from, _unfiltered_from
     if _handler not in core.handlers:
         _handler = _logger.add(_take, level=0, format=_message_only, catch=False)
     with core.lock:
@@ -135,6 +136,7 @@ def _put_in_order(core: Any) -> None:
         ours._levelno = core.min_level = min(_shown_from, logging.INFO, *LEVELS.by_logger.values())
         filtering = {number: h for number, h in others.items() if h._filter is not None}
         plain = {number: h for number, h in others.items() if number not in filtering}
+        _unfiltered_from = min((h._levelno for h in plain.values()), default=float("inf"))
         core.handlers = _ordered = {**filtering, _handler: ours, **plain}
         for handler in others.values():
             if handler._filter is not None and not isinstance(handler._filter, _Watched):
@@ -158,6 +160,8 @@ def _take(message: Any) -> None:
     if place is None or is_passed_on(text):  # or a record of ``logging`` is passed on to loguru
         return
     if level < LEVELS.lowest or (level < _shown_from and level < LEVELS.of(record["name"] or "")):
+        return
+    if _event.dropped and not _event.taken and level < _unfiltered_from:
         return
     error = record["exception"].value if record["exception"] is not None else None
     append_record(place, record["name"], level, text, record["extra"], error)
