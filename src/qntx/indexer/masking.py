@@ -31,7 +31,7 @@ def masked_lines(guard: Redactor | None, block: bytes, key: KeyLines | None) -> 
     except UnicodeDecodeError:
         suspects = None
     else:
-        found = guard.search(text) if guard is not None else []
+        found = guard.suspects(text) if guard is not None else []
         if not found and key is None:
             return Masked(lines, {}, None)
         suspects = _lines_with(text, found)

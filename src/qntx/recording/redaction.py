@@ -81,6 +81,18 @@ class Redactor:
         spans = self._spans(text)
         return self._rendered(text, spans, 0, len(text)) if spans else text
 
+    def suspects(self, text: str) -> list[tuple[int, int, int]]:
+        """
+        Where in *text*, of many lines, :meth:`text` would look closer: from, to, what is there.
+
+        What it changes of a line is touched by one of these. Raises UnicodeEncodeError for lone
+        surrogates.
+        """
+        found = self.search(text)
+        if "@" in text or not found:
+            return found
+        return [suspect for suspect in found if suspect[2] != _URL]
+
     def metadata(self, value: Any) -> Any:
         """
         *value*, which JSON can hold, with secrets replaced: by key name, and in every text of it.
