@@ -369,10 +369,13 @@ class App:  # budget: the one object that users hold; each method is a line or a
         deadline = time.monotonic() + timeout_s
         pause = 0.002
         while time.monotonic() < deadline:
-            with contextlib.suppress(StoreUnavailable):
+            try:
                 attempts = self.store.jobs.attempts(job_id)
                 if attempts and attempts[-1].ended_at is not None:
                     return
+            except StoreUnavailable as error:
+                if isinstance(error.__cause__, PermissionError):
+                    return  # the job has become another user; its indexer has not
             if self._indexer is not None:
                 self._indexer.ensure()
             time.sleep(pause)
@@ -397,14 +400,11 @@ class App:  # budget: the one object that users hold; each method is a line or a
         try:
             yield
         finally:
-            left = close_journals()
+            not_kept = close_journals()
             self._indexer.stop()
             self._indexer = None
-            if left:
-                raise StoreUnavailable(
-                    f"{left:,} lines could not be kept: the disk under {self.settings.home} is "
-                    "full - free some space; the log says where they are missing"
-                )
+            if not_kept:
+                raise StoreUnavailable(f"{not_kept}; the receipt counts them as lost")
 
 
 def foreground_fields(job: Claimed, producer: str, run_kind: str = "foreground") -> dict[str, Any]:

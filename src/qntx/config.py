@@ -98,7 +98,7 @@ class CaptureSettings(Section):
 
     redact: bool = True
     segment_bytes: int = 8 << 20
-    #: Lines kept in memory while the disk is full; beyond it lines are counted as lost.
+    #: Lines kept in memory while they cannot be written; beyond it they are counted as lost.
     memory_limit_bytes: int = 64 << 20
     #: The lowest level of log records captured; by logger, although the program hides them.
     level: int = 0

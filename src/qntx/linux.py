@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 
 # Not as ``sys.platform``: type checkers on other systems would take the rest for unreachable.
@@ -20,6 +21,17 @@ def require_linux() -> None:
             f"qntx runs on Linux (5.3 or newer) only, and this is {platform!r} - "
             "use a container, a virtual machine or WSL 2"
         )
+
+
+def lift_soft_limits() -> None:
+    """
+    Take back what a shell or a job has limited this process to, as far as it may.
+
+    For processes of ours that a job's process starts: ``ulimit -f`` is meant for the job.
+    """
+    for limit in (resource.RLIMIT_FSIZE, resource.RLIMIT_CPU, resource.RLIMIT_AS):
+        hard = resource.getrlimit(limit)[1]
+        resource.setrlimit(limit, (hard, hard))
 
 
 def pidfd_open(pid: int) -> int:

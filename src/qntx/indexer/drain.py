@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from qntx.clock import now_us
-from qntx.indexer.events import Events, is_verdict
+from qntx.indexer.events import LOST, Events, is_verdict
 from qntx.indexer.keys import Keys
 from qntx.indexer.parts import Parts
 from qntx.indexer.producer import DEFINITIONS, Producer
@@ -303,6 +303,8 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
         elif record.kind == EVENT:
             if record.message.startswith(_SPOOL_EVENT):
                 self._spool_event(producer, record, max(newest, record.at_us), lines)
+            elif record.message.startswith(LOST):
+                self._events.lost(producer, record, max(newest, record.at_us), lines)
             else:
                 events.append((producer, record))
         elif record.kind == PART:

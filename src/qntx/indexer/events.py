@@ -13,10 +13,13 @@ from qntx.indexer.keys import Keys
 from qntx.indexer.producer import Producer
 from qntx.indexer.sequencing import Pending
 from qntx.journal.reader import Record
+from qntx.journal.write_errors import reason_of_number
 from qntx.model.log import ERROR, WARN
 from qntx.storage.interfaces.log_rows import ContextState, RunState
 from qntx.storage.interfaces.log_writer import LogWriter
 
+#: How an event begins that says that lines are lost.
+LOST = b'{"type":"lost"'
 _VERDICT = b'{"type":"verdict"'
 _decode = msgspec.json.decode
 _encode = msgspec.json.encode
@@ -59,9 +62,6 @@ class Events:
         """Do what the event says."""
         fields = _decode(bytes(record.message))
         kind = fields["type"]
-        if kind == "lost":
-            self._lost(producer, record, fields)
-            return
         mark = producer.scope_mark(record.scope)
         if kind == "end" and fields.get("accepted") is not None and mark is not None:
             producer.check_count(mark.run, fields["accepted"])
@@ -141,16 +141,17 @@ class Events:
 
     # -- losses -----------------------------------------------------------------------------
 
-    def _lost(self, producer: Producer, record: Record, fields: dict[str, Any]) -> None:
-        """The writer says that it could not keep some lines."""
+    def lost(self, producer: Producer, record: Record, order: int, lines: list[Pending]) -> None:
+        """The writer says that it could not keep some lines: to be said in *lines*, in place."""
         mark = producer.scope_mark(record.scope)
         if mark is None:
             return
-        run = mark.run
-        producer.counted[run] = producer.counted.get(run, 0) + int(fields["lines"])
-        self._say_lost(
-            producer, run, int(fields["lines"]), str(fields["reason"]), bytes=fields.get("bytes")
-        )
+        fields, run = _decode(bytes(record.message)), mark.run
+        number, reason = int(fields["lines"]), str(fields["reason"])
+        producer.counted[run] = producer.counted.get(run, 0) + number
+        self._say_lost(producer, run, number, reason, bytes=fields.get("bytes"))
+        line = self._lines.pop()
+        lines.append((order, *line[1:]))
 
     def damaged(self, producer: Producer, record: Record) -> None:
         """A record whose checksum is wrong: lost, and said so."""
@@ -201,12 +202,14 @@ class Events:
 
     def writer_died(self, producer: Producer) -> None:
         """A process is gone without an end: say what is lost, and end what it alone ran."""
-        if producer.in_memory and producer.run_marks:
+        waiting, hindrance = producer.in_memory
+        if waiting and producer.run_marks:
             self._say_lost(
                 producer,
                 max(producer.run_marks),
-                producer.in_memory,
-                "the process was killed while the disk was full",
+                waiting,
+                "the process ended while its journal could not be written"
+                f" ({reason_of_number(hindrance)})",
             )
         for job_id, attempt in self._writer.unsupervised(producer.name):
             run = self._keys.run(job_id, attempt)

@@ -23,7 +23,7 @@ from qntx.indexer.search_index import SearchIndex
 from qntx.journal.segment import private_folder
 from qntx.journal.spool import remove_empty_folder, remove_orphaned_folders
 from qntx.journal.wakeup import STOP_INDEXER, Wakeup
-from qntx.linux import pidfd_open
+from qntx.linux import lift_soft_limits, pidfd_open
 from qntx.storage import open_store
 from qntx.storage.interfaces import LogWriter, Store
 
@@ -185,6 +185,7 @@ def main() -> None:
     gc.disable()
     # A group-wide Ctrl-C must not take the indexer before the processes it indexes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    lift_soft_limits()
     home = Path(sys.argv[1])
     indexer = Indexer(home, open_store(home), sys.stdin.fileno())
     signal.signal(signal.SIGTERM, indexer.stop)

@@ -136,9 +136,10 @@ class Producer:
         )
 
     @property
-    def in_memory(self) -> int:
-        """Records that are lost if the writer is dead: they waited for room on the disk."""
-        return self._reader.in_memory if self._reader is not None else 0
+    def in_memory(self) -> tuple[int, int]:
+        """Records that are lost if the writer is dead, and the error that kept them from here."""
+        reader = self._reader
+        return (reader.in_memory, reader.hindrance) if reader is not None else (0, 0)
 
     def scope_mark(self, scope: int) -> ScopeMark | None:
         """

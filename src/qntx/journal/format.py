@@ -7,8 +7,9 @@ A segment is a preallocated file that one process maps and appends to:
     8   committed   u64, end of the last complete record; the one store that publishes it
     16  state       u64, OPEN, CONTINUED (the next segment goes on) or ENDED
     24  pid         u64
-    32  in memory   u64, lines that wait in the process's memory because the disk is full
-    40  reserved
+    32  in memory   u64, lines that wait in the process's memory because they cannot be written
+    40  hindrance   u64, the error number of the system that says why
+    48  reserved
     64  records
 
 A record is a 32-byte header, the message and the metadata:
@@ -22,12 +23,13 @@ The checksum (Adler-32) covers everything behind it.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 from zlib import adler32
 
 MAGIC = int.from_bytes(b"QNTXJ01\n", "little")
-MAGIC_WORD, COMMITTED_WORD, STATE_WORD, PID_WORD, MEMORY_WORD = range(5)
+MAGIC_WORD, COMMITTED_WORD, STATE_WORD, PID_WORD, MEMORY_WORD, HINDRANCE_WORD = range(6)
 FIRST_RECORD = 64
 OPEN, CONTINUED, ENDED = 0, 1, 2
 
@@ -60,6 +62,27 @@ def record(kind: int, scope: int, body: bytes, at_us: int) -> bytes:
     """A whole record that is not a line."""
     covered = HEAD.pack(kind, 0, 0, 0, scope, at_us, len(body)) + body
     return PREFIX.pack(PREFIX.size + len(covered), adler32(covered)) + covered
+
+
+def line_records(
+    messages: Iterable[bytes], level: int, origin: int, scope: int, flags: int, at_us: int
+) -> bytes:
+    """The records of many lines without metadata that differ in nothing but their message."""
+    # A third of the time that they take one by one: a head is made for each length, and the
+    # checksum of a line goes on from that of its head.
+    heads: dict[int, tuple[bytes, bytes, int]] = {}
+    parts: list[bytes] = []
+    add = parts.extend
+    for message in messages:
+        try:
+            length, head, check = heads[len(message)]
+        except KeyError:
+            head = HEAD.pack(LINE, flags, level, origin, scope, at_us, len(message))
+            length = (PREFIX.size + len(head) + len(message)).to_bytes(4, "little")
+            check = adler32(head)
+            heads[len(message)] = length, head, check
+        add((length, adler32(message, check).to_bytes(4, "little"), head, message))
+    return b"".join(parts)
 
 
 def segment_name(producer: str, index: int) -> str:

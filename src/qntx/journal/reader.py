@@ -13,6 +13,7 @@ from zlib import adler32
 from qntx.journal.format import (
     COMMITTED_WORD,
     FIRST_RECORD,
+    HINDRANCE_WORD,
     MAGIC,
     MAGIC_WORD,
     MEMORY_WORD,
@@ -80,6 +81,11 @@ class SegmentReader:
     def in_memory(self) -> int:
         """Records that waited in the writer's memory when it last looked."""
         return self._head[MEMORY_WORD]
+
+    @property
+    def hindrance(self) -> int:
+        """The error number that says why they could not be written; 0: it was not noted."""
+        return self._head[HINDRANCE_WORD]
 
     def writer_is_dead(self) -> bool:
         """Whether the process that wrote this segment is gone (its lock on the file is free)."""

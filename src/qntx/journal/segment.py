@@ -7,6 +7,7 @@ import mmap
 import os
 import stat
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 from qntx.journal.format import (
@@ -20,6 +21,7 @@ from qntx.journal.format import (
     STATE_WORD,
     UNCOMMITTED_SUFFIX,
 )
+from qntx.journal.write_errors import too_large
 
 
 def private_folder(folder: Path) -> None:
@@ -54,8 +56,15 @@ class Segment:
 
     __slots__ = ("_map", "head", "path", "size", "view")
 
-    def __init__(self, path: Path, size: int) -> None:
-        """Create the file *path* with *size* bytes; raises OSError (ENOSPC on a full disk)."""
+    def __init__(self, path: Path, size: int, fill: Callable[[int], None] | None = None) -> None:
+        """
+        Create the file *path* with *size* bytes; raises OSError (ENOSPC on a full disk).
+
+        *fill* writes everything that it will ever hold (it gets the descriptor): of such a
+        segment only the header is mapped, so it takes no memory, however large it is.
+        """
+        if hindrance := too_large(size):
+            raise hindrance
         self.path = path
         self.size = size
         # It gets its name when it is complete and locked: a reader never sees it half made.
@@ -65,8 +74,10 @@ class Segment:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.posix_fallocate(fd, 0, size)
-            self._map = mmap.mmap(fd, size)
-        except OSError:
+            if fill is not None:
+                fill(fd)
+            self._map = mmap.mmap(fd, size if fill is None else FIRST_RECORD)
+        except (OSError, MemoryError):
             uncommitted.unlink(missing_ok=True)
             raise
         finally:
@@ -77,7 +88,7 @@ class Segment:
         # Words are stored one by one through this view: a store of an aligned 8-byte word is
         # atomic, struct.pack_into is not (it zeroes the bytes first).
         self.head = self.view[:FIRST_RECORD].cast("Q")
-        self.head[COMMITTED_WORD] = FIRST_RECORD
+        self.head[COMMITTED_WORD] = FIRST_RECORD if fill is None else size
         self.head[PID_WORD] = os.getpid()
         self.head[STATE_WORD] = OPEN
         self.head[MAGIC_WORD] = MAGIC

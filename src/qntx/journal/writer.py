@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from errno import EACCES, ENOMEM, EPERM, EROFS
 from pathlib import Path
 from typing import Any, TypeVar
 from zlib import adler32
@@ -21,6 +22,7 @@ from qntx.journal.format import (
     EVENT,
     FIRST_RECORD,
     HEAD,
+    HINDRANCE_WORD,
     LINE,
     MEMORY_WORD,
     ORIGIN,
@@ -29,19 +31,24 @@ from qntx.journal.format import (
     RUN,
     SCOPE,
     STATE_WORD,
+    line_records,
     segment_name,
 )
 from qntx.journal.format import record as format_record
 from qntx.journal.interrupts import reraise_from_signal
+from qntx.journal.large_record import LargeRecord, write_at
 from qntx.journal.run_scope import Origin, Run, Scope
 from qntx.journal.segment import Segment, private_folder, skip_unused
+from qntx.journal.write_errors import largest_file, number_of, reason_of
 from qntx.locks import holding
 
 T = TypeVar("T")
+#: A record that waits, and how many lines it stands for (none, one, or those that it calls lost).
+Waiting = tuple[Scope, Origin | None, bytes, int]
 
 FIRST_SEGMENT_BYTES = 256 << 10
-#: While the disk is full: how often to look whether there is room again.
-FULL_DISK_RETRY_S = 0.2
+#: While nothing can be written: how often to try again.
+RETRY_S = 0.2
 _pack_prefix = PREFIX.pack
 _pack_head = HEAD.pack
 PREFIX_SIZE = PREFIX.size
@@ -52,6 +59,22 @@ _json = msgspec.json.Encoder(decimal_format="string").encode
 def _record(kind: int, number: int, body: bytes) -> bytes:
     """A record that is not a line, of now."""
     return format_record(kind, number, body, _time_ns() // 1000)
+
+
+def _lost_record(scope: Scope, lines: int, size: int, reason: str) -> bytes:
+    """The event that says in their place that lines of *size* bytes are lost."""
+    body = {"type": "lost", "lines": lines, "bytes": size, "reason": reason}
+    return _record(EVENT, scope.number, _json(body))
+
+
+def _fits_a_file(size: int) -> bool:
+    """
+    Whether a file of this process may hold a record of *size* bytes (``ulimit -f``).
+
+    One that none may hold would wait for ever, and hold up everything behind it.
+    """
+    limit = largest_file()
+    return limit is None or FIRST_RECORD + size <= limit
 
 
 def _is_there(path: Path) -> bool:
@@ -68,8 +91,9 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
     Appends records to this process's segments.
 
     A call returns when its record is published in the mapped file; from then on it outlives the
-    process. On a full disk records wait in memory, in order, up to *memory_limit_bytes*; what
-    does not fit is counted, and logged, as lost.
+    process. While nothing can be written (the disk is full, or no longer ours) records wait in
+    memory, in order, up to *memory_limit_bytes*; what does not fit is counted as lost, and logged
+    in its place with the system's reason.
     """
 
     def __init__(
@@ -94,14 +118,17 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
         self._busy = False
         #: Appends by code that interrupted an append of its own thread (a signal handler, a
         #: finaliser): done as soon as that one is.
-        self._interrupted: deque[tuple[Scope, Origin | None, bytes, bool]] = deque()
+        self._interrupted: deque[Waiting] = deque()
         #: What was published last by a cold path: an exception thrown by a signal handler may come
         #: before it is taken off the queue in which it waited.
         self._appended: bytes | None = None
         self._origins: dict[tuple[str, str | None], Origin] = {}
-        self._memory: deque[tuple[Scope, Origin | None, bytes, bool]] = deque()
+        self._memory: deque[Waiting] = deque()
         self._memory_bytes = 0
-        self._lost: dict[Run, tuple[Scope, int, int]] = {}
+        #: By run and reason: how many lines are lost and not yet logged, and their bytes.
+        self._lost: dict[tuple[Run, str], tuple[Scope, int, int]] = {}
+        #: What kept the newest record from being written.
+        self._hindrance: OSError | MemoryError | None = None
         #: Lines that are accepted but in no segment: in memory, or lost and not yet logged as such.
         self._waiting: dict[Run, int] = {}
         self._retrying = False
@@ -154,7 +181,7 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
             if self._busy or self._interrupted:
                 # This interrupts an append of the same thread (the lock is reentrant), or follows
                 # one that did: it must not overtake.
-                self._interrupted.append((scope, origin, record, kind == LINE))
+                self._interrupted.append((scope, origin, record, int(kind == LINE)))
                 self._release()
             else:
                 # No call from here to the release: signal handlers run only after calls, so one
@@ -172,7 +199,7 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
                     self._busy = False
                     self._release()
                 else:
-                    self._append_slowly(scope, origin, record, kind == LINE)
+                    self._append_slowly(scope, origin, record, int(kind == LINE))
         except BaseException:
             # Thrown in by a signal handler (Ctrl-C): leave no lock behind.
             if self._owned():
@@ -182,17 +209,69 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
         if self._interrupted:
             self._resume_interrupted()
 
+    def lines(
+        self, scope: Scope, level: int, origin: Origin, messages: list[bytes], flags: int = 0
+    ) -> None:
+        """
+        Append many lines without metadata, of one time: as :meth:`line` one by one, but faster.
+
+        They are in memory several times meanwhile: the caller has them not be too many.
+        """
+        if not self._append_at_once(scope, level, origin, messages, flags):
+            # A definition is missing, the segment is full, or nothing can be written at all.
+            self.line(scope, level, origin, messages[0], b"", flags)
+            rest = messages[1:]
+            if not self._append_at_once(scope, level, origin, rest, flags):
+                for message in rest:
+                    self.line(scope, level, origin, message, b"", flags)
+
+    def large_line(
+        self,
+        scope: Scope,
+        level: int,
+        origin: Origin,
+        pieces: Callable[[], Iterable[bytes]],
+        size: int,
+        metadata: bytes = b"",
+        flags: int = 0,
+        kind: int = LINE,
+    ) -> None:
+        """
+        As :meth:`line` where the message, of *size* bytes, is given in pieces (each time anew).
+
+        It gets a segment of its own, and needs no memory but for a piece.
+        """
+        head = _pack_head(kind, flags, level, origin.number, scope.number, _time_ns() // 1000, size)
+        record = LargeRecord(head, pieces, size, metadata)
+        lines = int(kind == LINE)
+
+        def append(ours: bool) -> None:
+            if not ours or self._interrupted:
+                self._interrupted.append((scope, origin, record.joined(), lines))
+            elif self._memory or not self._write_large(scope, origin, record, lines):
+                # One that is refused for good does not hold up those that still find room.
+                if lines and (self._is_refused or not self._can_wait(record.length)):
+                    self._lose(scope, record.size, lines)
+                else:
+                    self._append(scope, origin, record.joined(), lines)
+
+        self._exclusively(append)
+
     def event(self, scope: Scope, kind: str, fields: dict[str, Any]) -> None:
         """Append an event of *scope*: a stage that begins, a job's end, and the like."""
         self._event(scope, _record(EVENT, scope.number, _json({"type": kind, **fields})))
 
-    def _event(self, scope: Scope, record: bytes) -> None:
+    def lost(self, scope: Scope, lines: int, size: int, reason: str) -> None:
+        """Say in their place that *lines* lines, of *size* bytes, could not be kept, and why."""
+        self._event(scope, _lost_record(scope, lines, size, reason), lines)
+
+    def _event(self, scope: Scope, record: bytes, lines: int = 0) -> None:
 
         def append(ours: bool) -> None:
             if ours and not self._interrupted:
-                self._append(scope, None, record, False)
+                self._append(scope, None, record, lines)
             else:
-                self._interrupted.append((scope, None, record, False))
+                self._interrupted.append((scope, None, record, lines))
 
         self._exclusively(append)
 
@@ -203,12 +282,12 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
 
     def close(self, *, wait_s: float = 2.0) -> int:
         """
-        End the journal; returns how many lines could not be kept (0 unless the disk is full).
+        End the journal; returns how many lines could not be written (0 nearly always).
 
-        On a full disk it waits up to *wait_s* seconds for room.
+        Where something is in the way it waits up to *wait_s* seconds for it to go.
         """
         deadline = time.monotonic() + wait_s
-        while self._memory and time.monotonic() < deadline:
+        while (self._memory or self._lost) and time.monotonic() < deadline:
             if self._exclusively(lambda _: self._flush_memory()):
                 break
             time.sleep(0.05)
@@ -224,6 +303,16 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
         if last is not None:
             last.release()
         return left
+
+    @property
+    def hindrance(self) -> str:
+        """What kept the newest record from being written, where one was kept from it."""
+        return "" if self._hindrance is None else reason_of(self._hindrance)
+
+    @property
+    def _is_refused(self) -> bool:
+        """Whether what kept the newest record from being written will hardly go by itself."""
+        return getattr(self._hindrance, "errno", None) in (EACCES, EPERM, EROFS)
 
     @property
     def closed(self) -> bool:
@@ -271,60 +360,103 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
             if ours:
                 self._busy = False
 
-    def _append_slowly(self, scope: Scope, origin: Origin, record: bytes, is_line: bool) -> None:
+    def _append_slowly(self, scope: Scope, origin: Origin, record: bytes, lines: int) -> None:
         """The rest of :meth:`line` where something has to be defined, opened or remembered."""
         try:
-            self._append(scope, origin, record, is_line)
+            self._append(scope, origin, record, lines)
         finally:
             self._busy = False
             self._release()
+
+    def _append_at_once(
+        self, scope: Scope, level: int, origin: Origin, messages: list[bytes], flags: int
+    ) -> bool:
+        """Append lines to the segment if they fit, and it has the definitions that they need."""
+        number = len(messages)
+        data = line_records(messages, level, origin.number, scope.number, flags, _time_ns() // 1000)
+
+        def append(ours: bool) -> bool:
+            epoch, start = self._epoch, self._pos
+            end = start + len(data)
+            if not ours or self._interrupted or end > self._end:
+                return False
+            if scope.epoch is not epoch or origin.epoch is not epoch:
+                return False
+            self._view[start:end] = data
+            self._pos = end
+            self._head[COMMITTED_WORD] = end
+            scope.run.accepted += number
+            return True
+
+        return self._exclusively(append)
 
     def _resume_interrupted(self) -> None:
         """Do the appends that had to wait for the one they interrupted, in their order."""
 
         def resume(ours: bool) -> None:
             while ours and self._interrupted:
-                scope, origin, record, is_line = self._interrupted[0]
+                scope, origin, record, lines = self._interrupted[0]
                 if self._appended is not record:
-                    self._append(scope, origin, record, is_line)
+                    self._append(scope, origin, record, lines)
                 self._interrupted.popleft()
 
         self._exclusively(resume)
 
-    def _append(self, scope: Scope, origin: Origin | None, record: bytes, droppable: bool) -> None:
+    def _append(self, scope: Scope, origin: Origin | None, record: bytes, lines: int) -> None:
         """Append *record* wherever there is room: the segment, the next one, memory."""
-        if not self._memory and self._write(scope, origin, record, counts=droppable):
+        if not self._memory and self._write(scope, origin, record, lines):
+            return
+        if lines and not self._can_wait(len(record)):
+            self._lose(scope, len(record) - RECORD_SIZE, lines)
             return
         # Nothing may overtake what waits: the rest of the segment stays empty.
         self._end = self._pos
-        if droppable:
-            self._waiting[scope.run] = self._waiting.get(scope.run, 0) + 1
-        if droppable and self._memory_bytes + len(record) > self._memory_limit:
-            _, lines, size = self._lost.get(scope.run, (scope, 0, 0))
-            self._lost[scope.run] = (scope, lines + 1, size + len(record) - RECORD_SIZE)
-        else:
-            self._memory.append((scope, origin, record, droppable))
-            self._memory_bytes += len(record)
-        scope.run.accepted += droppable
+        self._memory.append((scope, origin, record, lines))
+        self._memory_bytes += len(record)
+        self._count_waiting(scope.run, lines)
+
+    def _count_waiting(self, run: Run, lines: int) -> None:
+        """Lines are accepted that are in no segment: somebody sees to it that they get there."""
+        if lines:
+            self._waiting[run] = self._waiting.get(run, 0) + lines
+        run.accepted += lines
         self._publish_memory()
         if not self._retrying:
             self._retrying = True
-            self._retrying_thread.start()
+            try:
+                self._retrying_thread.start()
+            except (RuntimeError, MemoryError) as error:
+                self._retrying = False  # no room for a thread: the next append tries again
+                reraise_from_signal(error)
 
-    def _write(
-        self, scope: Scope, origin: Origin | None, record: bytes, *, counts: bool = False
-    ) -> bool:
+    def _can_wait(self, size: int) -> bool:
+        """Whether a record of *size* bytes may wait in memory until it can be written."""
+        return _fits_a_file(size) and self._memory_bytes + size <= self._memory_limit
+
+    def _lose(self, scope: Scope, size: int, lines: int) -> None:
+        """Say that lines are lost: in their place if that can be written, or else later."""
+        event = _lost_record(scope, lines, size, self.hindrance)
+        if self._memory or not self._write(scope, None, event, lines):
+            self._end = self._pos
+            self._note_lost(scope, size, lines)
+            self._count_waiting(scope.run, lines)
+
+    def _note_lost(self, scope: Scope, size: int, lines: int) -> None:
+        key = (scope.run, self.hindrance)
+        _, before, bytes_before = self._lost.get(key, (scope, 0, 0))
+        self._lost[key] = (scope, before + lines, bytes_before + size)
+
+    def _write(self, scope: Scope, origin: Origin | None, record: bytes, counts: int = 0) -> bool:
         """
-        Publish *record*, with the definitions it needs; False when there is no room on disk.
+        Publish *record*, with the definitions it needs; False when it cannot be written.
 
-        *counts* says whether it is a line that has not been counted as accepted yet.
+        *counts*: how many lines it stands for that have not been counted as accepted yet.
         """
         definitions = self._definitions(scope, origin)
         if self._pos + sum(map(len, definitions)) + len(record) > self._end:
-            everything = self._definitions(scope, origin, again=True)
-            if not self._open(sum(map(len, everything)) + len(record)):
+            definitions = self._definitions(scope, origin, again=True)
+            if not self._open(sum(map(len, definitions)) + len(record)):
                 return False
-            definitions = everything
         data = b"".join((*definitions, record))
         end = self._pos + len(data)
         self._view[self._pos : end] = data
@@ -335,6 +467,19 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
         scope.run.epoch = scope.epoch = self._epoch
         if origin is not None:
             origin.epoch = self._epoch
+        return True
+
+    def _write_large(self, scope: Scope, origin: Origin, record: LargeRecord, counts: int) -> bool:
+        """Publish *record* in a segment of its own; False when it cannot be written."""
+        definitions = b"".join(self._definitions(scope, origin, again=True))
+
+        def fill(fd: int) -> None:
+            record.write(fd, write_at(fd, definitions, FIRST_RECORD))
+
+        if not self._open(len(definitions) + record.length, fill):
+            return False
+        scope.run.accepted += counts
+        scope.run.epoch = scope.epoch = origin.epoch = self._epoch
         return True
 
     def _definitions(
@@ -352,41 +497,64 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
             records.append(_record(ORIGIN, 0, _json(origin.definition())))
         return records
 
-    def _open(self, need: int) -> bool:
-        """Open the next segment, with room for *need* bytes; False when there is none on disk."""
-        size = max(self._next_size, FIRST_RECORD + need)
+    def _open(self, need: int, fill: Callable[[int], None] | None = None) -> bool:
+        """
+        Open the next segment, with room for *need* bytes; False when that cannot be.
+
+        *fill* writes all that it will hold into its descriptor.
+        """
+        need += FIRST_RECORD
+        size = need if fill is not None else max(self._next_size, need)
+        limit = largest_file()
+        if limit is not None and size > limit:
+            size = max(need, limit)  # smaller ones rather than none
         try:
-            private_folder(self.folder)
-            path = self.folder / segment_name(self.producer, self._index)
-            while _is_there(path):
-                # Made, but an exception thrown by a signal handler came before we knew of it.
-                skip_unused(path)
-                self._index += 1
-                path = self.folder / segment_name(self.producer, self._index)
-            fresh = Segment(path, size)
+            try:
+                fresh = self._fresh_segment(size, fill)
+            except OSError as error:
+                if error.errno != ENOMEM or size == need:
+                    raise
+                size = max(need, min(size, FIRST_SEGMENT_BYTES))
+                fresh = self._fresh_segment(size, fill)
         except (OSError, MemoryError) as error:
             reraise_from_signal(error)
             # Whatever it is (full, read-only, too many files): the records wait in memory.
+            self._hindrance = error.with_traceback(None)
             return False
         epoch, full = object(), self._segment
         # No call until all is changed: an exception thrown by a signal handler finds the journal
         # in the full segment or in the fresh one, never between the two.
         if full is not None:
             full.head[STATE_WORD] = CONTINUED
-        self._segment, self._pos, self._end = fresh, FIRST_RECORD, size
+        self._segment, self._end = fresh, size
+        self._pos = FIRST_RECORD if fill is None else size
         self._view, self._head, self._epoch = fresh.view, fresh.head, epoch
         self._index += 1
-        self._next_size = self._segment_bytes
+        if fill is None:
+            self._next_size = self._segment_bytes
         if full is not None:
             full.release()
         if self._index == 1 and self._on_first_segment is not None:
             self._on_first_segment()
         return True
 
+    def _fresh_segment(self, size: int, fill: Callable[[int], None] | None) -> Segment:
+        """Make the file of the next segment; raises OSError or MemoryError."""
+        private_folder(self.folder)
+        path = self.folder / segment_name(self.producer, self._index)
+        while _is_there(path):
+            # Made, but an exception thrown by a signal handler came before we knew of it.
+            skip_unused(path)
+            self._index += 1
+            path = self.folder / segment_name(self.producer, self._index)
+        return Segment(path, size, fill)
+
     def _publish_memory(self) -> None:
-        """Note in the segment's header how much would be lost if the process died now."""
+        """Note in the segment's header how much would be lost if the process died now, and why."""
         if self._segment is not None:
             self._head[MEMORY_WORD] = sum(self._waiting.values())
+            if self._hindrance is not None:
+                self._head[HINDRANCE_WORD] = number_of(self._hindrance)
 
     def _retry(self, stop: threading.Event) -> None:
         def retry(_: bool) -> bool:
@@ -395,25 +563,28 @@ class Journal:  # budget: one lock, one hot path written out, and its cold paths
 
         over = False
         while not over:
-            over = stop.wait(FULL_DISK_RETRY_S)
+            over = stop.wait(RETRY_S)
             if self._exclusively(retry):
                 return
 
     def _flush_memory(self) -> bool:
         """Write what waits in memory, and what was lost meanwhile; True when all is written."""
         while self._memory:
-            scope, origin, record, is_line = self._memory[0]
-            if self._appended is not record and not self._write(scope, origin, record):
+            scope, origin, record, lines = self._memory[0]
+            if self._appended is record or self._write(scope, origin, record):
+                if lines:
+                    self._waiting[scope.run] -= lines
+            elif lines and not _fits_a_file(len(record)):
+                self._note_lost(scope, len(record) - RECORD_SIZE, lines)
+            else:
                 return False
             self._memory.popleft()
             self._memory_bytes -= len(record)
-            if is_line:
-                self._waiting[scope.run] -= 1
-        for run, (scope, lines, size) in list(self._lost.items()):
-            body = {"type": "lost", "lines": lines, "bytes": size, "reason": "disk full"}
-            if not self._write(scope, None, _record(EVENT, scope.number, _json(body))):
+        for (run, reason), (scope, lines, size) in list(self._lost.items()):
+            if not self._write(scope, None, _lost_record(scope, lines, size, reason)):
                 return False
-            del self._lost[run]
+            del self._lost[run, reason]
+            self._waiting[run] -= lines
         self._waiting.clear()
         self._publish_memory()
         return True

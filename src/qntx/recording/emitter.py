@@ -14,6 +14,7 @@ from qntx.recording.context import SCOPE, ActiveRun, reset_scope
 from qntx.recording.emitters import ProgressEmitter
 from qntx.recording.exceptions import error_text, exception_metadata
 from qntx.recording.lines import WRONG_CALL, append_line, masked, record_event
+from qntx.recording.search_windows import SHORT
 from qntx.recording.templates import is_template, template_fields, template_text
 
 Metadata = Mapping[str, Any]
@@ -57,7 +58,7 @@ class LogCapturingEmitter:  # budget: the interface of the original, and the com
             scope = self.current
         guard = lines.current_redactor
         try:
-            if metadata or (guard is not None and guard.search(message)):
+            if metadata or len(message) > SHORT or (guard is not None and guard.search(message)):
                 append_line(self._active, scope, INFO, self._origin, message, metadata)
             else:
                 self._active.journal.line(scope, INFO, self._origin, message.encode())
@@ -66,6 +67,9 @@ class LogCapturingEmitter:  # budget: the interface of the original, and the com
             self._append(scope, INFO, message, metadata)
         except WRONG_CALL as error:
             self._failed(scope, INFO, message, metadata, error)
+        except MemoryError as error:
+            reraise_from_signal(error)
+            lines.lost_for_memory(self._active.journal, scope, 1, len(message))
         if self._wrapped is not None:
             self._forward("emit_info", message, metadata or None)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from qntx.journal.format import RAW, REDACTED
+from qntx.journal.format import LINE, RAW, REDACTED
 from qntx.journal.interrupts import reraise_from_signal
+from qntx.journal.large_record import LARGE, PIECE
 from qntx.journal.run_scope import Origin, Run, Scope
 from qntx.journal.writer import Journal
 from qntx.model.log import WARN
@@ -14,6 +15,7 @@ from qntx.recording.context import ActiveRun
 from qntx.recording.formats import is_secret_name
 from qntx.recording.metadata import cleaned, encode_metadata, encode_tree, jsonable, unstorable
 from qntx.recording.redaction import Redactor
+from qntx.recording.search_windows import SHORT
 
 #: What a wrong call (a message that is no text, …) raises here. Nothing wider: an exception that a
 #: signal handler throws in the middle of it (a timeout) belongs to the job.
@@ -44,26 +46,87 @@ def append_line(
     flags: int = 0,
 ) -> None:
     """Append one line under *scope*."""
-    guard = current_redactor
-    if guard is not None:
-        try:
-            suspicious = bool(guard.search(message))
-        except UnicodeEncodeError:
-            suspicious = True
-        if suspicious:
-            clean = guard.text(message)
-            if clean is not message:
-                message, flags = clean, flags | REDACTED
+    journal = active.journal
     try:
-        data = message.encode()
-    except UnicodeEncodeError:
-        data, flags = message.encode("utf-8", "surrogatepass"), flags | RAW
-    more = b""
-    if metadata:
-        given: Any = metadata
-        mapping = given if isinstance(given, Mapping) else {"metadata": given}
-        more, flags = _metadata(mapping, flags)
-    active.journal.line(scope, level, origin, data, more, flags)
+        guard = current_redactor
+        if len(message) > SHORT:
+            # Nothing of it may be copied more often than it must.
+            clean = message if guard is None else guard.text(message)
+            flags = flags if clean is message else flags | REDACTED
+            more, flags = _metadata(metadata, flags) if metadata else (b"", flags)
+            append_large(journal, scope, level, origin, clean, more, flags)
+            return
+        if guard is not None:
+            try:
+                suspicious = bool(guard.search(message))
+            except UnicodeEncodeError:
+                suspicious = True
+            if suspicious:
+                clean = guard.text(message)
+                if clean is not message:
+                    message, flags = clean, flags | REDACTED
+        try:
+            data = message.encode()
+        except UnicodeEncodeError:
+            data, flags = message.encode("utf-8", "surrogatepass"), flags | RAW
+        more = b""
+        if metadata:
+            more, flags = _metadata(metadata, flags)
+            if len(more) > LARGE:
+                append_large(journal, scope, level, origin, message, more, flags)
+                return
+        journal.line(scope, level, origin, data, more, flags)
+    except MemoryError as error:
+        reraise_from_signal(error)
+        lost_for_memory(journal, scope, 1, len(message))
+
+
+def append_large(
+    journal: Journal,
+    scope: Scope,
+    level: int,
+    origin: Origin,
+    message: str | Sequence[str],
+    metadata: bytes = b"",
+    flags: int = 0,
+    kind: int = LINE,
+    undecodable: tuple[str, ...] = ("surrogatepass",),
+) -> None:
+    """
+    Append a line of any size, or the pieces of one: a large one is encoded piece by piece.
+
+    *undecodable*: what becomes of lone surrogates, the first that can. Raises MemoryError.
+    """
+
+    handlers = ["strict", *undecodable]
+
+    texts = (message,) if isinstance(message, str) else message
+
+    def pieces() -> Iterator[bytes]:
+        for text in texts:
+            for at in range(0, len(text), PIECE):
+                yield text[at : at + PIECE].encode("utf-8", handlers[0])
+
+    while True:
+        try:
+            size = sum(map(len, pieces()))
+            break
+        except UnicodeEncodeError:
+            handlers.pop(0)
+            flags |= RAW
+    if size + len(metadata) > LARGE:
+        journal.large_line(scope, level, origin, pieces, size, metadata, flags, kind)
+    else:
+        journal.line(scope, level, origin, b"".join(pieces()), metadata, flags, kind)
+
+
+def lost_for_memory(journal: Journal, scope: Scope, lines: int, size: int) -> None:
+    """*lines* lines of *size* characters found no memory: say so in their place."""
+    try:
+        journal.lost(scope, lines, size, "not enough memory")
+    except MemoryError as error:
+        reraise_from_signal(error)
+        scope.run.accepted += lines  # not even for that: the receipt knows that they are missing
 
 
 def log_not_captured(active: ActiveRun, scope: Scope, what: str, error: OSError) -> None:
@@ -117,14 +180,15 @@ def masked(value: Any, *, is_tree: bool = False) -> Any:
         return unstorable(value, f"{type(error).__name__} while masking it")
 
 
-def _metadata(metadata: Mapping[str, Any], flags: int) -> tuple[bytes, int]:
+def _metadata(given: Any, flags: int) -> tuple[bytes, int]:
+    metadata = given if isinstance(given, Mapping) else {"metadata": given}
     guard = current_redactor
     if guard is None:
         return encode_metadata(metadata), flags
     tree, names = cleaned(metadata)
     try:
         data = encode_tree(tree)
-        if not any(map(is_secret_name, names)) and not guard.search(data.decode()):
+        if not any(map(is_secret_name, names)) and not guard.suspects(data):
             return data, flags
         found = encode_tree(guard.metadata(tree))
     except Exception as error:  # noqa: BLE001 - rather nothing than a secret

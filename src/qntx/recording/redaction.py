@@ -5,14 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import json
 import os
 import re
 import secrets as random_source
 import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import quote, quote_plus
 
 from daachorse import MATCH_KIND_LEFTMOST_FIRST, CharwiseDoubleArrayAhoCorasick
 
@@ -20,16 +18,15 @@ from qntx.locks import holding
 from qntx.recording.formats import (
     ALL_FORMATS,
     FORMAT_BY_BEGINNING,
+    LONGEST_BEGINNING,
     KeyLines,
     is_secret_name,
     open_from,
     opens_key,
 )
+from qntx.recording.search_windows import WINDOW, searchable, windows
+from qntx.recording.secret_spellings import MIN_SECRET, spellings
 
-#: Shorter values are not masked by value: a secret "a" would blank every "a".
-MIN_SECRET = 8
-#: Its lines are secrets themselves from this length on.
-MIN_LINE = 16
 #: As many characters of a known secret must have come for the rest of them to be held back: with
 #: fewer the last character of nearly everything would be. One less may be published in clear.
 MIN_PREFIX = 3
@@ -65,33 +62,32 @@ class Redactor:
 
     def register(self, secret: str, kind: str = "secret") -> bool:
         """Mask *secret* from now on, in all spellings, and its lines; returns whether it is new."""
-        if _searchable(secret) in self._known:
+        if searchable(secret) in self._known:
             return False
         holding(self._lock, self._add, [(kind, secret)])
         return True
 
     def text(self, text: str) -> str:
         """*text* with every secret replaced; the same object when there is none."""
-        try:
-            found = self.search(text)
-        except UnicodeEncodeError:
-            found = self.search(_searchable(text))
-        if not found or ("@" not in text and all(number == _URL for _, _, number in found)):
-            return text  # a URL without a user is what most of these are
+        if _is_harmless(text, self._found(text)):
+            return text
         spans = self._spans(text)
         return self._rendered(text, spans, 0, len(text)) if spans else text
 
-    def suspects(self, text: str) -> list[tuple[int, int, int]]:
+    def places(self, text: str) -> list[tuple[int, int]]:
         """
-        Where in *text*, of many lines, :meth:`text` would look closer: from, to, what is there.
+        Where in *text*, of many lines and any size, something looks like a secret: from, to.
 
-        What it changes of a line is touched by one of these. Raises UnicodeEncodeError for lone
-        surrogates.
+        What :meth:`text` changes of a line is touched by one of these. Raises UnicodeEncodeError
+        for lone surrogates.
         """
-        found = self.search(text)
-        if "@" in text or not found:
-            return found
-        return [suspect for suspect in found if suspect[2] != _URL]
+        found = [
+            (at + first, at + last, number)
+            for at, piece in windows(text, self._overlap)
+            for first, last, number in self.search(piece)
+        ]
+        harmless = _URL if found and "@" not in text else None
+        return [(first, last) for first, last, number in found if number != harmless]
 
     def metadata(self, value: Any) -> Any:
         """
@@ -143,10 +139,7 @@ class Redactor:
         Returns that, masked, and where in *text* it ends. The rest may be part of a secret that
         goes on, and has to be kept back. The *start* characters are published already.
         """
-        try:
-            found = self.search(text)
-        except UnicodeEncodeError:
-            found = self.search(_searchable(text))
+        found = self._found(text)
         spans = self._spans(text) if found else []
         end = self._open_from(text, max(0, start - MIN_PREFIX + 1), bool(found))
         for first, last, _ in spans:
@@ -155,13 +148,44 @@ class Redactor:
         end = max(start, end)
         return self._rendered(text, spans, start, end), end
 
-    def safe_length(self, text: str) -> int:
-        """How much of the beginning of *text* cannot be part of a secret that goes on later."""
-        return self._open_from(text, 0, bool(self.search(_searchable(text))))
+    def suspects(self, data: bytes) -> bool:
+        """Whether something begins in *data*, UTF-8 of any size, that may be a secret."""
+        overlap = 4 * self._overlap
+        return any(
+            self._found(data[at : at + WINDOW + overlap].decode("utf-8", "replace"))
+            for at in range(0, len(data), WINDOW)
+        )
+
+    def is_clean(self, text: str, matches: list[tuple[int, int, int]]) -> bool:
+        """Whether nothing in *text* is a secret, of which :attr:`search` has found *matches*."""
+        return _is_harmless(text, {number for _, _, number in matches}) or not self._spans(text)
+
+    def is_plain(self, pieces: Iterable[str]) -> bool:
+        """Whether nothing in the text of these *pieces* looks like a secret."""
+        found: set[int] = set()
+        has_user, end = False, ""
+        for piece in pieces:
+            found |= self._found(end + piece[: self._overlap]) | self._found(piece)
+            has_user = has_user or "@" in piece
+            end = (end + piece[-self._overlap :])[-self._overlap :]
+            if found - {_URL}:
+                return False
+        return not (found and has_user)
+
+    def _found(self, text: str) -> set[int]:
+        """The numbers of what :attr:`search` finds in *text*, of any size."""
+        found: set[int] = set()
+        for _, piece in windows(text, self._overlap):
+            try:
+                matches = self.search(piece)
+            except UnicodeEncodeError:
+                matches = self.search(searchable(piece))
+            found.update(number for _, _, number in matches)
+        return found
 
     def _open_from(self, text: str, start: int, suspicious: bool) -> int:
         """Where in *text* a secret begins that may go on; known ones from *start* on."""
-        text = _searchable(text)
+        text = searchable(text)
         size = len(text)
         end = open_from(text) if suspicious else size
         starts = self._starts
@@ -185,8 +209,8 @@ class Redactor:
     def _add(self, values: list[tuple[str, str]]) -> None:
         known = dict(self._known)
         for kind, secret in values:
-            for form in _forms(secret):
-                known.setdefault(_searchable(form), kind)
+            for form in spellings(secret):
+                known.setdefault(searchable(form), kind)
         forms = [*FORMAT_BY_BEGINNING, *known]
         kinds = [*FORMAT_BY_BEGINNING, *known.values()]
         starts: dict[str, list[str]] = {}
@@ -195,8 +219,10 @@ class Redactor:
         # The first find is enough to look closer, and this kind is the quickest to find none.
         find = CharwiseDoubleArrayAhoCorasick(forms, MATCH_KIND_LEFTMOST_FIRST).find
         every, longest = CharwiseDoubleArrayAhoCorasick(forms), max(map(len, known), default=0)
+        overlap = max(LONGEST_BEGINNING, longest) - 1
         # No call from here: what a signal handler throws comes before all of it, or after.
         self._known, self._starts, self._longest = known, starts, longest
+        self._overlap = overlap
         self._every = every, kinds
         #: Where something begins that may be a secret; empty for most lines.
         self.search = find
@@ -206,11 +232,12 @@ class Redactor:
         searcher, kinds = self._every
         formats: set[int] = set()
         found: list[Span] = []
-        for first, last, number in searcher.find_overlapping(_searchable(text)):
-            if number < len(FORMAT_BY_BEGINNING):
-                formats.add(_FORMAT_NUMBERS[number])
-            else:
-                found.append((first, last, kinds[number]))
+        for at, piece in windows(text, self._overlap):
+            for first, last, number in searcher.find_overlapping(searchable(piece)):
+                if number < len(FORMAT_BY_BEGINNING):
+                    formats.add(_FORMAT_NUMBERS[number])
+                else:
+                    found.append((at + first, at + last, kinds[number]))
         for number in sorted(formats):
             form = ALL_FORMATS[number]
             for match in form.pattern.finditer(text):
@@ -279,34 +306,9 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> list[tuple[
     ]
 
 
-def _searchable(text: str) -> str:
-    """*text* without lone surrogates, which the search refuses; as long as before."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
-
-
-def _forms(secret: str) -> list[str]:
-    """The spellings under which a secret turns up."""
-    if len(secret) < MIN_SECRET:
-        return []
-    data = secret.encode("utf-8", "surrogatepass")
-    forms = [
-        secret,
-        repr(secret)[1:-1],
-        repr(data)[2:-1],
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        quote(data, safe=""),
-        quote(data),
-        quote_plus(data),
-        base64.b64encode(data).decode().rstrip("="),
-        base64.urlsafe_b64encode(data).decode().rstrip("="),
-        data.hex(),
-    ]
-    lines = secret.splitlines()
-    if len(lines) > 1:
-        stripped = (line.strip() for line in lines)
-        forms += [x for x in stripped if len(x) >= MIN_LINE and not x.startswith("-----")]
-    return [form for form in dict.fromkeys(forms) if len(form) >= MIN_SECRET]
+def _is_harmless(text: str, found: set[int]) -> bool:
+    """Whether what was found in *text* are URLs without a user, as most of it is."""
+    return not found or ("@" not in text and found == {_URL})
 
 
 __all__ = ["CONTEXT", "Redactor", "from_environment", "is_secret_name", "masked_line"]

@@ -54,15 +54,21 @@ def _journal_of(home: Path, settings: CaptureSettings) -> Journal:
     return journal
 
 
-def close_journals() -> int:
-    """End this process's journals; returns how many records could not be kept."""
+def close_journals() -> str:
+    """End this process's journals; returns what could not be kept, and why (else nothing)."""
     return holding(_lock, _close_journals)
 
 
-def _close_journals() -> int:
-    left = sum(journal.close() for journal in _journals.values())
+def _close_journals() -> str:
+    kept_from: list[str] = []
+    for journal in _journals.values():
+        if left := journal.close():
+            noun = "line" if left == 1 else "lines"
+            kept_from.append(
+                f"{left:,} {noun} could not be written to {journal.folder}: {journal.hindrance}"
+            )
     _journals.clear()
-    return left
+    return "; ".join(kept_from)
 
 
 @contextmanager

@@ -7,12 +7,14 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from errno import EACCES, EDQUOT
 from pathlib import Path
 
 import apsw
 
 from qntx.errors import SEE_DOCTOR, StoreBusy, StoreMisuse, StoreUnavailable
 from qntx.journal.segment import private_folder
+from qntx.journal.write_errors import reason_of_number
 from qntx.storage.sqlite.lock_owner import lock_owner_of
 from qntx.storage.sqlite.writer_fairness import busy_handler, waiting_to_write
 
@@ -34,17 +36,20 @@ def connect(
     """
     if not make and not path.exists():
         raise removed(path)
+    connection = None
     try:
         private_folder(path.parent)
         # SQLite makes its files with the mode of the database: nobody else reads what jobs say.
         # (One that exists is never opened here: closing it would drop SQLite's own locks.)
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise PermissionError(EACCES, os.strerror(EACCES), str(path))
         connection = apsw.Connection(str(path))
         connection.set_busy_handler(busy_handler(busy_timeout_ms / 1000))
         _set_up(connection, busy_timeout_ms / 1000)
     except (apsw.Error, OSError) as error:
-        raise unavailable(path, error) from error
+        raise unavailable(path, error, connection) from error
     return connection
 
 
@@ -118,8 +123,10 @@ def committing(connection: apsw.Connection) -> Iterator[None]:
         raise
 
 
-def unavailable(path: Path, error: Exception) -> StoreUnavailable:
-    """The clear error for a database at *path* that cannot be used."""
+def unavailable(
+    path: Path, error: Exception, connection: apsw.Connection | None = None
+) -> StoreUnavailable:
+    """The clear error for a database at *path* that *connection*, if it is open, cannot use."""
     if isinstance(error, apsw.NotADBError | apsw.CorruptError):
         return StoreUnavailable(
             f"the database {path} is damaged ({error}) - it was left as it is; "
@@ -135,10 +142,32 @@ def unavailable(path: Path, error: Exception) -> StoreUnavailable:
         return StoreBusy(
             f"the disk under {path} is full - free some space; what runs report is kept meanwhile"
         )
+    number = _number_behind(error, connection)
+    if number:
+        kind = StoreBusy if number == EDQUOT else StoreUnavailable
+        return kind(
+            f"the database {path} cannot be used: {reason_of_number(number)} ({error}) - "
+            "mend that; what runs report is kept meanwhile"
+        )
     if isinstance(error, apsw.ReadOnlyError | apsw.CantOpenError | PermissionError):
         return StoreUnavailable(
             f"the database {path} cannot be opened for writing ({error}) - "
             "check the folder's permissions and owner, or set QNTX_HOME to another folder"
         )
-    kind = StoreMisuse if isinstance(error, _MISUSE) else StoreUnavailable
-    return kind(f"the database {path} cannot be used: {error}{SEE_DOCTOR}")
+    wrong = StoreMisuse if isinstance(error, _MISUSE) else StoreUnavailable
+    return wrong(f"the database {path} cannot be used: {error}{SEE_DOCTOR}")
+
+
+def _number_behind(error: Exception, connection: apsw.Connection | None) -> int:
+    """The error number of the system that says more than *error* does; 0 where there is none."""
+    if isinstance(error, apsw.IOError):
+        return connection.system_errno if connection is not None else 0
+    if isinstance(error, apsw.CantOpenError):
+        # Of a file that it cannot open SQLite does not say why: permissions, mostly, or this.
+        try:
+            os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+        except OSError as more:
+            return more.errno or 0
+    if isinstance(error, OSError) and not isinstance(error, PermissionError):
+        return error.errno or 0
+    return 0

@@ -108,7 +108,7 @@ class SqliteLogWriter(LogWriter):  # budget: one method per thing that is stored
                 self._begun.clear()
             moved = is_moved(self._db)
         except apsw.Error as error:
-            raise unavailable(self._path, error) from error
+            raise unavailable(self._path, error, self._db) from error
         if moved:
             # What was stored just now may be in a file that is gone: it is to be stored again, in
             # the one that is there.

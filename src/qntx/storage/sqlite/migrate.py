@@ -13,6 +13,7 @@ import apsw
 
 from qntx.clock import iso, now_us
 from qntx.errors import StoreUnavailable
+from qntx.journal.write_errors import size_limit_as_error
 from qntx.storage.sqlite.connection import BUSY_TIMEOUT_MS, connect, transaction, unavailable
 
 if TYPE_CHECKING:
@@ -42,12 +43,20 @@ def open_database(
     applications: Iterable[Application] = (),
 ) -> apsw.Connection:
     """As :func:`connect`, brought up to date where needed, with the tables of *applications*."""
+    with size_limit_as_error():
+        return _opened(path, make, busy_timeout_ms, applications)
+
+
+def _opened(
+    path: Path, make: bool, busy_timeout_ms: int, applications: Iterable[Application]
+) -> apsw.Connection:
     connection = connect(path, make=make, busy_timeout_ms=busy_timeout_ms)
     try:
         migrate(connection, applications)
     except apsw.Error as error:
+        cause = unavailable(path, error, connection)
         connection.close()
-        raise unavailable(path, error) from error
+        raise cause from error
     return connection
 
 

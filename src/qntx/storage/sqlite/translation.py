@@ -65,7 +65,7 @@ def _calling(method: Callable[..., Any]) -> Callable[..., Any]:
         except never as error:
             raise UnstorableValue(f"{type(error).__name__}: {error}") from error
         except apsw.Error as error:
-            raise unavailable(Path(self._db.filename), error) from error
+            raise unavailable(Path(self._db.filename), error, self._db) from error
 
     return call
 
@@ -76,6 +76,6 @@ def _walking(method: Callable[..., Any]) -> Callable[..., Any]:
         try:
             yield from method(self, *arguments, **options)
         except apsw.Error as error:
-            raise unavailable(Path(self._db.filename), error) from error
+            raise unavailable(Path(self._db.filename), error, self._db) from error
 
     return walk
