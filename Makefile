@@ -14,7 +14,7 @@ export QNTX_HOME ?= $(CURDIR)/.qntx
 # Tests start some thousand processes: none of them compiles all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: runtime-only help setup lock hooks demo serve test test-fast faults coverage check types bench bench-ui web release docs clean
+.PHONY: runtime-only help setup lock hooks demo serve test test-fast test-pythons faults coverage check types bench bench-ui web release docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 12
@@ -80,6 +80,10 @@ test-fast: $(STAMP) $(WEB_STAMP) ## The tests that start no process and no brows
 
 runtime-only: $(STAMP) ## Install the wheel without the extra of recruiting, and try it
 	@$(BIN)/python -m pytest tests/packaging
+
+# ONLY=3.14 runs one of them, TESTS=tests/x those tests; QNTX_PYTHONS names more (tools/pythons.py).
+test-pythons: $(STAMP) ## Capture, journal, runtime and attribution on every CPython that is here
+	@$(BIN)/python tools/pythons.py $(ONLY) -- $(TESTS)
 
 faults: $(STAMP) ## The fault tests in their long form
 	@QNTX_FAULTS=full $(BIN)/python -m pytest -m faults --timeout=3600 --durations=15

@@ -49,7 +49,7 @@ with job:
 
 #: How a program shows records with rich, by consoles that were made before the job.
 RICH = {
-    "RichHandler": "handler = RichHandler(console=Console(file=sys.stderr))",
+    "RichHandler": "handler = RichHandler(console=Console(file=sys.stderr), show_time=False)",
     "a console of its own": """
 class Own(logging.Handler):
     console = Console(file=sys.stderr)

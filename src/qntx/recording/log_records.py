@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copyreg
 import logging
-from collections.abc import Mapping
 from typing import Any
 
 from qntx.journal.format import LEVEL_MAX, LEVEL_MIN
@@ -15,7 +14,6 @@ from qntx.recording.context import ActiveRun
 from qntx.recording.exceptions import exception_metadata, traceback_text
 from qntx.recording.library_records import append_event
 from qntx.recording.lines import WRONG_CALL, append_line, masked
-from qntx.recording.templates import is_template, template_fields, template_text
 
 STANDARD_FIELDS = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {
     "message",
@@ -62,6 +60,10 @@ def _marked_class(kind: type) -> Any:
     return found
 
 
+#: What an ordinary record becomes.
+STORED_PLAIN = _marked_class(logging.LogRecord)
+
+
 def _restored(kind: type) -> Any:
     """An empty record of class *kind* that is in the log."""
     return copyreg.__newobj__(_marked.get(kind) or _marked_class(kind))  # type: ignore[attr-defined]
@@ -77,24 +79,32 @@ def message_of(record: logging.LogRecord) -> str:
 
 
 def store_record(
-    active: ActiveRun,
-    scope: Scope,
-    record: logging.LogRecord,
-    flags: int = 0,
-    event: Mapping[str, Any] | None = None,
+    active: ActiveRun, scope: Scope, record: logging.LogRecord, flags: int = 0
 ) -> None:
-    """
-    Append *record*, as it is now, as a line under *scope*.
-
-    *event*: what structlog's processors have made of it.
-    """
+    """Append *record*, as it is now, as a line under *scope*."""
     try:
-        if event is None and type(record.msg) is dict and "_logger" in record.__dict__:
-            event = record.msg  # structlog's way of handing its events to its formatter
-        if event is None:
-            _store(active, scope, record, flags)
-        else:
-            append_event((active, scope, flags), record.name, record.levelno, event)
+        metadata: dict[str, Any] | None = None
+        message = record.msg
+        if record.args or type(message) is not str:
+            if type(message) is dict and "_logger" in record.__dict__:
+                # structlog's way of handing its events to its formatter
+                append_event((active, scope, flags), record.name, record.levelno, message)
+                return
+            message, metadata = _formatted(record)
+        if (
+            len(record.__dict__) != _PLAIN_SIZE
+            or record.exc_info
+            or record.stack_info
+            or not LEVEL_MIN <= record.levelno <= LEVEL_MAX
+        ):
+            message, metadata = _with_extras(record, message, metadata)
+        origin = active.journal.origin("logging", record.name)
+        if origin.epoch is None:  # not written yet: names may contain secrets, too
+            origin.logger = masked(origin.logger)
+        level = record.levelno
+        if not LEVEL_MIN <= level <= LEVEL_MAX:
+            level = max(LEVEL_MIN, min(level, LEVEL_MAX))
+        append_line(active, scope, level, origin, message, metadata, flags)
     except WRONG_CALL as error:
         reraise_from_signal(error)
         _store_anyway(active, scope, record, error)
@@ -116,34 +126,12 @@ def _store_anyway(
     append_line(active, scope, WARN, origin, text, metadata)
 
 
-def _store(active: ActiveRun, scope: Scope, record: logging.LogRecord, flags: int) -> None:
-    metadata: dict[str, Any] | None = None
-    message = record.msg
-    if record.args or type(message) is not str:
-        try:
-            if is_template(message):
-                metadata = template_fields(message)
-                message = template_text(message)
-                message = message % record.args if record.args else message
-            else:
-                message = record.getMessage()
-        except Exception as error:  # noqa: BLE001 - a wrong format string is the job's, not ours
-            reraise_from_signal(error)
-            message, metadata = _unformatted(record, error)
-    if (
-        len(record.__dict__) != _PLAIN_SIZE
-        or record.exc_info
-        or record.stack_info
-        or not LEVEL_MIN <= record.levelno <= LEVEL_MAX
-    ):
-        message, metadata = _with_extras(record, message, metadata)
-    origin = active.journal.origin("logging", record.name)
-    if origin.epoch is None:  # not written yet: names may contain secrets, too
-        origin.logger = masked(origin.logger)
-    level = record.levelno
-    if not LEVEL_MIN <= level <= LEVEL_MAX:
-        level = max(LEVEL_MIN, min(level, LEVEL_MAX))
-    append_line(active, scope, level, origin, message, metadata, flags)
+def _formatted(record: logging.LogRecord) -> tuple[str, dict[str, Any] | None]:
+    try:
+        return record.getMessage(), None
+    except Exception as error:  # noqa: BLE001 - a wrong format string is the job's, not ours
+        reraise_from_signal(error)
+        return _unformatted(record, error)
 
 
 def _with_extras(

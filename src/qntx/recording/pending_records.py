@@ -9,6 +9,7 @@ from typing import Any
 
 from qntx.journal.run_scope import Scope
 from qntx.recording.context import ActiveRun
+from qntx.recording.library_records import append_event
 from qntx.recording.log_records import store_record
 
 #: Formatters that change what is said (structlog's), and not only how it looks.
@@ -63,7 +64,10 @@ class PendingRecord:
         if not self._is_stored:
             self._is_stored = True
             active, scope, flags = self._place
-            store_record(active, scope, record, flags, self.event)
+            if self.event is None:
+                store_record(active, scope, record, flags)
+            else:
+                append_event(self._place, record.name, record.levelno, self.event)
 
     def end(self) -> None:
         """All handlers had it: it is stored unless filters have dropped it everywhere."""

@@ -39,7 +39,7 @@ class Shown:
         self._message = message
         self._text = text
         self._is_whole = is_whole
-        self._pieces: list[tuple[_Stream, str]] = []
+        self._pieces: list[tuple[_Stream, str]] | None = None
         self._outer: Shown | None = NOW.shown
         self._frame: FrameType | None = None
 
@@ -71,6 +71,8 @@ class Shown:
     def take(self, stream: _Stream, written: str) -> None:
         """*written* goes to *stream* meanwhile."""
         if not self._is_whole:
+            if self._pieces is None:
+                self._pieces = []
             self._pieces.append((stream, written))
             if self._text is None and "\n" in written:
                 self._release_lines()
@@ -95,7 +97,7 @@ class Shown:
 
     def _release_lines(self) -> None:
         """Nobody has asked for the record's text so far: whole lines are no display of it."""
-        pieces, self._pieces = self._pieces, []
+        pieces, self._pieces = self._pieces or [], []
         for stream, written in _by_stream(pieces):
             whole, newline, rest = "".join(written).rpartition("\n")
             if rest:
@@ -103,7 +105,7 @@ class Shown:
             _capture(self._outer, stream, whole + newline)
 
     def _release_own(self) -> None:
-        pieces, self._pieces = self._pieces, []
+        pieces, self._pieces = self._pieces or [], []
         for stream, own in _own(_by_stream(pieces), self._text):
             if own:
                 _capture(self._outer, stream, own)

@@ -8,6 +8,7 @@ run that happens to need them first, have none of the run's.
 
 from __future__ import annotations
 
+import fcntl
 import operator
 import os
 import threading
@@ -27,8 +28,9 @@ from qntx.recording.subprocesses import finish_spools, open_spool
 _patches = Patches()
 _original_spawn: Callable[[Any, list[Any], Any], int]
 _original_preparation: Callable[..., dict[str, Any]]
-#: Where a descriptor of this process is to be opened by another one, and what it is then.
-Place = tuple[str, int, int]
+#: Where another process may open a stream of this one, what it is then (device, inode), and where
+#: what was there before the run.
+Place = tuple[str, int, int, str]
 
 
 class _Starting(threading.local):
@@ -141,36 +143,56 @@ class _Call:
 def shared_streams() -> tuple[Place, ...]:
     """Where the workers of pools find the streams of this process's run; empty: it has none."""
     places = []
-    for number in (1, 2):
+    folder = f"/proc/{os.getpid()}/fd"
+    for number, outside in enumerate(descriptors.outside(), 1):
         if not descriptors.leads_to_spool(number):
             return ()
         found = os.fstat(number)
-        places.append((f"/proc/{os.getpid()}/fd/{number}", found.st_dev, found.st_ino))
+        places.append((f"{folder}/{number}", found.st_dev, found.st_ino, f"{folder}/{outside}"))
     return tuple(places)
 
 
 @contextmanager
 def writing_to(places: tuple[Place, ...]) -> Iterator[None]:
-    """In the worker of a pool: what the code inside writes to descriptors 1 and 2 goes there."""
-    before: dict[int, int] = {}
+    """
+    In the worker of a pool: what the code inside writes to descriptors 1 and 2 goes there.
+
+    Afterwards the worker holds nothing of the run, of which nobody knows how long it idles: not
+    even if it was born in it.
+    """
+    after: dict[int, int] = {}
     try:
-        for number, (path, device, inode) in enumerate(places, 1):
+        for number, place in enumerate(places, 1):
             with suppress(OSError):  # who asked is gone, or is somebody else's
-                if _is(number, device, inode):
-                    continue
-                fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-                if _is(fd, device, inode):
-                    descriptors.flush_c()
-                    before[number] = os.dup(number)
-                    os.dup2(fd, number)
-                os.close(fd)
+                _write_to(number, place, after)
         yield
     finally:
-        if before:
+        if after:
             descriptors.flush_c()
-        for number, fd in before.items():
+        for number, fd in after.items():
             os.dup2(fd, number)
             os.close(fd)
+
+
+def _write_to(number: int, place: Place, after: dict[int, int]) -> None:
+    path, device, inode, outside = place
+    if _is(number, device, inode):
+        after[number] = _opened(outside)
+        return
+    fd = _opened(path)
+    if _is(fd, device, inode):
+        descriptors.flush_c()
+        after[number] = fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 10)
+        os.dup2(fd, number)
+    os.close(fd)
+
+
+def _opened(path: str) -> int:
+    try:
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    except OSError as error:
+        reraise_from_signal(error)
+        return os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
 
 
 def _is(fd: int, device: int, inode: int) -> bool:

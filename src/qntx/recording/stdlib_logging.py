@@ -17,6 +17,7 @@ from qntx.recording.context import ACTIVE_RUNS, SCOPE, active_run_of, only_run
 from qntx.recording.log_levels import LEVELS
 from qntx.recording.log_records import (
     STANDARD_FIELDS,
+    STORED_PLAIN,
     StoredRecord,
     mark_stored,
     message_of,
@@ -47,10 +48,9 @@ _ORIGINAL = _Originals()
 class _Thread(threading.local):
     """Per thread: the record that is on its way."""
 
-    #: The logger that ours has just let through, for us and not for the program's handlers.
-    opened: logging.Logger | None = None
-    #: When the record was made that the program's handlers must not see.
-    unseen: float | None = None
+    #: The logger that ours has just let through, for us and not for the program's handlers; then
+    #: the time at which the record was made that they must not see.
+    unseen: logging.Logger | float | None = None
 
 
 _thread = _Thread()
@@ -127,27 +127,27 @@ _ADAPTER_ASKING = logging.LoggerAdapter.isEnabledFor.__code__
 _NOTHING: Any = object()
 
 
-def _lets_through(logger: logging.Logger, level: int) -> bool:
+def _lets_through(logger: logging.Logger) -> bool:
     """
     Whether a record that the program's settings leave out is made for us.
 
     Only where a logging call asks: to a question of the program itself (before it computes what it
     would log) the answer is the program's.
     """
-    if level < LEVELS.of(logger.name) or (SCOPE.get() is None and only_run() is None):
+    if SCOPE.get() is None and only_run() is None:
         return False
     frame = sys._getframe(2)
-    while frame.f_code is _ADAPTER_ASKING and frame.f_back is not None:
-        frame = frame.f_back
+    if frame.f_code is _ADAPTER_ASKING and frame.f_back is not None:
+        return frame.f_back.f_code.co_filename == _FILE  # the adapter's logger is asked again
     if frame.f_code.co_filename != _FILE:
         return False
-    _thread.opened = logger
+    _thread.unseen = logger
     return True
 
 
 def _note_unseen(logger: logging.Logger, record: logging.LogRecord) -> None:
     """*record* was made after ours let something through: see whether it is that."""
-    opened, _thread.opened = _thread.opened, None
+    opened, _thread.unseen = _thread.unseen, None
     if opened is not logger or _ORIGINAL.is_enabled_for(logger, record.levelno):
         return
     frame: FrameType | None = sys._getframe(2)
@@ -165,11 +165,10 @@ def _note_unseen(logger: logging.Logger, record: logging.LogRecord) -> None:
 def _is_unseen(logger: logging.Logger, record: logging.LogRecord) -> bool:
     """Whether the handlers of the program must not see *record*."""
     unseen, _thread.unseen = _thread.unseen, None
-    opened, _thread.opened = _thread.opened, None
-    if unseen is not None:
+    if isinstance(unseen, float):
         return record.created == unseen
     # A subclass makes records of its own.
-    return opened is logger and not _ORIGINAL.is_enabled_for(logger, record.levelno)
+    return unseen is logger and not _ORIGINAL.is_enabled_for(logger, record.levelno)
 
 
 def _before_handlers(logger: logging.Logger, record: logging.LogRecord) -> Any:
@@ -178,11 +177,10 @@ def _before_handlers(logger: logging.Logger, record: logging.LogRecord) -> Any:
 
     Returns ``_NOTHING`` where they must not see it, else what is to be ended when they had it.
     """
-    unseen = (_thread.unseen is not None or _thread.opened is not None) and _is_unseen(
-        logger, record
-    )
+    unseen = _thread.unseen is not None and _is_unseen(logger, record)
     seen = _NOTHING if unseen else None
-    if isinstance(record, StoredRecord):
+    is_plain = type(record) is logging.LogRecord
+    if not is_plain and isinstance(record, StoredRecord):
         return seen
     scope = SCOPE.get()
     flags = 0
@@ -201,7 +199,10 @@ def _before_handlers(logger: logging.Logger, record: logging.LogRecord) -> Any:
             mark_stored(record)
             return PendingRecord((active, scope or active.root, flags), record, last)
         store_record(active, scope or active.root, record, flags)
-    mark_stored(record)
+    if is_plain:
+        record.__class__ = STORED_PLAIN
+    else:
+        mark_stored(record)
     return seen
 
 
@@ -220,7 +221,12 @@ def _with_renamed_extras(logger: logging.Logger, args: Any, kwargs: Any) -> Any:
 
 
 def _is_enabled_for_logger(self: logging.Logger, level: int) -> bool:
-    return _ORIGINAL.is_enabled_for(self, level) or _lets_through(self, level)
+    if _ORIGINAL.is_enabled_for(self, level):
+        return True
+    threshold = LEVELS.found.get(self.name)
+    if threshold is None:
+        threshold = LEVELS.of(self.name)
+    return level >= threshold and _lets_through(self)
 
 
 def _make_logger_record(self: logging.Logger, *args: Any, **kwargs: Any) -> logging.LogRecord:
@@ -228,7 +234,7 @@ def _make_logger_record(self: logging.Logger, *args: Any, **kwargs: Any) -> logg
         record = _ORIGINAL.make_record(self, *args, **kwargs)
     except KeyError:
         record = _with_renamed_extras(self, args, kwargs)
-    if _thread.opened is not None:
+    if _thread.unseen is not None:
         _note_unseen(self, record)
     return record  # type: ignore[no-any-return]
 
@@ -258,7 +264,7 @@ def _handle_in_handler(self: logging.Handler, record: logging.LogRecord) -> Any:
 def _format_in_handler(self: logging.Handler, record: logging.LogRecord) -> Any:
     text = _ORIGINAL.format(self, record)
     shown = NOW.shown
-    if shown is not None and shown.is_going_on():
+    if shown is not None:
         pending = ON_ITS_WAY.record
         if pending is not None and self is pending.last and pending.is_about(record):
             pending.store(record)

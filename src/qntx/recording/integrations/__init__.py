@@ -1,4 +1,9 @@
-"""loguru and structlog: their records as such, with level and fields, not as what they print."""
+"""
+Libraries that want more than the standard library does.
+
+loguru and structlog: their records as such, with level and fields, not as what they print; gevent,
+loky (joblib) and uvloop: what they start by themselves, in the scope of the code that starts it.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +17,17 @@ from types import ModuleType
 
 #: Our module for each library that may be imported.
 _BRIDGES = {
+    "gevent": "qntx.recording.integrations.gevent",
+    "joblib.externals.loky.process_executor": "qntx.recording.loky_executors",
     "loguru": "qntx.recording.integrations.loguru",
+    "loky.process_executor": "qntx.recording.loky_executors",
     "structlog": "qntx.recording.integrations.structlog",
+    "uvloop": "qntx.recording.integrations.uvloop",
 }
 
 
 def install() -> None:
-    """Capture the records of those that are imported, and of the others once they are."""
+    """Look after those that are imported, and after the others once they are."""
     for name in _BRIDGES:
         if name in sys.modules:
             _change(name, "install")
@@ -39,7 +48,7 @@ def _change(name: str, what: str) -> None:
     try:
         getattr(importlib.import_module(_BRIDGES[name]), what)()
     except (ImportError, AttributeError):
-        pass  # a version that is made otherwise: what it prints is captured as print is
+        pass  # a version that is made otherwise: it is captured as what it is made of is
 
 
 class _Finder(MetaPathFinder):
