@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import pty
+import select
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -39,6 +41,25 @@ def shown(home: Path, job: str, *options: str) -> str:
     return done.stdout.decode()
 
 
+def followed(home: Path, job: str, *, until: bytes, then: Callable[[], object]) -> bytes:
+    """What a terminal gets of ``qntx logs -f``; *then* is done when it has seen *until*."""
+    ours, terminal = pty.openpty()
+    seen = b""
+    with subprocess.Popen(qntx(home, "logs", job, "-f"), stdout=terminal) as following:
+        try:
+            os.close(terminal)
+            with suppress(OSError):  # EIO: the terminal's other end is closed
+                while select.select([ours], [], [], 60)[0] and (data := os.read(ours, 4096)):
+                    before, seen = until in seen, seen + data
+                    if until in seen and not before:
+                        then()
+            assert following.wait(60) == 0
+        finally:
+            following.kill()
+            os.close(ours)
+    return seen
+
+
 def test_a_progress_bar_is_one_line_that_grows(tmp_path: Path) -> None:
     home, go = tmp_path / "home", tmp_path / "go"
     command = qntx(home, "run", "-q", "--", sys.executable, "-uc", BAR, str(go))
@@ -52,21 +73,13 @@ def test_a_progress_bar_is_one_line_that_grows(tmp_path: Path) -> None:
             [line] = shown(home, job).splitlines()
             assert line.endswith("frames)"), line
             assert shown(home, job, "--json") == ""
-            follow, terminal = pty.openpty()
-            with subprocess.Popen(qntx(home, "logs", job, "-f"), stdout=terminal) as following:
-                os.close(terminal)
-                seen = b""
-                while b"progress" not in seen:
-                    seen += os.read(follow, 4096)
-                go.touch()
-                with suppress(OSError):  # EIO: the terminal's other end is closed
-                    while data := os.read(follow, 4096):
-                        seen += data
-                assert following.wait(60) == 0
-            os.close(follow)
+            seen = followed(home, job, until=b"progress", then=go.touch)
         finally:
             go.touch()
-        assert drawing.wait(60) == 0
+        try:
+            assert drawing.wait(60) == 0
+        finally:
+            drawing.kill()
     lines = [json.loads(line) for line in shown(home, job, "--json").splitlines()]
     assert [line["message"] for line in lines][1:] == ["end"]
     frames = lines[0]["metadata"]["frames"]

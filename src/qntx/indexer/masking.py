@@ -32,7 +32,7 @@ def masked_lines(guard: Redactor | None, block: bytes, key: KeyLines | None) -> 
     except UnicodeDecodeError:
         suspects = None
     else:
-        found = guard.search(text) if guard is not None else []
+        found = guard.places(text) if guard is not None else []
         if not found and key is None:
             return Masked(lines, {}, None)
         suspects = _lines_with(text, found)
@@ -54,12 +54,13 @@ def masked_lines(guard: Redactor | None, block: bytes, key: KeyLines | None) -> 
     return Masked(lines, flags, key)
 
 
-def _lines_with(text: str, found: list[tuple[int, int, int]]) -> set[int]:
-    """The numbers of the lines of *text* that what was *found* in it touches."""
+def _lines_with(text: str, places: list[tuple[int, int]]) -> set[int]:
+    """The numbers of the lines of *text* that *places* in it touch."""
     numbers: set[int] = set()
     line = at = 0
-    for start, end, _ in found:
-        line += text.count("\n", at, start)
+    for start, end in places:
+        # Those of two windows that overlap are not in order.
+        line += text.count("\n", at, start) if start >= at else -text.count("\n", start, at)
         at = start
         numbers.update(range(line, line + text.count("\n", start, end) + 1))
     return numbers

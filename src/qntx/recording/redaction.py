@@ -74,6 +74,21 @@ class Redactor:
         spans = self._spans(text)
         return self._rendered(text, spans, 0, len(text)) if spans else text
 
+    def places(self, text: str) -> list[tuple[int, int]]:
+        """
+        Where in *text*, of many lines and any size, something looks like a secret: from, to.
+
+        What :meth:`text` changes of a line is touched by one of these. Raises UnicodeEncodeError
+        for lone surrogates.
+        """
+        found = [
+            (at + first, at + last, number)
+            for at, piece in windows(text, self._overlap)
+            for first, last, number in self.search(piece)
+        ]
+        harmless = _URL if found and "@" not in text else None
+        return [(first, last) for first, last, number in found if number != harmless]
+
     def metadata(self, value: Any) -> Any:
         """
         *value*, which JSON can hold, with secrets replaced: by key name, and in every text of it.
