@@ -9,7 +9,8 @@ from typing import NamedTuple
 from qntx.journal.format import RAW, REDACTED, is_text
 from qntx.journal.secret_hashes import SUFFIX as HASHES_SUFFIX
 from qntx.journal.secret_hashes import UnseenSecrets, remove_hashes
-from qntx.journal.spool import SECRETS_SUFFIX, shared_secrets
+from qntx.journal.shared_secrets import SUFFIX as SECRETS_SUFFIX
+from qntx.journal.shared_secrets import shared_secrets
 from qntx.recording.formats import KeyLines
 from qntx.recording.redaction import Redactor, from_environment, masked_line
 

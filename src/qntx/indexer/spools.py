@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,9 @@ class Spools:  # budget: what becomes of a stream, from its announcement to its 
         self._guards = Guards(secrets, folder)
         #: Those whose files were removed: the store may forget them.
         self._gone: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._spools)
 
     def __contains__(self, name: object) -> bool:
         return name in self._spools

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import os
 import threading
@@ -14,7 +15,7 @@ from pathlib import Path
 from qntx.config import CaptureSettings
 from qntx.journal.interrupts import reraise_from_signal
 from qntx.journal.run_scope import Run, Scope
-from qntx.journal.spool import share_secrets, shared_secrets, spool_folder
+from qntx.journal.shared_secrets import secrets_folder, shared_secrets
 from qntx.journal.wakeup import Wakeup
 from qntx.journal.writer import Journal
 from qntx.locks import holding
@@ -133,7 +134,7 @@ def attach(
     # The parent has put spools behind the descriptors that the child inherited; what Python's
     # streams write must not go there, too, but straight to the console.
     holding(_lock, _enter, active, settings.model_copy(update={"descriptors": False}))
-    for secret in shared_secrets(spool_folder(home, make=False), parent):
+    for secret in shared_secrets(secrets_folder(home), parent):
         register_secret(secret)
     streams.forward_to(
         *(_console(path, number) for number, path in enumerate(console or ("", ""), 1))
@@ -178,9 +179,9 @@ def register_secret(secret: str) -> None:
         guard = Redactor(from_environment())
         lines.set_redactor(guard)
     guard.register(secret)
-    for home, journal in list(_journals.items()):
+    for journal in list(_journals.values()):
         # What goes past Python is masked by the indexer; in memory, never on the disk.
-        share_secrets(home, journal.producer, [secret])
+        environment.share_with_indexer([secret], journal)
 
 
 def detach() -> None:
@@ -220,7 +221,8 @@ def _share_environment(journal: Journal) -> None:
     if journal.producer in _shared or lines.redactor() is None:
         return
     _shared.add(journal.producer)
-    environment.share_with_indexer([value for _, value in from_environment()], journal)
+    with contextlib.suppress(OSError):  # memory is full: output of children is masked by format
+        environment.share_with_indexer([value for _, value in from_environment()], journal)
 
 
 def _leave(active: ActiveRun) -> None:
