@@ -14,7 +14,7 @@ export QNTX_HOME ?= $(CURDIR)/.qntx
 # Tests start some thousand processes: none of them compiles all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: runtime-only help setup lock hooks demo serve test test-fast test-pythons faults coverage check types bench bench-ui web release docs clean
+.PHONY: runtime-only help setup lock hooks demo serve test test-fast test-pythons faults coverage check types weekly bench bench-ui web release docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 12
@@ -113,6 +113,8 @@ check: $(STAMP) $(WEB_STAMP) ## Lint, types, layers, budgets, SQL, the lock
 types: $(STAMP) ## Write the UI's types of the API anew
 	@$(BIN)/python tools/api_types.py
 
+weekly: check test test-pythons faults ## What takes hours: every Python, and the long fault tests
+
 bench: $(STAMP) ## Measure the capture path, as ratios within one run
 	@$(BIN)/python benchmarks/run.py
 
@@ -120,7 +122,7 @@ bench-ui: $(STAMP) $(WEB_STAMP) ## Measure the web UI in Chromium: a million lin
 	@$(BIN)/python tools/chromium.py >/dev/null
 	@$(BIN)/python benchmarks/run.py ui
 
-release: $(STAMP) $(WEB_STAMP) ## Build and check the sdist and the wheel, say what is left to do
+release: $(STAMP) $(WEB_STAMP) test-pythons ## Build and check the sdist and the wheel, say what is left to do
 	$(call install,dev recruiting release)
 	@rm -rf dist
 	@$(BIN)/python -m build --outdir dist

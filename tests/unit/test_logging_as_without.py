@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -257,6 +258,30 @@ with job:
     assert said(tmp_path, SHOWN + body) == [
         ("logging", "info", "job", text, {"user": "jim"})
         for text in ("paid with ****", *kept, "done")
+    ]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="a filter cannot give another record")
+@pytest.mark.parametrize("copies", ["copy.copy(r)", "logging.makeLogRecord(r.__dict__)"])
+@pytest.mark.parametrize("where", ["log", "shown"])
+def test_a_record_that_a_filter_gives_in_place_of_another(
+    tmp_path: Path, where: str, copies: str
+) -> None:
+    body = f"""
+import copy
+class Masks(logging.Filter):
+    def filter(self, r):
+        r = {copies}
+        r.msg = r.msg.replace("4111111111111111", "****")
+        return r
+{where}.addFilter(Masks())
+with job:
+    log.warning("paid with 4111111111111111")
+    log.info("below the level")
+"""
+    assert lines(tmp_path, SHOWN + body) == [
+        "warn job: paid with ****",
+        "info job: below the level",
     ]
 
 

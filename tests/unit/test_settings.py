@@ -39,6 +39,11 @@ def test_modules_by_the_environment(
     assert load().app == modules
 
 
+def test_levels_of_loggers_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QNTX_CAPTURE__LEVELS", '{"shop": 10, "httpx": 30}')
+    assert load().capture.levels == {"shop": 10, "httpx": 30}
+
+
 @pytest.mark.slow
 def test_modules_by_the_command_line_lie_where_one_is(tmp_path: Path) -> None:
     (tmp_path / "shop_jobs.py").write_text(
@@ -85,6 +90,7 @@ def test_workers_have_the_modules_of_the_command_line(tmp_path: Path, command: l
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
+        ("QNTX_CAPTURE__LEVELS", "shop=10", "QNTX_CAPTURE__LEVELS in the environment cannot be"),
         ("QNTX_RETENTION__RULES", "7 days", "QNTX_RETENTION__RULES in the environment cannot be"),
         ("QNTX_SERVER__ALLOWED_HOSTS", "a,b", "it is no JSON (Expecting value: line 1 column 1"),
         ("QNTX_SERVER", "x", 'write lists as ["a", "b"] and groups as {"name": "value"}'),

@@ -26,7 +26,7 @@ _YOUNG_S = 60.0
 def secrets_folder(home: Path) -> Path:
     """Where the secrets of the data directory *home* are shared: in memory, never on a disk."""
     digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
-    return _MEMORY / f"qntx-{os.getuid()}-{digest}"
+    return _MEMORY / f"qntx-secrets-{os.getuid()}-{digest}"
 
 
 def share_secrets(home: Path, producer: str, secrets: Iterable[str]) -> None:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from qntx.config import CaptureSettings
+from qntx.journal.ended import EndedJournal
 from qntx.journal.interrupts import reraise_from_signal
 from qntx.journal.run_scope import Run, Scope
 from qntx.journal.shared_secrets import secrets_folder, shared_secrets
@@ -104,6 +105,17 @@ def ending_forked_children(pid: int) -> Iterator[None]:
     if os.getpid() != pid:
         detach()
         os._exit(code)
+
+
+def seal(active: ActiveRun) -> None:
+    """
+    The end of *active* is recorded: in a foreground process nothing more of it is stored.
+
+    There everything is put back at the end of the last run. What the threads that it left behind
+    say then could be stored by halves at best: what goes through its emitter, say.
+    """
+    if _has_console:
+        active.journal = EndedJournal(active.journal)
 
 
 def no_console() -> None:
@@ -226,7 +238,7 @@ def _share_environment(journal: Journal) -> None:
 
 
 def _leave(active: ActiveRun) -> None:
-    end_run(active)
+    end_run(active, goes_on=not _has_console)
     descriptors.end(active, next(iter(ACTIVE_RUNS.values()), None))
     if not ACTIVE_RUNS and _has_console:
         # In a worker everything stays in place for the next run.

@@ -54,6 +54,8 @@ def _init(self: Any, *args: Any, **kwargs: Any) -> None:
     scope = SCOPE.get()
     active = active_run_of(scope) if scope is not None else None
     if active is None or scope is None or not descriptors.are_redirected():
+        if scope is not None and active is None:
+            _give_outside(args, kwargs)
         _original_init(self, *args, **kwargs)
         return
     spools: dict[str, Spool] = {}
@@ -80,6 +82,13 @@ def _init(self: Any, *args: Any, **kwargs: Any) -> None:
     for spool in spools.values():
         spool.close()
     self._qntx_spools = (active, scope, list(spools.values()))
+
+
+def _give_outside(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """The run of this code is over, and the descriptors are another's: its children pass it by."""
+    for (stream, position), outside in zip(_POSITIONS.items(), descriptors.outside(), strict=False):
+        if len(args) <= position and _inherited_stream(stream, kwargs.get(stream)) == stream:
+            kwargs[stream] = outside
 
 
 def name_of(command: Any) -> str:
