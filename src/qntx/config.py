@@ -98,10 +98,10 @@ class CaptureSettings(Section):
 
     redact: bool = True
     segment_bytes: int = 8 << 20
-    #: Lines kept in memory while they cannot be written; beyond it they are counted as lost.
+    #: While lines cannot be written: kept in memory; how long other output waits, seconds.
     memory_limit_bytes: int = 64 << 20
-    #: The lowest level of log records captured; by logger, although the program hides them.
-    level: int = 0
+    room_wait_s: float = Field(default=60.0, ge=0, le=86_400)
+    level: int = 0  #: the lowest of log records captured; by logger, although the program hides it
     levels: dict[str, int] = Field(default_factory=dict)
     #: Capture file descriptors 1 and 2 as well: C code, subprocesses, crashes.
     descriptors: bool = True

@@ -16,11 +16,13 @@ import msgspec
 
 from qntx.app import App, foreground_fields
 from qntx.journal.run_scope import Run
+from qntx.journal.spool import Spool
 from qntx.model.ids import new_id
 from qntx.model.job import Claimed
 from qntx.model.log import ERROR
 from qntx.recording import lines, subprocesses
 from qntx.recording.context import ActiveRun
+from qntx.recording.descriptors import STREAMS
 from qntx.recording.emitter import LogCapturingEmitter
 from qntx.recording.formats import is_secret_name
 from qntx.recording.session import capturing, ending_forked_children, journal_of
@@ -123,25 +125,37 @@ def _masked(command: Sequence[str]) -> list[str]:
 
 
 def _child(active: ActiveRun, command: Sequence[str], store: Store) -> tuple[int, Outcome]:
-    spools = [
-        subprocesses.open_spool(active, active.root, stream, "subprocess", directives=True)
-        for stream in ("stdout", "stderr")
-    ]
+    spools = _streams(active, command)
     try:
-        child = subprocess.Popen(command, stdout=spools[0].fd, stderr=spools[1].fd)
+        out, err = (spools[name].fd if name in spools else None for name in STREAMS)
+        child = subprocess.Popen(command, stdout=out, stderr=err)
     except OSError as error:
-        subprocesses.finish_spools(active, active.root, spools)
+        subprocesses.finish_spools(active, active.root, list(spools.values()))
         text = f"cannot run {command[0]!r}: {error.strerror} - check the name and the PATH"
         lines.append_line(active, active.root, ERROR, active.journal.origin("system"), text)
         return 127, Outcome("failed", error=text, error_type=NOT_FOUND)
+    for spool in spools.values():
+        spool.close()  # the child has them, and ends them
     requests: list[str] = []
     with (
         _forwarding(child),
         watching_for_cancellation(store, active.run.job_id, _ending(child, requests)),
     ):
         code = child.wait()
-    subprocesses.finish_spools(active, active.root, spools)
+    subprocesses.finish_spools(active, active.root, list(spools.values()))
     return (code if code >= 0 else 128 - code), _outcome(active, code, cancelled=bool(requests))
+
+
+def _streams(active: ActiveRun, command: Sequence[str]) -> dict[str, Spool]:
+    """The streams of a child for *command*; one that cannot be made leads to ours."""
+    program = subprocesses.name_of(command)
+    found = {
+        stream: subprocesses.stream_for(
+            active, active.root, stream, "the command", directives=True, program=program
+        )
+        for stream in STREAMS
+    }
+    return {stream: spool for stream, spool in found.items() if spool is not None}
 
 
 def _outcome(active: ActiveRun, code: int, *, cancelled: bool) -> Outcome:

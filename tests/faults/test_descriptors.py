@@ -105,7 +105,11 @@ def test_a_job_that_loses_its_descriptors_takes_none_from_the_next(
 
 @pytest.mark.parametrize("when", ["from the start", "for a child"])
 def test_where_no_spool_can_be_made_the_job_runs_and_says_so(tmp_path: Path, when: str) -> None:
-    """Its own words are in the log as ever; what a child says is on the console at least."""
+    """
+    Its own words are in the log as ever, and what a child says is on the console at least.
+
+    Where the process itself is captured a child is heard by that; else the log lacks it, and says.
+    """
     home = tmp_path / "home"
     done = run_program(
         home,
@@ -114,6 +118,7 @@ def test_where_no_spool_can_be_made_the_job_runs_and_says_so(tmp_path: Path, whe
         from qntx.journal.spool import spool_folder
         folder = spool_folder(home)
         def take_away():
+            folder.mkdir(parents=True, exist_ok=True)
             os.rename(folder, f"{{folder}}.away")
             folder.write_text("")
         def give_back():
@@ -136,5 +141,9 @@ def test_where_no_spool_can_be_made_the_job_runs_and_says_so(tmp_path: Path, whe
     with stored(home) as store:
         texts = store.texts()
         assert "parent" in texts
-        assert any("is not captured" in text for text in texts)
-        assert store.receipt().complete
+        if when == "for a child":
+            assert "child" in texts
+            assert any("no stream of its own" in text for text in texts)
+        else:
+            assert any("lost here: the output of descriptors 1 and 2" in text for text in texts)
+        assert store.receipt().complete == (when == "for a child")

@@ -446,4 +446,4 @@ def test_no_spool_is_left_behind(tmp_path: Path) -> None:
     from qntx.journal.spool import spool_folder
 
     assert segments(home) == []
-    assert not spool_folder(home, make=False).exists()
+    assert not any(spool_folder(home).iterdir())

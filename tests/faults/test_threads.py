@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.data_directory import stored
+from tests.support.data_directory import index_rest, stored
 from tests.support.programs import run_program
 
 pytestmark = pytest.mark.timeout(120)
@@ -251,3 +251,71 @@ def test_what_a_raw_thread_dies_of_is_its_run_s(tmp_path: Path) -> None:
     with stored(home) as store:
         (line,) = [line for line, whole in store.lines() if b"of its own" in whole]
         assert (line.stage, line.flags) == ("s", [])
+
+
+@pytest.mark.parametrize("door", ["run", "capture", "worker"])
+def test_a_thread_that_outlives_the_run_is_stored_whole_or_not_at_all(
+    tmp_path: Path, door: str
+) -> None:
+    """In a worker, where everything stays in place, all of it; elsewhere nothing after the end."""
+    home = tmp_path / "home"
+    done = run_program(
+        home,
+        f"""
+        import qntx, subprocess, warnings
+        from qntx.recording.session import no_console
+        if {door!r} == "worker":
+            no_console()
+        goes, says = threading.Barrier(2), threading.Barrier(2)
+        def late(emit):
+            for when in ("alone", "beside another"):
+                goes.wait()
+                print("print", when)
+                log.error("log %s", when)
+                emit.info(f"emit {{when}}")
+                with emit.stage("late"):
+                    subprocess.run(["echo", "child", when])
+                warnings.warn(f"warning {{when}}")
+                says.wait()
+        @app.handler("first")
+        def first(ctx, payload):
+            begin(ctx.emit)
+        @app.handler("second")
+        def second(ctx, payload):
+            have_it_speak()
+        def begin(emit):
+            print("within")
+            thread = threading.Thread(target=late, args=(emit,))
+            thread.start()
+        def have_it_speak():
+            goes.wait()
+            says.wait()
+        with app.indexing():  # the journal stays open, as that of a worker does
+            if {door!r} == "capture":
+                with qntx.capture("first", home=home) as emit:
+                    begin(emit)
+            else:
+                assert app.run("first")[1].status == "completed"
+            have_it_speak()
+            if {door!r} == "capture":
+                with qntx.capture("second", home=home):
+                    have_it_speak()
+            else:
+                assert app.run("second")[1].status == "completed"
+        """,
+    )
+    assert done.returncode == 0, done.stderr
+    index_rest(home)
+    with stored(home) as store:
+        first, second = (sorted(store.texts(job)) for job in store.jobs)
+        assert all(store.receipt(job).complete for job in store.jobs)
+    assert second == []
+    said = [
+        f"{word} {when}"
+        for word in ("UserWarning: warning", "child", "emit", "log", "print")
+        for when in ("alone", "beside another")
+    ]
+    assert first == (sorted(["within", *said]) if door == "worker" else ["within"])
+    if door != "worker":
+        shown = sorted(done.stdout.decode().splitlines())
+        assert shown == sorted(["within", *(s for s in said if s.startswith(("print", "child")))])

@@ -1,18 +1,26 @@
-"""Spools and secrets that killed processes leave in memory: who removes them, and when not."""
+"""Spools and secrets that killed processes leave: who removes them, and when not."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from qntx.app import App
-from qntx.journal.spool import Spool, share_secrets, shared_secrets, spool_folder
+from qntx.cli import main
+from qntx.journal.relay_process import read_header
+from qntx.journal.secret_hashes import SUFFIX, remove_leftover_hashes, write_hashes
+from qntx.journal.shared_secrets import (
+    secrets_folder,
+    share_secrets,
+    shared_secrets,
+)
+from qntx.journal.spool import Spool, spool_folder, unannounced_output
 from tests.support.waiting import wait_until
 from tests.support.worker_jobs import lines
 
@@ -45,6 +53,13 @@ def age(path: Path) -> None:
     os.utime(path, (OLD_S, OLD_S))
 
 
+def has_ended(spool: Spool) -> bool:
+    """Whether the relay has seen the end of it, and touches its file no more."""
+    with spool.path.open("rb") as file:
+        header = read_header(file.fileno())
+    return header is not None and header.ended
+
+
 def test_what_a_killed_run_left_is_stored_and_removed_by_the_next(app: App) -> None:
     home = app.settings.home
     died = subprocess.run(
@@ -55,63 +70,69 @@ def test_what_a_killed_run_left_is_stored_and_removed_by_the_next(app: App) -> N
     )
     assert died.returncode == -signal.SIGKILL
     # Its indexer is in a session of its own: it has stored what there was, and cleaned up.
-    folder = spool_folder(home, make=False)
-    wait_until(lambda: not folder.exists())
+    wait_until(lambda: not secrets_folder(home).exists() and not any(spool_folder(home).iterdir()))
     rows = app.store.connection.execute("SELECT message FROM task_logs").fetchall()
     assert ("past Python",) in rows
 
 
-def test_what_nobody_knows_of_is_removed_when_it_is_old_and_free(app: App) -> None:
-    folder = spool_folder(app.settings.home)
-    gone, held, young = (
-        Spool(app.settings.home, name, "stdout") for name in ("GONE", "HELD", "YOUNG")
+def test_what_nobody_knows_of_is_removed_when_it_is_old_free_and_empty(app: App) -> None:
+    home = app.settings.home
+    folder, secrets = spool_folder(home), secrets_folder(home)
+    gone, held, young, full = (
+        Spool(home, name, "stdout") for name in ("GONE", "HELD", "YOUNG", "FULL")
     )
-    gone.close()
-    young.close()
-    share_secrets(app.settings.home, "GONE", ["a secret of the dead"])
-    for path in (gone.path, held.path, folder / "GONE.secrets"):
-        age(path)
+    os.write(full.fd, b"said before anybody was told of it\n")
+    for spool in (gone, young, full):
+        spool.close()
+        wait_until(lambda spool=spool: has_ended(spool))
+    share_secrets(home, "GONE", ["a secret of the dead"])
     other = folder / "somebody's own file"
     other.touch()
-    age(other)
-    app.run("test.noop")
-    left = {path.name for path in folder.iterdir()}
-    assert left == {"home", held.path.name, young.path.name, other.name}
+    for path in (gone.path, held.path, full.path, other, secrets / "GONE.secrets"):
+        age(path)
+
+    def left() -> set[str]:
+        app.run("test.noop")
+        return {path.name for path in folder.iterdir()}
+
+    wait_until(lambda: left() == {held.name, young.name, full.name, other.name})
+    wait_until(lambda: not secrets.exists())
     held.close()
+    wait_until(lambda: has_ended(held))
+    age(held.path)
     age(young.path)
-    other.unlink()
-    app.run("test.noop")
-    assert not folder.exists()
+    wait_until(lambda: left() == {full.name, other.name})
+    assert unannounced_output(home, app.store.logs.spools()) == [full.path]
+    answer = CliRunner(env={"QNTX_HOME": str(home)}).invoke(main, ["doctor"])
+    assert answer.exit_code == 1
+    assert f"{full.path} is in no log" in answer.output
+    full.path.unlink()
+    assert CliRunner(env={"QNTX_HOME": str(home)}).invoke(main, ["doctor"]).exit_code == 0
 
 
-def test_folders_of_data_directories_that_are_gone_are_removed(app: App, tmp_path: Path) -> None:
-    homes = [tmp_path / name for name in ("deleted", "in use", "there")]
-    folders = []
-    for home in homes:
-        (home / "journal").mkdir(parents=True)
-        folders.append(spool_folder(home))
-        share_secrets(home, "P", ["a secret"])
-    spools = [Spool(home, "P", "stdout") for home in homes]
-    spools[0].close()
-    spools[2].close()
-    for home in homes[:2]:
-        shutil.rmtree(home)
+def test_hashes_of_secrets_go_with_the_last_output_of_their_process(app: App) -> None:
+    home = app.settings.home
+    folder = spool_folder(home)
+    for producer in ("GONE", "READ", "YOUNG"):
+        write_hashes(folder, producer, ["a secret of the dead"])
+        if producer != "YOUNG":
+            age(folder / f"{producer}{SUFFIX}")
+    remove_leftover_hashes(folder, {"LIVE"}, ["READ.1.1.stdout.spool"])
+    assert {path.stem for path in folder.iterdir()} == {"READ", "YOUNG"}
     app.run("test.noop")
-    assert [folder.exists() for folder in folders] == [False, True, True]
-    spools[1].close()
-    shutil.rmtree(homes[2])
-    app.run("test.noop")
-    assert [folder.exists() for folder in folders] == [False] * 3
+    wait_until(
+        lambda: app.run("test.noop") and {path.stem for path in folder.iterdir()} == {"YOUNG"}
+    )
 
 
 def test_a_folder_is_found_though_others_remove_what_they_find_empty(tmp_path: Path) -> None:
-    """Indexers that begin and end do: of data directories that are gone, and of their own."""
+    """Indexers that end do."""
     home = tmp_path / "home"
     remove = (
         "import sys\nfrom pathlib import Path\n"
-        "from qntx.journal.spool import remove_empty_folder, remove_orphaned_folders\n"
+        "from qntx.journal.shared_secrets import remove_empty_folder\n"
         "print(flush=True)\n"
-        "while True: remove_empty_folder(Path(sys.argv[1])); remove_orphaned_folders()"
+        "while True: remove_empty_folder(Path(sys.argv[1]))"
     )
     command = [sys.executable, "-c", remove, str(home)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as remover:
@@ -119,16 +140,9 @@ def test_a_folder_is_found_though_others_remove_what_they_find_empty(tmp_path: P
             assert remover.stdout is not None
             remover.stdout.readline()
             for number in range(2_000):
-                spool = Spool(home, f"P{number}", "stdout")
                 share_secrets(home, f"P{number}", ["a secret"])
-                assert spool.path.exists()
-                assert shared_secrets(spool.path.parent, f"P{number}") == ["a secret"]
-                spool.path.unlink()
-                (spool.path.parent / f"P{number}.secrets").unlink()
-                spool.close()
-                if number % 10 == 0:
-                    # A new one: what is not there yet is not left behind.
-                    shutil.rmtree(home, ignore_errors=True)
+                assert shared_secrets(secrets_folder(home), f"P{number}") == ["a secret"]
+                (secrets_folder(home) / f"P{number}.secrets").unlink()
             assert remover.poll() is None
         finally:
             remover.kill()
@@ -145,7 +159,7 @@ def test_a_server_that_is_killed_whole_leaves_nothing_for_long(app: App, tmp_pat
         wait_until(lambda: lines(out))
     finally:
         tree.kill()
-    folder = spool_folder(app.settings.home, make=False)
+    folder = spool_folder(app.settings.home)
     assert any(path.suffix == ".spool" for path in folder.iterdir())
     app.run("test.noop")
-    wait_until(lambda: not folder.exists())
+    wait_until(lambda: not any(folder.iterdir()))

@@ -25,7 +25,9 @@ from qntx.journal.format import (
     SegmentName,
 )
 from qntx.journal.reader import Record, remove_uncommitted
-from qntx.journal.spool import remove_leftovers, spool_folder
+from qntx.journal.secret_hashes import remove_leftover_hashes
+from qntx.journal.shared_secrets import remove_leftover_secrets, secrets_folder
+from qntx.journal.spool import remove_leftovers
 from qntx.model.frames import without_frames
 from qntx.storage.interfaces.log_rows import ContextState, Offset, OffsetMove
 from qntx.storage.interfaces.log_writer import LogWriter
@@ -106,7 +108,10 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
         """Remove spools and secrets that killed processes have left, and nobody will read."""
         news = any(producer.has_news() for producer in self._producers.values())
         if self._loaded and not news:
-            remove_leftovers(self._folder.parent, self._producers, self._spools)
+            home = self._folder.parent
+            remove_leftovers(home, self._producers, self._spools)
+            remove_leftover_secrets(home, self._producers, self._spools)
+            remove_leftover_hashes(self._folder / "spool", self._producers, self._spools)
 
     def close(self) -> None:
         """Let go of all files."""
@@ -123,7 +128,7 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
         self._keys = Keys(self._writer)
         self._events = Events(self._writer, self._keys)
         self._parts = Parts(self._writer, self._keys)
-        memory = spool_folder(self._folder.parent, make=False)
+        memory = secrets_folder(self._folder.parent)
         self._spools = Spools(self._writer, self._keys, self._folder / "spool", memory)
         self._offsets: dict[str, Offset] = {}
         self._loaded = False

@@ -21,7 +21,7 @@ from qntx.errors import StoreBusy, StoreUnavailable
 from qntx.indexer.drain import Drain
 from qntx.indexer.search_index import SearchIndex
 from qntx.journal.segment import private_folder
-from qntx.journal.spool import remove_empty_folder, remove_orphaned_folders
+from qntx.journal.shared_secrets import remove_empty_folder
 from qntx.journal.wakeup import STOP_INDEXER, Wakeup
 from qntx.linux import lift_soft_limits, pidfd_open
 from qntx.storage import open_store
@@ -70,7 +70,6 @@ class Indexer:
         while not self._leadership.take():
             if self._parent_is_gone(0.05) or self._told_at is not None:
                 return
-        remove_orphaned_folders()
         self._wakeup.listen()
         timeout = 0.0
         while not self._parent_is_gone(timeout) and not self._may_end():

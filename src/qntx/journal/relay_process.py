@@ -13,6 +13,7 @@ send it a pipe any more and all pipes are at their end, not when a job ends.
 
 from __future__ import annotations
 
+# budget: it runs without the rest of the package, and holds all that it needs
 import os
 import sys
 
@@ -41,6 +42,7 @@ _F_SETPIPE_SZ = 1031
 #: woken by each of many small writes would cost the writer more than a file does.
 _QUICK_S = 0.0002
 _QUICK_ROUNDS = 4
+_MOST_ROUNDS = 1 << 12
 _NAP_S = 0.001
 _SMALL_BYTES = 16 << 10
 
@@ -214,7 +216,7 @@ class Relay:
         """Work to the end."""
         from time import monotonic, sleep
 
-        quick = 0
+        quick, patience, before = 0, _QUICK_ROUNDS, 0
         while self._is_open or self._streams:
             began = monotonic()
             ready = self._poll.poll(_RETRY_S if self._waiting else None)
@@ -222,8 +224,14 @@ class Relay:
             moved = sum([self._serve(fd, now) for fd, _ in ready])
             if self._waiting:
                 self._retry(now)
+            if before:
+                # It has slept. Where little came meanwhile, its writers wait for it to wake.
+                patience = _QUICK_ROUNDS if moved > 2 * before else min(2 * patience, _MOST_ROUNDS)
+                quick = quick if patience == _QUICK_ROUNDS else 0
+                before = 0
             quick = quick + 1 if now - began < _QUICK_S and moved < _SMALL_BYTES else 0
-            if quick > _QUICK_ROUNDS:
+            if quick > patience:
+                before = moved
                 sleep(_NAP_S)
 
     def _serve(self, fd: int, now: float) -> int:

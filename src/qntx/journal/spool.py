@@ -1,122 +1,84 @@
 """
-Spools: files that stand behind file descriptors 1 and 2, for output that goes past Python.
+Spools: streams behind file descriptors 1 and 2, for output that goes past Python.
 
-What a C library, a subprocess or a crashing interpreter writes lands in an append-only file, so
-that it outlives whoever wrote it; the indexer turns it into lines. The files live in memory
-(/dev/shm) where there is room, because what is in them has not been searched for secrets yet.
+What a C library, a subprocess or a crashing interpreter writes goes through a pipe, and a relay
+moves it to a file in the data directory, so that it outlives whoever wrote it; the indexer turns
+it into lines.
 """
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
-import shutil
+import resource
 import time
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterator
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
-import msgspec
-
+from qntx.journal import relay
+from qntx.journal.format import SegmentName
 from qntx.journal.interrupts import reraise_from_signal
+from qntx.journal.relay_connection import has_no_writers, unread_bytes
+from qntx.journal.relay_process import HEADER_BYTES, read_header
 from qntx.journal.segment import private_folder
 
 SUFFIX = ".spool"
-SECRETS_SUFFIX = ".secrets"
-#: In a folder in memory: whose it is, so that it can go when that data directory is gone.
-_HOME_FILE = "home"
-#: A file this young may not be locked or recorded yet, seconds.
+#: A file this young may not be announced yet, seconds.
 _YOUNG_S = 60.0
-_MEMORY = Path("/dev/shm")  # noqa: S108 - memory shared by this machine's processes, mode 0700
-_MEMORY_NEEDED = 256 << 20
-_CREATE_TRIES = 100
-_SUFFIXES = (SUFFIX, SECRETS_SUFFIX)
 _numbers = count(1)
 
-
-def spool_folder(home: Path, *, make: bool = True) -> Path:
-    """The folder of the spools of the data directory *home*; *make* it if it is missing."""
-    folder = home / "journal" / "spool"
-    if _memory_has_room():
-        digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
-        folder = _MEMORY / f"qntx-{os.getuid()}-{digest}"
-    if make:
-        private_folder(home / "journal")  # first: without it the folder counts as left behind
-        private_folder(folder)
-    try:
-        owner = folder.stat().st_uid
-    except FileNotFoundError as error:
-        reraise_from_signal(error)
-        if make:
-            raise
-        return folder
-    if owner != os.getuid():
-        # Somebody else made it first: nothing of ours goes there.
-        folder = home / "journal" / "spool"
-        if make:
-            private_folder(folder)
-    elif make and is_in_memory(folder) and not (folder / _HOME_FILE).exists():
-        (folder / _HOME_FILE).write_bytes(os.fsencode(home))
-    return folder
+#: How long what follows in the journal waits for what was written before, seconds. The relay takes
+#: so long only where it was stopped or the disk is full: order is not worth standing still then.
+SETTLE_S = 1.0
+_SPINS = 50
+_PAUSE_S = 0.0002
+#: A stream whose pipe is not kept (too many files are open) is waited for so long, seconds.
+_UNKEPT_S = 0.05
 
 
-def remove_empty_folder(home: Path) -> None:
-    """Remove the folder of the spools of *home* if nothing is in it any more."""
-    folder = spool_folder(home, make=False)
-    with suppress(OSError):  # others may have spools in it; then it stays
-        if os.listdir(folder) == [_HOME_FILE]:
-            (folder / _HOME_FILE).unlink()
-        folder.rmdir()
+def spool_folder(home: Path) -> Path:
+    """The folder of the spools of the data directory *home*, which may not exist yet."""
+    return home / "journal" / "spool"
 
 
 def remove_leftovers(home: Path, producers: Container[str], spools: Container[str]) -> None:
     """
-    Remove what killed processes have left in the folder of *home*.
+    Remove spools that nobody announced, and never will: their makers died in between.
 
-    That is what neither belongs to one of *producers* nor is one of *spools* (paths) that are
-    still to be read, and that nobody writes to.
+    That is what neither belongs to one of *producers* nor is one of *spools* (names), what
+    nobody holds, and what holds no output.
     """
-    folder = spool_folder(home, make=False)
+    for path, size in _unannounced(home, producers, spools):
+        if size <= HEADER_BYTES:
+            path.unlink(missing_ok=True)
+
+
+def unannounced_output(home: Path, spools: Container[str]) -> list[Path]:
+    """
+    Spools with output that is in no log, and will be in none: nobody announced them.
+
+    *spools*: the names of those that are still read.
+    """
+    segments = map(SegmentName.parse, _files(home / "journal"))
+    producers = {segment.producer for segment in segments if segment is not None}
+    found = _unannounced(home, producers, spools)
+    return sorted(path for path, size in found if size > HEADER_BYTES)
+
+
+def _unannounced(
+    home: Path, producers: Container[str], spools: Container[str]
+) -> Iterator[tuple[Path, int]]:
+    """Spools that nobody knows of or holds, with their sizes."""
     before_s = time.time() - _YOUNG_S
-    for path in _files(folder):
+    for path in _files(spool_folder(home)):
         producer = path.name.partition(".")[0]
-        if producer not in producers and str(path) not in spools and path.suffix in _SUFFIXES:
+        if path.suffix == SUFFIX and producer not in producers and path.name not in spools:
             with suppress(OSError):
-                if path.stat().st_mtime < before_s and _is_free(path):
-                    path.unlink()
-
-
-def remove_orphaned_folders() -> None:
-    """Remove the folders in memory whose data directories are gone, as far as nobody uses them."""
-    for folder in _MEMORY.glob(f"qntx-{os.getuid()}-*"):
-        with suppress(OSError):
-            home = Path(os.fsdecode((folder / _HOME_FILE).read_bytes()))
-            if (home / "journal").exists() or folder.stat().st_uid != os.getuid():
-                continue
-            files = _files(folder)
-            if all(path.suffix in _SUFFIXES or path.name == _HOME_FILE for path in files) and all(
-                _is_free(path) for path in files
-            ):
-                for path in files:
-                    path.unlink()
-                folder.rmdir()
-
-
-def _create(home: Path, name: str, flags: int) -> tuple[Path, int]:
-    """Open a file in the folder of *home*, to append to it; returns its path and descriptor."""
-    tries = _CREATE_TRIES
-    while True:
-        try:
-            path = spool_folder(home) / name
-            return path, os.open(path, flags | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        except FileNotFoundError as error:
-            reraise_from_signal(error)
-            # Another process found the folder empty at this moment, and removed it.
-            tries -= 1
-            if not tries:
-                raise
+                found = path.stat()
+                if found.st_mtime < before_s and _is_free(path):
+                    yield path, found.st_size
 
 
 def _files(folder: Path) -> list[Path]:
@@ -127,9 +89,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _is_free(path: Path) -> bool:
-    """Whether nobody writes to a spool any more; secrets are written to by nobody."""
-    if path.suffix != SUFFIX:
-        return True
+    """Whether nobody writes to a spool any more."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         return is_abandoned(fd)
@@ -137,73 +97,112 @@ def _is_free(path: Path) -> bool:
         os.close(fd)
 
 
-def _memory_has_room() -> bool:
-    try:
-        return os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _MEMORY_NEEDED
-    except OSError:
-        return False
-
-
 class Spool:
     """
-    A file to put behind a file descriptor of this process or of a child.
+    A stream of this process or of a child: a pipe to put behind a descriptor, and a file.
 
-    The lock on it belongs to the open file, which all who inherit the descriptor share: it is
-    free when the last of them is gone, and that is how the indexer knows.
+    Programs find what they find everywhere behind their standard streams, and nothing that they
+    do to them (reopen, truncate, seek, close, a file-size limit) reaches what was written before.
     """
 
-    __slots__ = ("fd", "path", "reported")
+    __slots__ = ("_is_stuck", "_pipe", "fd", "identity", "name", "path", "reported")
 
     def __init__(self, home: Path, producer: str, stream: str) -> None:
-        """Create an empty spool of the data directory *home*; raises OSError without room."""
-        name = f"{producer}.{os.getpid()}.{next(_numbers)}.{stream}{SUFFIX}"
-        self.path, self.fd = _create(home, name, os.O_RDWR | os.O_EXCL)
-        fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        #: How many bytes of it the journal has reported to the indexer.
-        self.reported = 0
-
-    @property
-    def size(self) -> int:
-        """Bytes written so far, by whomever; 0 once it is stored whole, and gone."""
+        """Begin a stream of the data directory *home*; raises OSError where that cannot be."""
+        self.name = f"{producer}.{os.getpid()}.{next(_numbers)}.{stream}{SUFFIX}"
+        private_folder(spool_folder(home))
+        self.path = spool_folder(home) / self.name
+        #: Up to where in the file the journal has reported it to the indexer.
+        self.reported = HEADER_BYTES
+        #: The relay took nothing for long: nobody waits for it again until it does.
+        self._is_stuck = False
+        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        self._pipe, self.fd = -1, -1
         try:
-            if self.fd < 0:
-                return os.stat(self.path).st_size
-            # All writers append, so the place in the file is nobody's; this is four times as fast
-            # as fstat.
-            return os.lseek(self.fd, 0, os.SEEK_END)
+            # The lock belongs to the open file, which those have that hold the stream: it is free
+            # when the last of them is gone, and that is how the indexer knows.
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._pipe, self.fd = os.pipe()
+            #: Device and inode of the pipe: by these it is known whatever its number.
+            self.identity = os.fstat(self.fd)
+            # A child that runs as another user may open /dev/stderr anew, as it may elsewhere.
+            os.fchmod(self.fd, 0o622)
+            relay.hand_over(self._pipe, file)
+        except BaseException:
+            self.forget()
+            self.path.unlink()
+            raise
+        finally:
+            os.close(file)
+        if self._pipe > resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4:
+            os.close(self._pipe)  # the program needs the rest for itself
+            self._pipe = -1
+
+    def settle(self) -> tuple[int, bool]:
+        """
+        Wait until what was written before this call is in the file.
+
+        Returns the size of the file (its header included), and whether the stream is at its end:
+        nobody can write to it any more. It is stored whole already if the file is gone.
+        """
+        try:
+            ended = self._wait() if self._pipe >= 0 else self._wait_for_end()
+            return max(HEADER_BYTES, os.stat(self.path).st_size), ended
+        except FileNotFoundError:
+            return self.reported, True
         except OSError as error:
             reraise_from_signal(error)
-            return 0
+            return self.reported, False
 
     def close(self) -> None:
-        """Close this process's own descriptor; those who inherited it go on."""
+        """Close this process's own end to write to; those who inherited it go on."""
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
 
+    def forget(self) -> None:
+        """Close everything that this process has of it."""
+        self.close()
+        if self._pipe >= 0:
+            os.close(self._pipe)
+            self._pipe = -1
 
-def share_secrets(home: Path, producer: str, secrets: Iterable[str]) -> None:
-    """Share values with the indexer of *home*, which masks them in the spools of *producer*."""
-    _, fd = _create(home, f"{producer}{SECRETS_SUFFIX}", os.O_WRONLY)
-    try:
-        for secret in secrets:
-            os.write(fd, msgspec.json.encode(secret) + b"\n")
-    finally:
-        os.close(fd)
+    def __del__(self) -> None:
+        # A child that nobody waits for takes its streams with it.
+        with suppress(OSError, AttributeError):
+            self.forget()
 
+    def _wait(self) -> bool:
+        spins, until = 0, 0.0
+        while True:
+            # Before the look at what is unread: what is written before the last one lets go counts.
+            is_over = has_no_writers(self._pipe) if self.fd < 0 else False
+            if not unread_bytes(self._pipe):
+                self._is_stuck = False
+                return is_over
+            spins += 1
+            if spins < _SPINS:
+                time.sleep(0)
+                continue
+            until = until or time.monotonic() + SETTLE_S
+            if self._is_stuck or time.monotonic() > until:
+                self._is_stuck = True
+                return False
+            time.sleep(_PAUSE_S)
 
-def shared_secrets(folder: Path, producer: str) -> list[str]:
-    """The secrets that the process of *producer* (and those that it goes on for) has shared."""
-    try:
-        lines = (folder / f"{producer}{SECRETS_SUFFIX}").read_bytes().splitlines()
-    except OSError:
-        return []
-    return [msgspec.json.decode(line, type=str) for line in lines]
+    def _wait_for_end(self) -> bool:
+        until = time.monotonic() + _UNKEPT_S
+        while not (ended := self._has_ended()) and time.monotonic() < until:
+            time.sleep(_PAUSE_S)
+        return ended
 
-
-def is_in_memory(folder: Path) -> bool:
-    """Whether *folder* is in memory, so that nothing in it ever reaches a disk."""
-    return folder.is_relative_to(_MEMORY)
+    def _has_ended(self) -> bool:
+        fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            header = read_header(fd)
+            return header is not None and header.ended
+        finally:
+            os.close(fd)
 
 
 def is_abandoned(fd: int) -> bool:

@@ -5,22 +5,69 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import resource
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from qntx.journal.background_threads import BackgroundThread
+from qntx.journal.relay_process import HEADER_BYTES, read_header
 from qntx.journal.spool import Spool, is_abandoned
 
 #: How late the console may show what went past Python's own streams, seconds.
 LATE_S = 0.02
+#: Only a part of the descriptors that a process may have is used to show streams: one in so many.
+_PART = 4
 
 
-@dataclass(slots=True)
 class _Feed:
-    reader: int
-    target: int
-    position: int = 0
+    """A file that is shown on a descriptor as it grows."""
+
+    def __init__(self, path: Path, target: int) -> None:
+        self._path = path
+        self._target = target
+        self._position = HEADER_BYTES
+        self._reader = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._file = os.fstat(self._reader)
+        if self._reader > resource.getrlimit(resource.RLIMIT_NOFILE)[0] // _PART:
+            os.close(self._reader)  # the program needs the rest for itself
+            self._reader = -1
+
+    def copy(self) -> bool:
+        """Show what is new; returns whether no more will come."""
+        with contextlib.suppress(OSError):  # the file or the terminal went away
+            with self._opened() as reader:
+                header = read_header(reader)  # before the last bytes are copied
+                is_over = (header is not None and header.ended) or is_abandoned(reader)
+                while data := os.pread(reader, 1 << 16, self._position):
+                    self._position += len(data)
+                    os.write(self._target, data)
+                return is_over
+        return True
+
+    def close(self) -> None:
+        """Let go of the file, but of none that took its number when a program closed it."""
+        if self._is_ours():
+            os.close(self._reader)
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[int]:
+        if self._reader < 0 or not self._is_ours():
+            self._reader = -1
+            reader = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                yield reader
+            finally:
+                os.close(reader)
+        else:
+            yield self._reader
+
+    def _is_ours(self) -> bool:
+        try:
+            return os.path.samestat(os.fstat(self._reader), self._file)
+        except OSError:
+            return False
 
 
 class Console:
@@ -34,24 +81,23 @@ class Console:
 
     def add(self, spool: Spool, stream: str) -> None:
         """Show what is written to *spool* from now on."""
-        reader = os.open(spool.path, os.O_RDONLY | os.O_CLOEXEC)
         with self._lock:
-            self._feeds[str(spool.path)] = _Feed(reader, self._targets[stream])
+            self._feeds[spool.name] = _Feed(spool.path, self._targets[stream])
         self._thread.start()
 
     def finish(self, spool: Spool) -> None:
         """Show the rest of *spool*, then no more of it."""
         with self._lock:
-            feed = self._feeds.pop(str(spool.path), None)
+            feed = self._feeds.pop(spool.name, None)
             if feed is not None:
-                _copy(feed)
-                os.close(feed.reader)
+                feed.copy()
+                feed.close()
 
     def after_fork_in_child(self) -> None:
         """The parent goes on showing what lands in the spools; this process does not."""
         self._lock = threading.Lock()
         for feed in self._feeds.values():
-            os.close(feed.reader)
+            feed.close()
         self._feeds = {}
 
     def close(self) -> None:
@@ -59,8 +105,8 @@ class Console:
         self._thread.stop()
         with self._lock:
             for feed in self._feeds.values():
-                _copy(feed)
-                os.close(feed.reader)
+                feed.copy()
+                feed.close()
             self._feeds.clear()
 
     def _run(self, stop: threading.Event) -> None:
@@ -68,18 +114,9 @@ class Console:
         while not over:
             over = stop.wait(LATE_S)  # a program that forks all the time stops it all the time
             with self._lock:
-                for path, feed in list(self._feeds.items()):
-                    is_over = is_abandoned(feed.reader)  # before its last bytes are copied
-                    _copy(feed)
-                    if is_over:
-                        os.close(self._feeds.pop(path).reader)
-
-
-def _copy(feed: _Feed) -> None:
-    with contextlib.suppress(OSError):  # the spool or the terminal went away
-        while data := os.pread(feed.reader, 1 << 16, feed.position):
-            feed.position += len(data)
-            os.write(feed.target, data)
+                for name, feed in list(self._feeds.items()):
+                    if feed.copy():
+                        self._feeds.pop(name).close()
 
 
 class DirectStream(io.RawIOBase):

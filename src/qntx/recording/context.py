@@ -52,10 +52,11 @@ def only_run() -> ActiveRun | None:
     return None
 
 
-def end_run(active: ActiveRun) -> None:
-    """*active* is over; code that it left behind goes on writing to its journal."""
+def end_run(active: ActiveRun, *, goes_on: bool) -> None:
+    """*active* is over; if it *goes_on*, code that it left behind still writes to its journal."""
     del ACTIVE_RUNS[active.run]
-    _journals_of_ended[active.run] = active.journal
+    if goes_on:
+        _journals_of_ended[active.run] = active.journal
 
 
 def active_run_of(scope: Scope) -> ActiveRun | None:

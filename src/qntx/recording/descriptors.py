@@ -10,6 +10,8 @@ import stat
 import sys
 from typing import Any
 
+from qntx.journal.relay_process import HEADER_BYTES
+from qntx.journal.run_scope import Scope
 from qntx.journal.spool import Spool
 from qntx.recording import lines
 from qntx.recording.console import Console
@@ -44,14 +46,15 @@ class Redirection:
             and self.leads_to_spool(1, closed=False)
             and self.leads_to_spool(2, closed=False)
         ):
-            self._detach_spools()  # the last handler closed them, or led them elsewhere
+            # The last handler closed them, or led them elsewhere.
+            self._detach_spools(before)
         if self._spools:
             active.journal.event(active.root, "spools", {})
             return
         self._open(active)
         spools = [
             {
-                "path": str(spool.path),
+                "name": spool.name,
                 "stream": stream,
                 "source": "fd",
                 "shared": True,
@@ -65,22 +68,29 @@ class Redirection:
     def record_sizes(self, active: ActiveRun) -> None:
         """What has been written until now comes before whatever is logged next."""
         for spool in self._spools:
-            size = spool.size
+            size, _ = spool.settle()
             if size > spool.reported:
                 spool.reported = size
-                fields = {"path": str(spool.path), "size": size}
+                fields = {"name": spool.name, "size": size}
                 active.journal.event(active.root, "spooled", fields)
 
     def end(self, active: ActiveRun, next_run: ActiveRun | None) -> None:
-        """The run is over; a process that it left behind goes on writing to its own spool."""
+        """The run is over; a process that it left behind goes on writing to its own streams."""
         flush_c()
-        self.record_sizes(active)
         if active is not self._owner:
+            self.record_sizes(active)
             return  # another run of this process has the descriptors, and keeps them
-        if self._children or any(spool.reported for spool in self._spools):
-            self._detach_spools()
+        if self.console is not None or self._children or self._are_used():
+            self._detach_spools(active)
         if next_run is not None:
             self.begin(next_run)
+
+    def _are_used(self) -> bool:
+        """Whether anything was written, or is behind our descriptors that is not ours."""
+        return not all(
+            self.leads_to_spool(number, closed=False) and spool.settle()[0] == spool.reported
+            for number, spool in enumerate(self._spools, start=1)
+        ) or any(spool.reported > HEADER_BYTES for spool in self._spools)
 
     def leads_to_spool(self, number: int, *, closed: bool = True) -> bool:
         """
@@ -91,7 +101,7 @@ class Redirection:
         if number not in (1, 2) or not self._spools:
             return False
         try:
-            return os.path.samestat(os.fstat(number), os.fstat(self._spools[number - 1].fd))
+            return os.path.samestat(os.fstat(number), self._spools[number - 1].identity)
         except OSError:
             return closed
 
@@ -101,7 +111,7 @@ class Redirection:
 
     def close(self) -> None:
         """Put back what was there before."""
-        self._detach_spools()
+        self._detach_spools(None)  # the run that they were for is over
         if self.console is not None:
             self.console.close()
         for saved in self.saved:
@@ -113,19 +123,22 @@ class Redirection:
         self._spools = [Spool(home, active.journal.producer, stream) for stream in STREAMS]
         for target, spool in enumerate(self._spools, start=1):
             os.dup2(spool.fd, target)
+            spool.close()  # descriptors 1 and 2 are the only ones now
             if self.console is not None:
                 self.console.add(spool, STREAMS[target - 1])
 
-    def _detach_spools(self) -> None:
-        """Let go of the spools: descriptors 1 and 2 lead to what was there before."""
-        for target, saved in enumerate(self.saved, start=1):
+    def _detach_spools(self, active: ActiveRun | None) -> None:
+        """Let go of the streams: descriptors 1 and 2 lead to what was there before."""
+        for number, saved in enumerate(self.saved, start=1):
             with contextlib.suppress(OSError):
-                os.dup2(saved, target)
-        for spool in self._spools:
+                os.dup2(saved, number)
+        spools, self._spools = self._spools, []
+        for spool in spools:
+            if active is not None:
+                finish(active, active.root, spool)
             if self.console is not None:
                 self.console.finish(spool)
-            spool.close()
-        self._spools = []
+            spool.forget()
 
 
 #: The redirection in force, if any.
@@ -195,6 +208,14 @@ def console_paths() -> list[str]:
         if stat.S_ISREG(os.fstat(saved).st_mode):
             fcntl.fcntl(saved, fcntl.F_SETFL, fcntl.fcntl(saved, fcntl.F_GETFL) | os.O_APPEND)
     return [f"/proc/{os.getpid()}/fd/{saved}" for saved in _current.saved]
+
+
+def finish(active: ActiveRun, scope: Scope, spool: Spool) -> None:
+    """What was written to *spool* comes before what is logged from here on; it may be its end."""
+    size, ended = spool.settle()
+    spool.reported = size
+    fields = {"name": spool.name, "size": size, "last": True, "ended": ended}
+    active.journal.event(scope, "spooled", fields)
 
 
 def show(spool: Spool, stream: str) -> None:

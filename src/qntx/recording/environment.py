@@ -7,7 +7,8 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from qntx.journal.spool import is_in_memory, share_secrets, spool_folder
+from qntx.journal.secret_hashes import write_hashes
+from qntx.journal.shared_secrets import share_secrets
 from qntx.journal.writer import Journal
 from qntx.recording import lines
 from qntx.recording.context import current_place
@@ -44,9 +45,10 @@ def mask_secrets_of(environment: Mapping[Any, Any], journal: Journal) -> None:
 
 def share_with_indexer(values: Sequence[str], journal: Journal) -> None:
     """Share secrets with the indexer: it masks what goes past Python. Raises OSError."""
-    home = journal.folder.parent
-    if values and is_in_memory(spool_folder(home)):  # secrets do not go to a disk to be masked
-        share_secrets(home, journal.producer, values)
+    if values:
+        # Before the values: where there is no room in memory, the indexer knows at least of them.
+        write_hashes(journal.folder / "spool", journal.producer, values)
+        share_secrets(journal.folder.parent, journal.producer, values)
 
 
 def _set(self: Any, key: Any, value: Any) -> None:

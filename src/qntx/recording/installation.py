@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from qntx.config import CaptureSettings
+from qntx.journal import relay
 from qntx.recording import (
     asyncio_tasks,
     descriptors,
@@ -45,6 +46,7 @@ def install(settings: CaptureSettings, *, has_console: bool) -> None:
         lines.set_redactor(None)
     elif lines.redactor() is None:
         lines.set_redactor(Redactor(from_environment()))
+    relay.set_room_wait(settings.room_wait_s)
     saved: list[int] = []
     if settings.descriptors and not descriptors.are_redirected():
         for stream in (sys.stdout, sys.stderr):

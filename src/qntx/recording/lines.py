@@ -130,8 +130,13 @@ def lost_for_memory(journal: Journal, scope: Scope, lines: int, size: int) -> No
 
 
 def log_not_captured(active: ActiveRun, scope: Scope, what: str, error: OSError) -> None:
-    """Log that the output of *what* goes past the log: the job itself goes on."""
-    text = f"the output of {what} is not captured: {error}"
+    """Log that the output of *what* goes past the log, which lacks it; the job itself goes on."""
+    active.journal.lost(scope, 1, 0, f"the output of {what} is not captured: {error}")
+
+
+def log_credited_at_large(active: ActiveRun, scope: Scope, what: str, error: OSError) -> None:
+    """Log that the output of *what* is credited to the attempt as a whole, and why."""
+    text = f"the output of {what} has no stream of its own: {error}"
     append_line(active, scope, WARN, active.journal.origin("system"), text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import os
 import threading
@@ -12,9 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from qntx.config import CaptureSettings
+from qntx.journal.ended import EndedJournal
 from qntx.journal.interrupts import reraise_from_signal
 from qntx.journal.run_scope import Run, Scope
-from qntx.journal.spool import share_secrets, shared_secrets, spool_folder
+from qntx.journal.shared_secrets import secrets_folder, shared_secrets
 from qntx.journal.wakeup import Wakeup
 from qntx.journal.writer import Journal
 from qntx.locks import holding
@@ -105,6 +107,17 @@ def ending_forked_children(pid: int) -> Iterator[None]:
         os._exit(code)
 
 
+def seal(active: ActiveRun) -> None:
+    """
+    The end of *active* is recorded: in a foreground process nothing more of it is stored.
+
+    There everything is put back at the end of the last run. What the threads that it left behind
+    say then could be stored by halves at best: what goes through its emitter, say.
+    """
+    if _has_console:
+        active.journal = EndedJournal(active.journal)
+
+
 def no_console() -> None:
     """This process has no console (a worker): nothing is passed on, only captured."""
     global _has_console
@@ -133,7 +146,7 @@ def attach(
     # The parent has put spools behind the descriptors that the child inherited; what Python's
     # streams write must not go there, too, but straight to the console.
     holding(_lock, _enter, active, settings.model_copy(update={"descriptors": False}))
-    for secret in shared_secrets(spool_folder(home, make=False), parent):
+    for secret in shared_secrets(secrets_folder(home), parent):
         register_secret(secret)
     streams.forward_to(
         *(_console(path, number) for number, path in enumerate(console or ("", ""), 1))
@@ -178,9 +191,9 @@ def register_secret(secret: str) -> None:
         guard = Redactor(from_environment())
         lines.set_redactor(guard)
     guard.register(secret)
-    for home, journal in list(_journals.items()):
+    for journal in list(_journals.values()):
         # What goes past Python is masked by the indexer; in memory, never on the disk.
-        share_secrets(home, journal.producer, [secret])
+        environment.share_with_indexer([secret], journal)
 
 
 def detach() -> None:
@@ -220,11 +233,12 @@ def _share_environment(journal: Journal) -> None:
     if journal.producer in _shared or lines.redactor() is None:
         return
     _shared.add(journal.producer)
-    environment.share_with_indexer([value for _, value in from_environment()], journal)
+    with contextlib.suppress(OSError):  # memory is full: output of children is masked by format
+        environment.share_with_indexer([value for _, value in from_environment()], journal)
 
 
 def _leave(active: ActiveRun) -> None:
-    end_run(active)
+    end_run(active, goes_on=not _has_console)
     descriptors.end(active, next(iter(ACTIVE_RUNS.values()), None))
     if not ACTIVE_RUNS and _has_console:
         # In a worker everything stays in place for the next run.

@@ -13,6 +13,7 @@ from qntx.journal.run_scope import Scope
 from qntx.journal.spool import Spool
 from qntx.recording import descriptors, lines
 from qntx.recording.context import SCOPE, ActiveRun, active_run_of
+from qntx.recording.descriptors import STREAMS
 from qntx.recording.environment import mask_secrets_of
 from qntx.recording.patches import Patches
 
@@ -45,6 +46,7 @@ def uninstall() -> None:
 
 _POSITIONS = {"stdout": 4, "stderr": 5}  # of Popen's positional arguments, after args itself
 _NAMES = {1: "stdout", 2: "stderr"}
+_MOST_NAME = 80
 
 
 def _init(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -52,42 +54,69 @@ def _init(self: Any, *args: Any, **kwargs: Any) -> None:
     scope = SCOPE.get()
     active = active_run_of(scope) if scope is not None else None
     if active is None or scope is None or not descriptors.are_redirected():
+        if scope is not None and active is None:
+            _give_outside(args, kwargs)
         _original_init(self, *args, **kwargs)
         return
     spools: dict[str, Spool] = {}
+    program = name_of(args[0] if args else kwargs.get("args"))
     if isinstance(kwargs.get("env"), Mapping):
         mask_secrets_of(kwargs["env"], active.journal)
     try:
         for stream, position in _POSITIONS.items():
-            name = _inherited_stream(stream, kwargs.get(stream)) if len(args) <= position else None
-            spool = None if name is None else _spool_for(active, scope, name, spools)
-            if spool is not None:
-                kwargs[stream] = spool.fd
+            name = inherited_stream(stream, kwargs.get(stream)) if len(args) <= position else None
+            if name is None:
+                continue
+            if name not in spools:
+                spool = stream_for(active, scope, name, "a child", program=program)
+                if spool is None:
+                    continue
+                spools[name] = spool
+            kwargs[stream] = spools[name].fd
         _original_init(self, *args, **kwargs)
     except BaseException:
         finish_spools(active, scope, list(spools.values()))
         raise
-    # The child has them now; once it closes them the indexer knows that it is over, whether or
-    # not anybody waits for it.
+    # The child has them now; once it closes them they are at their end, whether or not anybody
+    # waits for it.
     for spool in spools.values():
         spool.close()
     self._qntx_spools = (active, scope, list(spools.values()))
 
 
-def _spool_for(
-    active: ActiveRun, scope: Scope, name: str, spools: dict[str, Spool]
+def _give_outside(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """The run of this code is over, and the descriptors are another's: its children pass it by."""
+    for (stream, position), outside in zip(_POSITIONS.items(), descriptors.outside(), strict=False):
+        if len(args) <= position and inherited_stream(stream, kwargs.get(stream)) == stream:
+            kwargs[stream] = outside
+
+
+def name_of(command: Any) -> str:
+    """What a child is called: the name of its program, without arguments."""
+    try:
+        first = command if isinstance(command, str | bytes | os.PathLike) else next(iter(command))
+        words = os.fsdecode(first).split(maxsplit=1)
+        return lines.masked(os.path.basename(words[0]))[:_MOST_NAME] if words else ""
+    except (TypeError, ValueError, StopIteration):
+        return ""  # Popen raises what is wrong with it
+
+
+def stream_for(
+    active: ActiveRun, scope: Scope, stream: str, what: str, **fields: Any
 ) -> Spool | None:
-    """The child's spool for our stream *name*; None where there is no room for it."""
-    if name not in spools:
-        try:
-            spools[name] = open_spool(active, scope, name, "subprocess")
-        except OSError as error:
-            reraise_from_signal(error)
-            lines.log_not_captured(active, scope, f"a child ({name})", error)
-    return spools.get(name)
+    """A spool for *what*'s *stream*; None where none can be made: it inherits ours, and says so."""
+    try:
+        return open_spool(active, scope, stream, "subprocess", **fields)
+    except OSError as error:
+        reraise_from_signal(error)
+        if descriptors.leads_to_spool(1 + STREAMS.index(stream)):
+            lines.log_credited_at_large(active, scope, f"{what} ({stream})", error)
+        else:
+            lines.log_not_captured(active, scope, f"{what} ({stream})", error)
+        return None
 
 
-def _inherited_stream(stream: str, given: Any) -> str | None:
+def inherited_stream(stream: str, given: Any) -> str | None:
     """Which of our streams a child gets where its *stream* is *given*; None: another one."""
     if given is None:
         return stream
@@ -105,7 +134,7 @@ def open_spool(active: ActiveRun, scope: Scope, stream: str, source: str, **fiel
         scope,
         "spool",
         {
-            "path": str(spool.path),
+            "name": spool.name,
             "stream": stream,
             "source": source,
             "shared": False,
@@ -121,12 +150,10 @@ def open_spool(active: ActiveRun, scope: Scope, stream: str, source: str, **fiel
 def finish_spools(active: ActiveRun, scope: Scope, spools: list[Spool]) -> None:
     """What a child wrote comes before what is logged from here on; its spools are finished."""
     for spool in spools:
-        size = spool.size
-        if size:
-            fields = {"path": str(spool.path), "size": size, "last": True}
-            active.journal.event(scope, "spooled", fields)
-        descriptors.show_rest(spool)
         spool.close()
+        descriptors.finish(active, scope, spool)
+        descriptors.show_rest(spool)
+        spool.forget()
     spools.clear()
 
 

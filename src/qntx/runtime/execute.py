@@ -18,7 +18,7 @@ from qntx.recording.context import ActiveRun
 from qntx.recording.emitter import LogCapturingEmitter
 from qntx.recording.emitters import ProgressEmitter
 from qntx.recording.lines import append_line, record_event
-from qntx.recording.session import capturing, ending_forked_children
+from qntx.recording.session import capturing, ending_forked_children, seal
 from qntx.runtime.context import Control, JobContext, Ports, WaitingForChildren
 from qntx.runtime.outcome import Outcome, failure, jsonable, stopped, with_retry
 from qntx.runtime.registry import Handler, Registry
@@ -183,3 +183,4 @@ def end_attempt(active: ActiveRun, outcome: Outcome) -> None:
     """Record how the attempt ended: after all its lines, and stored together with the last."""
     fields = {**outcome.fields(), "accepted": active.run.accepted}
     record_event(active, active.root, "end", fields)
+    seal(active)

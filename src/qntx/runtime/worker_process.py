@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from qntx.config import Settings
+from qntx.journal import relay
 from qntx.linux import pidfd_open
 from qntx.model.job import Claimed
 from qntx.runtime.app_modules import WORKER_MODULE
@@ -126,7 +127,8 @@ def spawn(settings: Settings, name: str, lock: int) -> WorkerProcess:
     given = os.memfd_create("qntx-settings")
     os.write(given, settings.as_json())
     os.lseek(given, 0, os.SEEK_SET)
-    inherited = [theirs.fileno(), lock, given]
+    relay.set_room_wait(settings.capture.room_wait_s)
+    inherited = [theirs.fileno(), lock, given, *relay.ensure().descriptors]
     process = subprocess.Popen(
         [sys.executable, "-m", WORKER_MODULE, *map(str, inherited)],
         pass_fds=inherited,

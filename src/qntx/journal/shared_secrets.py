@@ -1,0 +1,95 @@
+"""Secrets that a process shares with the indexer, which masks them in what goes past Python."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Container, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from qntx.journal.interrupts import reraise_from_signal
+from qntx.journal.segment import private_folder
+
+SUFFIX = ".secrets"
+#: In a folder: whose it is, so that it can go when that data directory is gone.
+_HOME_FILE = "home"
+_MEMORY = Path("/dev/shm")  # noqa: S108 - memory shared by this machine's processes, mode 0700
+_CREATE_TRIES = 100
+#: The journal of a process may be a moment younger than what it shares, seconds.
+_YOUNG_S = 60.0
+
+
+def secrets_folder(home: Path) -> Path:
+    """Where the secrets of the data directory *home* are shared: in memory, never on a disk."""
+    digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
+    return _MEMORY / f"qntx-secrets-{os.getuid()}-{digest}"
+
+
+def share_secrets(home: Path, producer: str, secrets: Iterable[str]) -> None:
+    """
+    Share values with the indexer of *home*, which masks them in the spools of *producer*.
+
+    Raises OSError where memory has no room, or the folder is somebody else's.
+    """
+    fd = _open(home, f"{producer}{SUFFIX}")
+    try:
+        for secret in secrets:
+            os.write(fd, msgspec.json.encode(secret) + b"\n")
+    finally:
+        os.close(fd)
+
+
+def shared_secrets(folder: Path, producer: str) -> list[str]:
+    """The secrets that the process of *producer* (and those that it goes on for) has shared."""
+    path = folder / f"{producer}{SUFFIX}"
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError:
+        return []
+    return [msgspec.json.decode(line, type=str) for line in lines]
+
+
+def remove_leftover_secrets(home: Path, producers: Container[str], spools: Iterable[str]) -> None:
+    """Remove the secrets of processes that are gone, and of which no spool is left to read."""
+    needed = {name.partition(".")[0] for name in spools}
+    before_s = time.time() - _YOUNG_S
+    with suppress(OSError):
+        for path in secrets_folder(home).iterdir():
+            producer = path.name.partition(".")[0]
+            is_needed = producer in producers or producer in needed
+            if path.suffix == SUFFIX and not is_needed and path.stat().st_mtime < before_s:
+                path.unlink()
+
+
+def remove_empty_folder(home: Path) -> None:
+    """Remove the folder of the secrets of *home* if nothing is in it any more."""
+    folder = secrets_folder(home)
+    with suppress(OSError):  # others may have secrets in it; then it stays
+        if os.listdir(folder) == [_HOME_FILE]:
+            (folder / _HOME_FILE).unlink()
+        folder.rmdir()
+
+
+def _open(home: Path, name: str) -> int:
+    """Open a file in the folder of *home*, to append to it."""
+    folder = secrets_folder(home)
+    tries = _CREATE_TRIES
+    while True:
+        try:
+            private_folder(folder)
+            if folder.stat().st_uid != os.getuid():
+                raise PermissionError(f"{folder} belongs to somebody else")
+            if not (folder / _HOME_FILE).exists():
+                (folder / _HOME_FILE).write_bytes(os.fsencode(home))
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            return os.open(folder / name, flags, 0o600)
+        except FileNotFoundError as error:
+            reraise_from_signal(error)
+            # Another process found the folder empty at this moment, and removed it.
+            tries -= 1
+            if not tries:
+                raise
