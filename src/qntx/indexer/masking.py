@@ -11,8 +11,12 @@ from qntx.journal.secret_hashes import SUFFIX as HASHES_SUFFIX
 from qntx.journal.secret_hashes import UnseenSecrets, remove_hashes
 from qntx.journal.shared_secrets import SUFFIX as SECRETS_SUFFIX
 from qntx.journal.shared_secrets import shared_secrets
-from qntx.recording.formats import KeyLines
+from qntx.recording.formats import FORMAT_BY_BEGINNING, KeyLines
 from qntx.recording.redaction import Redactor, from_environment, masked_line
+from qntx.recording.search_windows import windows
+
+#: What the search finds for "://"; a password in a URL has an "@" behind it.
+_URL = list(FORMAT_BY_BEGINNING).index("://")
 
 
 class Masked(NamedTuple):
@@ -35,7 +39,7 @@ def masked_lines(guard: Redactor | None, block: bytes, key: KeyLines | None) -> 
     except UnicodeDecodeError:
         suspects = None
     else:
-        found = guard.places(text) if guard is not None else []
+        found = _places(guard, text) if guard is not None else []
         if not found and key is None:
             return Masked(lines, {}, None)
         suspects = _lines_with(text, found)
@@ -55,6 +59,17 @@ def masked_lines(guard: Redactor | None, block: bytes, key: KeyLines | None) -> 
         if marks:
             flags[number] = marks
     return Masked(lines, flags, key)
+
+
+def _places(guard: Redactor, text: str) -> list[tuple[int, int]]:
+    """Where in *text* something looks like a secret; masking a line changes nothing else."""
+    found = [
+        (at + first, at + last, number)
+        for at, piece in windows(text, guard.overlap)
+        for first, last, number in guard.search(piece)
+    ]
+    harmless = _URL if found and "@" not in text else None
+    return [(first, last) for first, last, number in found if number != harmless]
 
 
 def _lines_with(text: str, places: list[tuple[int, int]]) -> set[int]:
