@@ -48,7 +48,7 @@ def _writes(folder: Path, stream: Spool, report: Report) -> None:
 
 
 def _paced(fd: int) -> float:
-    """The mean of a write of a line, seconds, with work in between; the slowest hundredth left out."""
+    """The mean of writes, seconds, with work in between; the slowest hundredth left out."""
     took = []
     for _ in range(WRITES):
         until = time.perf_counter() + PACE_S
