@@ -17,7 +17,7 @@ from qntx.app import App
 from qntx.builtin import built_in_app
 from qntx.config import load
 from qntx.model.receipt import Receipt
-from tests.support.data_directory import index_rest, stored
+from tests.support.data_directory import indexing, stored
 from tests.support.effort import FULL, times
 from tests.support.ledger_jobs import TALKS, writer_command
 from tests.support.ledger_writer import WRITERS, Ledger, line_of
@@ -252,7 +252,7 @@ def test_a_relay_that_is_stopped_delays_and_loses_nothing(
     trial.judge_whole()
 
 
-# -- in the foreground ------------------------------------------------------------------------------
+# -- in the foreground -----------------------------------------------------------------------------
 
 
 def program_of(pid: int, program: bytes) -> int | None:
@@ -305,9 +305,8 @@ def test_a_run_in_the_foreground_loses_nothing(
         trial.flow(chance.randrange(20, 300))
         trial.ledger.stop()
         assert process.wait(60) == (-signal.SIGKILL if "run" in names else 0)
-        wait_until(lambda: trial.ledger.lines("child1") == trial.ledger.lines("child2"))
-        index_rest(home)
-        trial.judge_whole()
+        with indexing(home):
+            trial.judge_whole()
 
 
 def test_of_a_run_killed_with_its_relay_the_pipes_are_missing(
@@ -320,11 +319,12 @@ def test_of_a_run_killed_with_its_relay_the_pipes_are_missing(
         relay = wait_until(lambda pid=process.pid: program_of(pid, b"relay_process"))
         trial.flow_somewhat()
         if number % 2:
+            trial.flow(0)
             send(relay, signal.SIGSTOP)
             trial.flow(100)
         strike([process.pid, relay], chance)
         process.wait(60)
         trial.ledger.stop()
-        index_rest(home)
-        missing += trial.judge_parts()
+        with indexing(home):
+            missing += trial.judge_parts()
     assert missing >= times(100, 500) * len(CHILD)
