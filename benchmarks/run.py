@@ -11,7 +11,17 @@ from pathlib import Path
 from measure import Report, machine
 
 #: Without arguments all of these; with some, only those named.
-PARTS = ("calls", "large", "pipeline", "spools", "jobs", "reading", "schedules", "streaming")
+PARTS = (
+    "calls",
+    "large",
+    "streams",
+    "pipeline",
+    "spools",
+    "jobs",
+    "reading",
+    "schedules",
+    "streaming",
+)
 
 
 def main() -> int:

@@ -109,6 +109,7 @@ PAGE = {
     "next_cursor",
     "prev_cursor",
     "expired",
+    "growing",
 }
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 

@@ -411,9 +411,11 @@ def test_a_receipt_knows_the_streams_that_are_not_at_their_end(
     receipt = store.logs.receipt(job.id)
     assert (receipt.text, receipt.open_streams) == ("so far: 0", 2)
     assert store.jobs.get(job.id).receipt == store.jobs.attempts(job.id)[0].receipt == receipt
+    assert store.logs.spools() == {"a", "b", "c"}
     with indexer.round():
         indexer.writer.save_spools([spool._replace(state=SPOOL_STORED)])
         indexer.writer.drop_spools(["c"])
+    assert store.logs.spools() == {"b"}
     assert store.logs.receipt(job.id).text == "complete: 0 of 0"
 
 

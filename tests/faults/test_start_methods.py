@@ -196,3 +196,26 @@ def test_a_pool_from_before_the_recording_writes_to_the_run_while_it_works_for_i
         assert sorted(store.texts()) == said("inside")
     shown = sorted(done.stdout.decode().splitlines())
     assert shown == sorted([*said("before")[1:], *said("inside")[1:], *said("after")[1:]])
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_a_pool_that_idles_holds_up_no_receipt(tmp_path: Path, method: str) -> None:
+    """Its worker was born in the run, whose streams are at their end when the run is."""
+    done = run_program(
+        tmp_path / "home",
+        f"""
+        {SAYS.strip()}
+        from tests.support.waiting import wait_until
+        @app.handler("x")
+        def x(ctx, payload):
+            pools.append(ProcessPoolExecutor(1, multiprocessing.get_context({method!r})))
+            pools[0].submit(say, "tag").result()
+        if __name__ == "__main__":
+            pools = []
+            with app.indexing():
+                job = app.run("x")[0]
+                wait_until(lambda: app.store.logs.receipt(job).complete)
+            pools[0].shutdown()
+        """,
+    )
+    assert done.returncode == 0, done.stderr

@@ -86,8 +86,13 @@ def disturb(app: App, wanted: int, act: Callable[[], None], limit_s: float) -> i
     return acts
 
 
-def check(app: App, ids: list[str], out: Path) -> Counter[str]:
-    """That no job is lost and none counts twice; returns how attempts ended that did not count."""
+def check(app: App, ids: list[str], out: Path, *, whole: bool = False) -> Counter[str]:
+    """
+    That no job is lost and none counts twice; returns how attempts ended that did not count.
+
+    *whole*: servers were killed with all that they had started. The ends of the two streams of a
+    run were then seen by nobody, and its receipt says so.
+    """
     db = app.store.connection
     assert app.store.jobs.counts() == {
         "queued": 0,
@@ -110,7 +115,7 @@ def check(app: App, ids: list[str], out: Path) -> Counter[str]:
     effects = Counter(tuple(line.split()) for line in lines(out))
     done = Counter((job, int(attempt)) for (job, attempt), n in effects.items() for _ in range(n))
     for key, (status, reason, lost) in attempts.items():
-        assert lost == 0, key
+        assert lost <= (2 if whole and status != "completed" else 0), (key, lost)
         if status == "completed":
             assert done[key] == 1, f"{key} left {done[key]} lines"
         else:
@@ -166,7 +171,7 @@ def test_two_servers_on_one_directory_are_killed_and_stopped_whole(
 
         disturb(app, JOBS, disturb_one, 60 + JOBS / 10)
         assert [tree.end() for tree in both] == [0, 0]
-    check(app, ids, out)
+    check(app, ids, out, whole=True)
 
 
 def test_a_server_that_is_stopped_for_longer_than_its_leases_loses_its_jobs(

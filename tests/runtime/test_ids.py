@@ -28,6 +28,8 @@ def test_the_clock_may_go_back() -> None:
     ids._last = 0
 
 
+# pytest-xdist has a thread of its own, of which os.fork warns from Python 3.12 on.
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 @pytest.mark.slow
 def test_threads_and_forked_children_make_ids_of_their_own() -> None:
     made: list[str] = []

@@ -9,15 +9,18 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from qntx.app import App
+from qntx.cli import main
 from qntx.journal.relay_process import read_header
+from qntx.journal.secret_hashes import SUFFIX, remove_leftover_hashes, write_hashes
 from qntx.journal.shared_secrets import (
     secrets_folder,
     share_secrets,
     shared_secrets,
 )
-from qntx.journal.spool import Spool, spool_folder
+from qntx.journal.spool import Spool, spool_folder, unannounced_output
 from tests.support.waiting import wait_until
 from tests.support.worker_jobs import lines
 
@@ -99,6 +102,27 @@ def test_what_nobody_knows_of_is_removed_when_it_is_old_free_and_empty(app: App)
     age(held.path)
     age(young.path)
     wait_until(lambda: left() == {full.name, other.name})
+    assert unannounced_output(home, app.store.logs.spools()) == [full.path]
+    answer = CliRunner(env={"QNTX_HOME": str(home)}).invoke(main, ["doctor"])
+    assert answer.exit_code == 1
+    assert f"{full.path} is in no log" in answer.output
+    full.path.unlink()
+    assert CliRunner(env={"QNTX_HOME": str(home)}).invoke(main, ["doctor"]).exit_code == 0
+
+
+def test_hashes_of_secrets_go_with_the_last_output_of_their_process(app: App) -> None:
+    home = app.settings.home
+    folder = spool_folder(home)
+    for producer in ("GONE", "READ", "YOUNG"):
+        write_hashes(folder, producer, ["a secret of the dead"])
+        if producer != "YOUNG":
+            age(folder / f"{producer}{SUFFIX}")
+    remove_leftover_hashes(folder, {"LIVE"}, ["READ.1.1.stdout.spool"])
+    assert {path.stem for path in folder.iterdir()} == {"READ", "YOUNG"}
+    app.run("test.noop")
+    wait_until(
+        lambda: app.run("test.noop") and {path.stem for path in folder.iterdir()} == {"YOUNG"}
+    )
 
 
 def test_a_folder_is_found_though_others_remove_what_they_find_empty(tmp_path: Path) -> None:

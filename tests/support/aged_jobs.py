@@ -17,7 +17,8 @@ BODY = "b" * 200_000
 
 def make_app(home: Path, **settings: Any) -> App:
     """An application whose jobs say what a test wants."""
-    app = App(home=home, capture={"descriptors": False}, **settings)
+    capture = {"descriptors": False, "levels": {"levels": 10}}
+    app = App(home=home, capture=capture, **settings)
 
     @app.handler("levels")
     def levels(ctx: Any, payload: Any) -> None:

@@ -86,7 +86,7 @@ def make_app(home: Path, **server: Any) -> App:
     app = App(
         home=home,
         server=ServerSettings(**server),
-        capture=CaptureSettings(descriptors=False),
+        capture=CaptureSettings(descriptors=False, levels={"site": 10, "many": 10}),
     )
 
     @app.handler("said", aliases=("s",))

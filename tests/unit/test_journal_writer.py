@@ -139,6 +139,8 @@ def test_segments_say_how_the_journal_goes_on(tmp_path: Path) -> None:
     reader.close()
 
 
+# pytest-xdist has a thread of its own, of which os.fork warns from Python 3.12 on.
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 @pytest.mark.slow
 def test_the_word_that_publishes_never_goes_backwards(tmp_path: Path) -> None:
     """A reader that looks at every moment sees the end of published records only grow."""
@@ -308,6 +310,8 @@ def said_by_another_thread(journal: Journal, where: Scope) -> None:
     assert done.wait(60), "the lock was left held: no other thread can log any more"
 
 
+# pytest-xdist has a thread of its own, of which os.fork warns from Python 3.12 on.
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 @pytest.mark.slow
 def test_a_forked_child_writes_a_journal_of_its_own(tmp_path: Path) -> None:
     from qntx.recording import session

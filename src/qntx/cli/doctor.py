@@ -14,6 +14,7 @@ def command(ctx: click.Context) -> None:
     from qntx.app import App
     from qntx.cli import settings_of
     from qntx.errors import SEE_DOCTOR, StoreUnavailable
+    from qntx.journal.spool import unannounced_output
 
     app = App(settings_of(ctx))
     home, store = app.settings.home, app.store
@@ -35,8 +36,14 @@ def command(ctx: click.Context) -> None:
     click.echo(f"workers     {workers}")
     waiting = list((home / "journal").glob("*.seg")) if (home / "journal").exists() else []
     click.echo(f"journal     {len(waiting)} open segment(s)")
+    lost = unannounced_output(home, store.logs.spools())
+    for path in lost:
+        click.echo(
+            f"output      {path} is in no log: its process died before it could say whose it is"
+            " - look into it (512 bytes in), then remove it"
+        )
     stuck = owner is not None and owner.stopped
-    ctx.exit(0 if check == "ok" and not stuck else 1)
+    ctx.exit(0 if check == "ok" and not stuck and not lost else 1)
 
 
 def _indexer(at_work: bool | None) -> str:

@@ -25,6 +25,7 @@ from qntx.journal.format import (
     SegmentName,
 )
 from qntx.journal.reader import Record, remove_uncommitted
+from qntx.journal.secret_hashes import remove_leftover_hashes
 from qntx.journal.shared_secrets import remove_leftover_secrets, secrets_folder
 from qntx.journal.spool import remove_leftovers
 from qntx.model.frames import without_frames
@@ -110,6 +111,7 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
             home = self._folder.parent
             remove_leftovers(home, self._producers, self._spools)
             remove_leftover_secrets(home, self._producers, self._spools)
+            remove_leftover_hashes(self._folder / "spool", self._producers, self._spools)
 
     def close(self) -> None:
         """Let go of all files."""

@@ -47,7 +47,7 @@ class Spools:  # budget: what becomes of a stream, from its announcement to its 
         self._secrets = secrets
         self._spools: dict[str, Spool] = {}
         self._changed: set[Spool] = set()
-        self._guards = Guards()
+        self._guards = Guards(secrets, folder)
         #: Those whose files were removed: the store may forget them.
         self._gone: list[str] = []
 
@@ -175,7 +175,7 @@ class Spools:  # budget: what becomes of a stream, from its announcement to its 
     def forget_secrets(self, producer: str) -> None:
         """A process is gone: so may be what it asked to have masked."""
         if not any(spool.producer == producer for spool in self._spools.values()):
-            self._guards.forget(self._secrets, producer)
+            self._guards.forget(producer)
 
     def close(self) -> None:
         """Let go of all files."""
@@ -202,9 +202,11 @@ class Spools:  # budget: what becomes of a stream, from its announcement to its 
     def _lines(
         self, spool: Spool, upto: int, order: int, lines: list[Pending], *, last: bool
     ) -> None:
-        guard = self._guards.guard(self._secrets, spool.producer) if spool.redact else None
         for block, whole in spool.file.blocks(upto, last=last):
-            found = masked_lines(guard, block, spool.key)
+            if spool.redact:
+                found = self._guards.masked(spool.producer, block, spool.key)
+            else:
+                found = masked_lines(None, block, None)
             spool.key = found.key
             flags = spool.flags | (0 if whole else NO_NEWLINE)
             origin, level = spool.origin_key, spool.level
@@ -277,9 +279,7 @@ class Spools:  # budget: what becomes of a stream, from its announcement to its 
         tail = spool.file.tail(GROWING_BYTES)
         clean = tail
         if spool.redact:
-            guard = self._guards.guard(self._secrets, spool.producer)
-            piece, _ = guard.piece(tail.decode("utf-8", "surrogateescape"), 0)
-            clean = piece.encode("utf-8", "surrogateescape")
+            clean = self._guards.showable(spool.producer, tail)
         frames = spool.file.frames + frames_of(clean).before
         text = shown(clean)
         if text == spool.shows or not text:

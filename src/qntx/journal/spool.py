@@ -12,12 +12,13 @@ import fcntl
 import os
 import resource
 import time
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
 from qntx.journal import relay
+from qntx.journal.format import SegmentName
 from qntx.journal.interrupts import reraise_from_signal
 from qntx.journal.relay_connection import has_no_writers, unread_bytes
 from qntx.journal.relay_process import HEADER_BYTES, read_header
@@ -49,14 +50,35 @@ def remove_leftovers(home: Path, producers: Container[str], spools: Container[st
     That is what neither belongs to one of *producers* nor is one of *spools* (names), what
     nobody holds, and what holds no output.
     """
+    for path, size in _unannounced(home, producers, spools):
+        if size <= HEADER_BYTES:
+            path.unlink(missing_ok=True)
+
+
+def unannounced_output(home: Path, spools: Container[str]) -> list[Path]:
+    """
+    Spools with output that is in no log, and will be in none: nobody announced them.
+
+    *spools*: the names of those that are still read.
+    """
+    segments = map(SegmentName.parse, _files(home / "journal"))
+    producers = {segment.producer for segment in segments if segment is not None}
+    found = _unannounced(home, producers, spools)
+    return sorted(path for path, size in found if size > HEADER_BYTES)
+
+
+def _unannounced(
+    home: Path, producers: Container[str], spools: Container[str]
+) -> Iterator[tuple[Path, int]]:
+    """Spools that nobody knows of or holds, with their sizes."""
     before_s = time.time() - _YOUNG_S
     for path in _files(spool_folder(home)):
         producer = path.name.partition(".")[0]
         if path.suffix == SUFFIX and producer not in producers and path.name not in spools:
             with suppress(OSError):
                 found = path.stat()
-                if found.st_mtime < before_s and found.st_size <= HEADER_BYTES and _is_free(path):
-                    path.unlink()
+                if found.st_mtime < before_s and _is_free(path):
+                    yield path, found.st_size
 
 
 def _files(folder: Path) -> list[Path]:

@@ -10,7 +10,7 @@ from qntx.journal.interrupts import reraise_from_signal
 from qntx.journal.spool import Spool
 from qntx.recording import descriptors, lines
 from qntx.recording.context import SCOPE, active_run_of
-from qntx.recording.subprocesses import _inherited_stream, finish_spools, open_spool
+from qntx.recording.subprocesses import finish_spools, inherited_stream, open_spool
 
 
 @contextmanager
@@ -29,13 +29,13 @@ def streams_of_child(given: dict[str, Any]) -> Iterator[Callable[[], None]]:
     spools: dict[str, Spool] = {}
     try:
         for stream, value in given.items():
-            name = _inherited_stream(stream, value)
+            name = inherited_stream(stream, value)
             if name is not None:
                 spools[name] = spools.get(name) or open_spool(active, scope, name, "subprocess")
                 given[stream] = spools[name].fd
     except OSError as error:
         reraise_from_signal(error)
-        lines.log_not_captured(active, scope, "a child", error)
+        lines.log_credited_at_large(active, scope, "a child", error)
     held = list(spools.values())
     try:
         yield lambda: finish_spools(active, scope, held)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from qntx.journal.secret_hashes import write_hashes
 from qntx.journal.shared_secrets import share_secrets
 from qntx.journal.writer import Journal
 from qntx.recording import lines
@@ -45,6 +46,8 @@ def mask_secrets_of(environment: Mapping[Any, Any], journal: Journal) -> None:
 def share_with_indexer(values: Sequence[str], journal: Journal) -> None:
     """Share secrets with the indexer: it masks what goes past Python. Raises OSError."""
     if values:
+        # Before the values: where there is no room in memory, the indexer knows at least of them.
+        write_hashes(journal.folder / "spool", journal.producer, values)
         share_secrets(journal.folder.parent, journal.producer, values)
 
 

@@ -13,6 +13,7 @@ from qntx.recording import (
     asyncio_tasks,
     descriptors,
     environment,
+    handler_streams,
     hooks,
     integrations,
     lines,
@@ -62,7 +63,7 @@ def install(settings: CaptureSettings, *, has_console: bool) -> None:
 
     stdlib_logging.install(settings.level, settings.levels)
     streams.install(target_of)
-    stdlib_logging.redirect_handlers()
+    handler_streams.redirect()
     threads.install()
     asyncio_tasks.install()
     subprocesses.install()
@@ -77,7 +78,7 @@ def uninstall() -> None:
     """Put everything back as it was before the first run."""
     global _fault_handler_is_ours
     stdlib_logging.uninstall()
-    stdlib_logging.restore_handlers()
+    handler_streams.restore()
     streams.uninstall()
     threads.uninstall()
     asyncio_tasks.uninstall()

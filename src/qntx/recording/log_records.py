@@ -14,6 +14,7 @@ from qntx.recording.context import ActiveRun
 from qntx.recording.exceptions import exception_metadata, traceback_text
 from qntx.recording.library_records import append_event
 from qntx.recording.lines import WRONG_CALL, append_line, masked
+from qntx.recording.templates import is_template, template_fields, template_text
 
 STANDARD_FIELDS = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {
     "message",
@@ -128,6 +129,10 @@ def _store_anyway(
 
 def _formatted(record: logging.LogRecord) -> tuple[str, dict[str, Any] | None]:
     try:
+        template: Any = record.msg
+        if is_template(template):
+            text = template_text(template)
+            return (text % record.args if record.args else text), template_fields(template)
         return record.getMessage(), None
     except Exception as error:  # noqa: BLE001 - a wrong format string is the job's, not ours
         reraise_from_signal(error)

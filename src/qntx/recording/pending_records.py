@@ -48,6 +48,10 @@ class PendingRecord:
         """Whether *record* is this one, or what a filter has made of it."""
         return not self._is_stored and record.created == self.record.created
 
+    def is_stored_before(self, handler: logging.Handler) -> bool:
+        """Whether nobody changes it any more once the filters of *handler* have let it pass."""
+        return handler is self.last and not _has_changing_formatter(handler)
+
     def handled(self, handler: Any, passed: Any) -> None:
         """*handler* has handled it, or its filters have dropped it: *passed* is false then."""
         if not passed:
@@ -98,6 +102,10 @@ def note_event(record: logging.LogRecord, event: Mapping[str, Any]) -> None:
         pending.event = event
 
 
+def _has_changing_formatter(handler: logging.Handler) -> bool:
+    return isinstance(handler.formatter, tuple(_changing_formatters))
+
+
 def last_that_may_change(logger: logging.Logger, record: logging.LogRecord) -> Any:
     """The last handler that gets *record* and may change or drop it; None if there is none."""
     last = None
@@ -111,9 +119,8 @@ def last_that_may_change(logger: logging.Logger, record: logging.LogRecord) -> A
             kind = type(handler), type(handler.formatter)
             changes = _changing.get(kind)
             if changes is None:
-                changes = _changing[kind] = kind[0].filter is not logging.Handler.filter or (
-                    issubclass(kind[1], tuple(_changing_formatters))
-                )
+                filters = kind[0].filter is not logging.Handler.filter
+                changes = _changing[kind] = filters or _has_changing_formatter(handler)
             if changes and level >= handler.level:
                 last = handler
         at = at.parent if at.propagate else None

@@ -74,21 +74,6 @@ class Redactor:
         spans = self._spans(text)
         return self._rendered(text, spans, 0, len(text)) if spans else text
 
-    def places(self, text: str) -> list[tuple[int, int]]:
-        """
-        Where in *text*, of many lines and any size, something looks like a secret: from, to.
-
-        What :meth:`text` changes of a line is touched by one of these. Raises UnicodeEncodeError
-        for lone surrogates.
-        """
-        found = [
-            (at + first, at + last, number)
-            for at, piece in windows(text, self._overlap)
-            for first, last, number in self.search(piece)
-        ]
-        harmless = _URL if found and "@" not in text else None
-        return [(first, last) for first, last, number in found if number != harmless]
-
     def metadata(self, value: Any) -> Any:
         """
         *value*, which JSON can hold, with secrets replaced: by key name, and in every text of it.
@@ -150,7 +135,7 @@ class Redactor:
 
     def suspects(self, data: bytes) -> bool:
         """Whether something begins in *data*, UTF-8 of any size, that may be a secret."""
-        overlap = 4 * self._overlap
+        overlap = 4 * self.overlap
         return any(
             self._found(data[at : at + WINDOW + overlap].decode("utf-8", "replace"))
             for at in range(0, len(data), WINDOW)
@@ -165,9 +150,9 @@ class Redactor:
         found: set[int] = set()
         has_user, end = False, ""
         for piece in pieces:
-            found |= self._found(end + piece[: self._overlap]) | self._found(piece)
+            found |= self._found(end + piece[: self.overlap]) | self._found(piece)
             has_user = has_user or "@" in piece
-            end = (end + piece[-self._overlap :])[-self._overlap :]
+            end = (end + piece[-self.overlap :])[-self.overlap :]
             if found - {_URL}:
                 return False
         return not (found and has_user)
@@ -175,7 +160,7 @@ class Redactor:
     def _found(self, text: str) -> set[int]:
         """The numbers of what :attr:`search` finds in *text*, of any size."""
         found: set[int] = set()
-        for _, piece in windows(text, self._overlap):
+        for _, piece in windows(text, self.overlap):
             try:
                 matches = self.search(piece)
             except UnicodeEncodeError:
@@ -222,7 +207,7 @@ class Redactor:
         overlap = max(LONGEST_BEGINNING, longest) - 1
         # No call from here: what a signal handler throws comes before all of it, or after.
         self._known, self._starts, self._longest = known, starts, longest
-        self._overlap = overlap
+        self.overlap = overlap
         self._every = every, kinds
         #: Where something begins that may be a secret; empty for most lines.
         self.search = find
@@ -232,7 +217,7 @@ class Redactor:
         searcher, kinds = self._every
         formats: set[int] = set()
         found: list[Span] = []
-        for at, piece in windows(text, self._overlap):
+        for at, piece in windows(text, self.overlap):
             for first, last, number in searcher.find_overlapping(searchable(piece)):
                 if number < len(FORMAT_BY_BEGINNING):
                     formats.add(_FORMAT_NUMBERS[number])

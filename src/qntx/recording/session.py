@@ -16,7 +16,7 @@ from qntx.config import CaptureSettings
 from qntx.journal.ended import EndedJournal
 from qntx.journal.interrupts import reraise_from_signal
 from qntx.journal.run_scope import Run, Scope
-from qntx.journal.shared_secrets import secrets_folder, share_secrets, shared_secrets
+from qntx.journal.shared_secrets import secrets_folder, shared_secrets
 from qntx.journal.wakeup import Wakeup
 from qntx.journal.writer import Journal
 from qntx.locks import holding
@@ -191,9 +191,9 @@ def register_secret(secret: str) -> None:
         guard = Redactor(from_environment())
         lines.set_redactor(guard)
     guard.register(secret)
-    for home, journal in list(_journals.items()):
+    for journal in list(_journals.values()):
         # What goes past Python is masked by the indexer; in memory, never on the disk.
-        share_secrets(home, journal.producer, [secret])
+        environment.share_with_indexer([secret], journal)
 
 
 def detach() -> None:

@@ -90,7 +90,7 @@ def child_streams(
                 spools.append(open_spool(active, scope, stream, "fd"))
     except OSError as error:
         reraise_from_signal(error)
-        lines.log_not_captured(active, scope, "the descriptors of a child", error)
+        lines.log_credited_at_large(active, scope, "a child", error)
         finish_spools(active, scope, spools)
     fds = {number: spool.fd for number, spool in enumerate(spools, 1)} or shares
     _starting.descriptors = _Descriptors(fds) if fds else None

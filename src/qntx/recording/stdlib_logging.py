@@ -6,13 +6,10 @@ import logging
 import sys
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
-from types import FrameType, FunctionType, ModuleType
+from types import FrameType
 from typing import Any
 
 from qntx.journal.format import UNATTRIBUTED
-from qntx.recording import streams
-from qntx.recording.captured_stream import CapturedStream
 from qntx.recording.context import ACTIVE_RUNS, SCOPE, active_run_of, only_run
 from qntx.recording.log_levels import LEVELS
 from qntx.recording.log_records import (
@@ -28,8 +25,6 @@ from qntx.recording.pending_records import ON_ITS_WAY, PendingRecord, last_that_
 from qntx.recording.showing import NOW, Shown, is_passed_on
 
 _patches = Patches()
-#: Handlers of the program and what they print with; the attributes that held a stream, and it.
-_redirected: list[tuple[Any, str, Any]] = []
 
 
 class _Originals:
@@ -76,48 +71,6 @@ def install(level: int = 0, levels: Mapping[str, int] | None = None) -> None:
 def uninstall() -> None:
     """Put the methods of ``logging`` back."""
     _patches.put_back()
-
-
-def redirect_handlers() -> None:
-    """
-    Handlers that were made before the run hold the stream that ours stands in for: give them ours.
-
-    Otherwise what they print goes past Python, and is captured a second time. The same goes for
-    what a handler holds to print with, as rich's Console.
-    """
-    for reference in list(logging._handlerList):  # type: ignore[attr-defined]
-        handler = reference()
-        if handler is None:
-            continue
-        if isinstance(handler, logging.StreamHandler):
-            handler.flush()
-        held = [value for kind in type(handler).__mro__ for value in vars(kind).values()]
-        for holder in (handler, *vars(handler).values(), *held):
-            if not isinstance(holder, type | FunctionType | ModuleType) and hasattr(
-                holder, "__dict__"
-            ):
-                _redirect(holder)
-
-
-#: What is no object that a handler prints with.
-_NO_HOLDERS = (type, FunctionType, ModuleType)
-
-
-def _redirect(holder: Any) -> None:
-    for attribute, stream in list(vars(holder).items()):
-        name = streams.name_of_replaced(stream)
-        if name is not None:
-            with suppress(AttributeError, TypeError, ValueError):
-                setattr(holder, attribute, getattr(sys, name))
-                _redirected.append((holder, attribute, stream))
-
-
-def restore_handlers() -> None:
-    """Give them the streams that they had."""
-    for holder, attribute, stream in _redirected:
-        if isinstance(getattr(holder, attribute, None), CapturedStream):
-            setattr(holder, attribute, stream)
-    _redirected.clear()
 
 
 #: The file of ``logging``'s own frames.
@@ -250,31 +203,58 @@ def _call_logger_handlers(self: logging.Logger, record: logging.LogRecord) -> No
             todo.end()
 
 
+def _handle_pending_record(self: logging.Handler, record: logging.LogRecord) -> Any:
+    """
+    ``Handler.handle``, storing the record between filters and ``emit``.
+
+    There, because ``emit`` swallows what a signal handler throws: it would swallow it of us.
+    """
+    pending = ON_ITS_WAY.record
+    if pending is None or not pending.is_stored_before(self) or not _is_of_logging():
+        return _ORIGINAL.handle(self, record)
+    passed: Any = self.filter(record)
+    if isinstance(passed, logging.LogRecord):
+        record = passed
+    if passed:
+        pending.store(record)
+        self.acquire()
+        try:
+            self.emit(record)
+        finally:
+            self.release()
+    return passed
+
+
+def _is_of_logging() -> bool:
+    """Whether nobody else has replaced ``Handler.handle``."""
+    code = getattr(_ORIGINAL.handle, "__code__", None)
+    return code is not None and code.co_filename == _FILE
+
+
 def _handle_in_handler(self: logging.Handler, record: logging.LogRecord) -> Any:
     if not isinstance(record, StoredRecord):
         return _ORIGINAL.handle(self, record)
-    with Shown(lambda: message_of(record)):
-        passed = _ORIGINAL.handle(self, record)
     pending = ON_ITS_WAY.record
-    if pending is not None and pending.is_about(record):
-        pending.handled(self, passed)
+    if pending is None or not pending.is_about(record):
+        with Shown(lambda: message_of(record)):
+            return _ORIGINAL.handle(self, record)
+    with Shown(lambda: message_of(record)):
+        passed = _handle_pending(self, record)
+    pending.handled(self, passed)
     return passed
 
 
 def _format_in_handler(self: logging.Handler, record: logging.LogRecord) -> Any:
     text = _ORIGINAL.format(self, record)
     shown = NOW.shown
-    if shown is not None:
-        pending = ON_ITS_WAY.record
-        if pending is not None and self is pending.last and pending.is_about(record):
-            pending.store(record)
-        if isinstance(text, str):
-            shown.formatted(text)
+    if shown is not None and isinstance(text, str):
+        shown.formatted(text)
     return text
 
 
 _is_enabled_for = as_part_of(logging.Logger.isEnabledFor, _is_enabled_for_logger)
 _make_record = as_part_of(logging.Logger.makeRecord, _make_logger_record)
 _call_handlers = as_part_of(logging.Logger.callHandlers, _call_logger_handlers)
+_handle_pending = as_part_of(logging.Handler.handle, _handle_pending_record)
 _handle = as_part_of(logging.Handler.handle, _handle_in_handler)
 _format = as_part_of(logging.Handler.format, _format_in_handler)

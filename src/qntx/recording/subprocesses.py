@@ -64,7 +64,7 @@ def _init(self: Any, *args: Any, **kwargs: Any) -> None:
         mask_secrets_of(kwargs["env"], active.journal)
     try:
         for stream, position in _POSITIONS.items():
-            name = _inherited_stream(stream, kwargs.get(stream)) if len(args) <= position else None
+            name = inherited_stream(stream, kwargs.get(stream)) if len(args) <= position else None
             if name is None:
                 continue
             if name not in spools:
@@ -87,7 +87,7 @@ def _init(self: Any, *args: Any, **kwargs: Any) -> None:
 def _give_outside(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """The run of this code is over, and the descriptors are another's: its children pass it by."""
     for (stream, position), outside in zip(_POSITIONS.items(), descriptors.outside(), strict=False):
-        if len(args) <= position and _inherited_stream(stream, kwargs.get(stream)) == stream:
+        if len(args) <= position and inherited_stream(stream, kwargs.get(stream)) == stream:
             kwargs[stream] = outside
 
 
@@ -116,7 +116,7 @@ def stream_for(
         return None
 
 
-def _inherited_stream(stream: str, given: Any) -> str | None:
+def inherited_stream(stream: str, given: Any) -> str | None:
     """Which of our streams a child gets where its *stream* is *given*; None: another one."""
     if given is None:
         return stream

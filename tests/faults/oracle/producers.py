@@ -95,12 +95,16 @@ def _pieces(text: str) -> None:
 def speak(arguments: tuple[Any, ...]) -> None:
     """The whole speech of a producer: what a thread or a child process runs."""
     warnings.simplefilter("always")
+    # It forks with threads of its own at work, of which Python warns from 3.12 on.
+    warnings.filterwarnings("ignore", ".*multi-threaded", DeprecationWarning)
     Speech(*arguments).all()
 
 
 def perform(ctx: Any, producers: Iterable[Producer], seed: int, ledger: Path) -> None:
     """Have all *producers* speak at once, each started in its stage and task; wait for the end."""
     warnings.simplefilter("always")
+    # It forks with threads of its own at work, of which Python warns from 3.12 on.
+    warnings.filterwarnings("ignore", ".*multi-threaded", DeprecationWarning)
     common = (seed, ctx.job_id, ctx.attempt, str(ledger), ctx.emit)
     waiting: list[Callable[[], Any]] = []
     pool = ThreadPoolExecutor(16)

@@ -119,6 +119,9 @@ class Logs(Protocol):  # budget: one method per question
     def journal_offsets(self) -> dict[str, tuple[int, int]]:
         """Up to where journals are stored: (segment, byte in it), by the name of who wrote them."""
 
+    def spools(self) -> set[str]:
+        """The files of what went past Python, by name, that are not stored whole."""
+
     def message(self, job_id: str, attempt: int, seq: int) -> bytes:
         """The whole message of one line, as bytes. Raises NotFound."""
 

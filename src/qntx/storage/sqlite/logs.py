@@ -22,6 +22,7 @@ from qntx.model.views import (
     StagesView,
     TaskLogPage,
 )
+from qntx.storage.interfaces.log_rows import SPOOL_STORED
 from qntx.storage.interfaces.logs import MAX_LINES_PER_PAGE, Logs, Tail, Totals
 from qntx.storage.sqlite.groups import groups
 from qntx.storage.sqlite.growing import growing
@@ -193,6 +194,10 @@ class LogStore(Logs):  # budget: one method per question
                 "SELECT producer, segment, position FROM journal_offsets"
             )
         }
+
+    def spools(self) -> set[str]:
+        sql = "SELECT path FROM log_spools WHERE state & ? = 0"
+        return {str(name) for (name,) in self._db.execute(sql, (SPOOL_STORED,))}
 
     # -- whole messages ------------------------------------------------------------------------
 
