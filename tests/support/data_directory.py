@@ -76,13 +76,20 @@ def segments(home: Path) -> list[Path]:
     return sorted((home / "journal").glob("*.seg"))
 
 
-def index_rest(home: Path) -> None:
-    """Have an indexer store all that dead processes have left in the journals."""
+@contextlib.contextmanager
+def indexing(home: Path) -> Iterator[IndexerProcess]:
+    """An indexer at work, as that of a server."""
     indexer = IndexerProcess(home)
     try:
-        wait_until(lambda: not segments(home), "all journals are stored")
+        yield indexer
     finally:
         indexer.stop()
+
+
+def index_rest(home: Path) -> None:
+    """Have an indexer store all that dead processes have left in the journals."""
+    with indexing(home):
+        wait_until(lambda: not segments(home), "all journals are stored")
 
 
 def files_with(home: Path, needle: bytes) -> list[str]:

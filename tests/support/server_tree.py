@@ -24,15 +24,19 @@ from tests.support.workers import MODULE
 class Tree:
     """The process, and everything that it started."""
 
-    def __init__(self, home: Path, workers: int = 2, lease_s: float = 30.0) -> None:
+    def __init__(
+        self, home: Path, workers: int = 2, lease_s: float = 30.0, module: str = MODULE
+    ) -> None:
+        """*module*: what the workers know, as ``module:app``."""
         self._arguments = [str(home), str(workers), str(lease_s)]
+        self._module = module
         self.process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
         path = os.pathsep.join([str(ROOT), *sys.path])
         return subprocess.Popen(
             [sys.executable, "-m", "tests.support.server_tree", *self._arguments],
-            env={**os.environ, "PYTHONPATH": path, "QNTX_APP": f'["{MODULE}"]'},
+            env={**os.environ, "PYTHONPATH": path, "QNTX_APP": f'["{self._module}"]'},
         )
 
     def members(self) -> list[int]:
@@ -41,7 +45,18 @@ class Tree:
 
     def workers(self) -> list[int]:
         """The process ids of the workers."""
-        return [pid for pid in self.members() if b"worker_process" in command_of(pid)]
+        return self._of(b"worker_process")
+
+    def relay(self) -> int | None:
+        """The process id of the relay; None: it is being replaced."""
+        return next(iter(self._of(b"relay_process")), None)
+
+    def indexer(self) -> int | None:
+        """The process id of the indexer; None: it is being replaced."""
+        return next(iter(self._of(b"qntx.indexer.process")), None)
+
+    def _of(self, program: bytes) -> list[int]:
+        return [pid for pid in self.members() if program in command_of(pid)]
 
     def signal_all(self, number: int) -> list[int]:
         """Send a signal to every member of the tree; returns their process ids."""

@@ -8,6 +8,7 @@ import resource
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 #: What is behind an error number, and what helps.
 _WORDS = {
@@ -34,6 +35,22 @@ def reason_of(error: BaseException) -> str:
 def reason_of_number(number: int) -> str:
     """What an error number of the operating system means; 0, of old journals, is a full disk."""
     return _WORDS.get(number or errno.ENOSPC) or os.strerror(number)
+
+
+def read_only_reason(path: Path) -> str | None:
+    """Why nothing can be written at *path* where its file system is read-only; None: it is not."""
+    try:
+        is_read_only = os.statvfs(path).f_flag & os.ST_RDONLY
+    except OSError:
+        return None
+    return _WORDS[errno.EROFS] if is_read_only else None
+
+
+def unwritable_reason(folder: Path) -> str | None:
+    """Why this user can write nothing in *folder*, which exists; None where it can."""
+    if os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
+        return None
+    return read_only_reason(folder) or _WORDS[errno.EACCES]
 
 
 def number_of(error: BaseException) -> int:

@@ -14,7 +14,7 @@ import apsw
 
 from qntx.errors import SEE_DOCTOR, StoreBusy, StoreMisuse, StoreUnavailable
 from qntx.journal.segment import private_folder
-from qntx.journal.write_errors import reason_of_number
+from qntx.journal.write_errors import read_only_reason, reason_of_number
 from qntx.storage.sqlite.lock_owner import lock_owner_of
 from qntx.storage.sqlite.writer_fairness import busy_handler, waiting_to_write
 
@@ -150,8 +150,9 @@ def unavailable(
             "mend that; what runs report is kept meanwhile"
         )
     if isinstance(error, apsw.ReadOnlyError | apsw.CantOpenError | PermissionError):
+        why = read_only_reason(path) or error
         return StoreUnavailable(
-            f"the database {path} cannot be opened for writing ({error}) - "
+            f"the database {path} cannot be opened for writing ({why}) - "
             "check the folder's permissions and owner, or set QNTX_HOME to another folder"
         )
     wrong = StoreMisuse if isinstance(error, _MISUSE) else StoreUnavailable
