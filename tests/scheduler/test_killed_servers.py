@@ -137,7 +137,8 @@ def _each_as_its_job(world: World, schedule_id: str) -> None:
         assert execution.status == job.status, (execution, job)
         assert job.execution_id == execution.id
         assert job.status == "completed" or execution.reason, execution
-        assert job.receipt.lost == 0
+        # Killed with all that it had started: nobody saw the ends of the two streams of a run.
+        assert job.receipt.lost == len(job.receipt.unseen)
 
 
 def _most_at_once(world: World, schedule_id: str) -> int:
