@@ -14,6 +14,7 @@ from typing import Any
 from qntx.journal.background_threads import BackgroundThread
 from qntx.journal.relay_process import HEADER_BYTES, read_header
 from qntx.journal.spool import Spool, is_abandoned
+from qntx.locks import holding
 
 #: How late the console may show what went past Python's own streams, seconds.
 LATE_S = 0.02
@@ -76,26 +77,22 @@ class Console:
     def __init__(self, stdout: int, stderr: int) -> None:
         self._targets = {"stdout": stdout, "stderr": stderr}
         self._feeds: dict[str, _Feed] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._thread = BackgroundThread("qntx-console", self._run)
 
     def add(self, spool: Spool, stream: str) -> None:
         """Show what is written to *spool* from now on."""
-        with self._lock:
-            self._feeds[spool.name] = _Feed(spool.path, self._targets[stream])
+        feed = _Feed(spool.path, self._targets[stream])
+        holding(self._lock, self._feeds.__setitem__, spool.name, feed)
         self._thread.start()
 
     def finish(self, spool: Spool) -> None:
         """Show the rest of *spool*, then no more of it."""
-        with self._lock:
-            feed = self._feeds.pop(spool.name, None)
-            if feed is not None:
-                feed.copy()
-                feed.close()
+        holding(self._lock, self._finish, spool.name)
 
     def after_fork_in_child(self) -> None:
         """The parent goes on showing what lands in the spools; this process does not."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         for feed in self._feeds.values():
             feed.close()
         self._feeds = {}
@@ -103,20 +100,25 @@ class Console:
     def close(self) -> None:
         """Show the rest of everything and end."""
         self._thread.stop()
-        with self._lock:
-            for feed in self._feeds.values():
-                feed.copy()
-                feed.close()
-            self._feeds.clear()
+        for name in list(self._feeds):
+            holding(self._lock, self._finish, name)
+
+    def _finish(self, name: str) -> None:
+        feed = self._feeds.pop(name, None)
+        if feed is not None:
+            feed.copy()
+            feed.close()
 
     def _run(self, stop: threading.Event) -> None:
         over = False
         while not over:
             over = stop.wait(LATE_S)  # a program that forks all the time stops it all the time
-            with self._lock:
-                for name, feed in list(self._feeds.items()):
-                    if feed.copy():
-                        self._feeds.pop(name).close()
+            holding(self._lock, self._show)
+
+    def _show(self) -> None:
+        for name, feed in list(self._feeds.items()):
+            if feed.copy():
+                self._feeds.pop(name).close()
 
 
 class DirectStream(io.RawIOBase):
