@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from tests.support.effort import FULL, times
 from tests.support.ledger_jobs import TALKS, writer_command
 from tests.support.ledger_writer import WRITERS, Ledger, line_of
 from tests.support.paths import ROOT
-from tests.support.processes import children_of, command_of, is_alive, send
+from tests.support.processes import children_of, command_of, is_alive, send, tree_of
 from tests.support.server_tree import Tree
 from tests.support.waiting import wait_until
 
@@ -260,7 +261,9 @@ def program_of(pid: int, program: bytes) -> int | None:
     return next((child for child in children_of(pid) if program in command_of(child)), None)
 
 
-def in_the_foreground(home: Path, trial: Trial) -> subprocess.Popen[bytes]:
+@contextmanager
+def in_the_foreground(home: Path, trial: Trial) -> Iterator[subprocess.Popen[bytes]]:
+    """``qntx run`` of a command that writes, once it does; nothing of it is left at the end."""
     trial.writers = set(CHILD)
     with stored(home) as store:
         before = set(store.jobs)
@@ -272,15 +275,22 @@ def in_the_foreground(home: Path, trial: Trial) -> subprocess.Popen[bytes]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    trial.flow(20)
 
     def announced() -> str | None:
         with stored(home) as store:
             jobs = set(store.jobs) - before
         return jobs.pop() if jobs else None
 
-    trial.job_id = wait_until(announced)
-    return process
+    try:
+        trial.flow(20)
+        trial.job_id = wait_until(announced)
+        yield process
+    finally:
+        trial.ledger.stop()
+        if process.poll() is None:  # a failed test
+            for pid in tree_of(process.pid):
+                send(pid, signal.SIGKILL)
+            process.wait(60)
 
 
 @pytest.mark.parametrize(
@@ -294,17 +304,17 @@ def test_a_run_in_the_foreground_loses_nothing(
     home = tmp_path / "home"
     for number in range(times(1, 10)):
         trial = Trial(home, tmp_path / f"trial{number}", chance)
-        process = in_the_foreground(home, trial)
-        pids = {
-            "run": process.pid,
-            "relay": wait_until(lambda pid=process.pid: program_of(pid, b"relay_process")),
-            "indexer": wait_until(lambda pid=process.pid: program_of(pid, b"indexer.process")),
-        }
-        trial.flow_somewhat()
-        strike([pids[name] for name in names], chance)
-        trial.flow(chance.randrange(20, 300))
-        trial.ledger.stop()
-        assert process.wait(60) == (-signal.SIGKILL if "run" in names else 0)
+        with in_the_foreground(home, trial) as process:
+            pids = {
+                "run": process.pid,
+                "relay": wait_until(lambda pid=process.pid: program_of(pid, b"relay_process")),
+                "indexer": wait_until(lambda pid=process.pid: program_of(pid, b"indexer.process")),
+            }
+            trial.flow_somewhat()
+            strike([pids[name] for name in names], chance)
+            trial.flow(chance.randrange(20, 300))
+            trial.ledger.stop()
+            assert process.wait(60) == (-signal.SIGKILL if "run" in names else 0)
         with indexing(home):
             trial.judge_whole()
 
@@ -315,16 +325,15 @@ def test_of_a_run_killed_with_its_relay_the_pipes_are_missing(
     home, missing = tmp_path / "home", 0
     for number in range(times(2, 10)):
         trial = Trial(home, tmp_path / f"trial{number}", chance)
-        process = in_the_foreground(home, trial)
-        relay = wait_until(lambda pid=process.pid: program_of(pid, b"relay_process"))
-        trial.flow_somewhat()
-        if number % 2:
-            trial.flow(0)
-            send(relay, signal.SIGSTOP)
-            trial.flow(100)
-        strike([process.pid, relay], chance)
-        process.wait(60)
-        trial.ledger.stop()
+        with in_the_foreground(home, trial) as process:
+            relay = wait_until(lambda pid=process.pid: program_of(pid, b"relay_process"))
+            trial.flow_somewhat()
+            if number % 2:
+                trial.flow(0)
+                send(relay, signal.SIGSTOP)
+                trial.flow(100)
+            strike([process.pid, relay], chance)
+            process.wait(60)
         with indexing(home):
             missing += trial.judge_parts()
     assert missing >= times(100, 500) * len(CHILD)
