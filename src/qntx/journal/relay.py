@@ -16,13 +16,17 @@ import threading
 from qntx.journal import relay_process
 from qntx.journal.interrupts import reraise_from_signal
 from qntx.journal.relay_connection import Connection
-from qntx.journal.relay_holder import Holder
+from qntx.journal.relay_holder import Holder, forget_leaving, reap
 from qntx.locks import holding
 
 _lock = threading.RLock()
 _room_wait_s = relay_process.MOST_WAIT_S
 _connection: Connection | None = None
 _holder: Holder | None = None
+#: Whether workers use it, too.
+_is_shared = False
+#: A relay without streams ends within milliseconds; no more is waited for one with some.
+_REAP_WITHIN_S = 0.02
 
 
 def hand_over(pipe: int, file: int) -> None:
@@ -35,8 +39,17 @@ def hand_over(pipe: int, file: int) -> None:
 
 
 def ensure() -> Connection:
-    """The way to the relay of this process, which is started if it has none; raises OSError."""
+    """The way to the relay of this process, for its workers, to its end; raises OSError."""
+    global _is_shared
+    _is_shared = True
     return holding(_lock, _ensure)
+
+
+def release() -> None:
+    """Nothing is recorded in this process any more: its relay ends with what is left behind."""
+    if not _is_shared and _holder is not None:
+        holding(_lock, _let_go)
+        reap(_REAP_WITHIN_S)
 
 
 def _hand_over(pipe: int, file: int) -> None:
@@ -54,6 +67,7 @@ def _ensure() -> Connection:
     global _connection, _holder
     if _connection is None:
         _watch_forks()
+        reap(0)
         _holder = Holder(_room_wait_s)
         _connection = _holder.connection
     return _connection
@@ -95,9 +109,15 @@ def _after_fork_in_child() -> None:
     if _holder is not None:
         _holder.let_go()
         _holder = None
+    forget_leaving()
+
+
+def _end() -> None:
+    _let_go()
+    forget_leaving()
 
 
 @functools.cache
 def _watch_forks() -> None:
     os.register_at_fork(after_in_child=_after_fork_in_child)
-    atexit.register(_let_go)
+    atexit.register(_end)

@@ -26,6 +26,7 @@ _HOLDER_PART = 8
 _LOOK_MS = 20
 #: A stream that nobody can write to, and that is taken but has no end for so long, has none.
 _GIVE_UP_S = 2.0
+_REAP_S = 0.0005
 
 
 class Holder:
@@ -66,6 +67,7 @@ class Holder:
         So does a forked child, whose parent is the holder, and gets what the child sends.
         """
         self._thread.stop()
+        _leaving.append(self._process)
         is_intact = self._is_intact()
         for end in (self._theirs, self._inbox):
             if is_intact:
@@ -76,8 +78,6 @@ class Holder:
             for number in (self._wake, self._waker, self._pidfd, *self._held, *self._held.values()):
                 os.close(number)
         self._held.clear()
-        # It may outlive us; and in a child it is not its own.
-        self._process.returncode = 0
 
     def _numbers(self) -> list[int]:
         return [self._wake, self._waker, self._inbox.fileno(), self._theirs.fileno()]
@@ -164,6 +164,27 @@ class Holder:
             self._poll.unregister(pipe)
         os.close(self._held.pop(pipe))
         os.close(pipe)
+
+
+#: Relays that nobody holds any more. They may outlive us, with what is left behind.
+_leaving: list[subprocess.Popen[bytes]] = []
+
+
+def reap(within_s: float) -> None:
+    """Take leave of relays that are at their end, or come to it within so many seconds."""
+    until = time.monotonic() + within_s
+    while _leaving:
+        _leaving[:] = [process for process in _leaving if process.poll() is None]
+        if time.monotonic() >= until:
+            return
+        time.sleep(_REAP_S)
+
+
+def forget_leaving() -> None:
+    """In a forked child, or at the end: they are somebody else's to wait for."""
+    for process in _leaving:
+        process.returncode = 0
+    _leaving.clear()
 
 
 def _most_held() -> int:
