@@ -48,6 +48,7 @@ TREATMENTS = {
     "the shell opens stderr": "echo two > /dev/stderr",
     "the shell opens stdout": "echo two > /dev/stdout",
     "tee": "echo two | tee /dev/stderr > /dev/null",
+    "tee to a number": "exec 3>&1; echo two | tee /dev/fd/3 > /dev/null; exec 3>&-",
     "dd": "echo two | dd of=/dev/stdout status=none",
     "by number": "echo two > /proc/self/fd/1",
     "seeks": f'{PYTHON} -c "import os; os.lseek(1, 0, 0)" 2>&-; echo two',

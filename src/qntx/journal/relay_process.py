@@ -33,6 +33,8 @@ MOST_LOSSES = (HEADER_BYTES - _FIRST_LOSS_AT) // _LOSS_BYTES
 #: A stream waits so long for room on the disk, then its bytes are counted and dropped, seconds.
 MOST_WAIT_S = 60.0
 _RETRY_S = 0.02
+#: So much longer a stream that is over waits for room for its header, which says what it lost.
+_MOST_END_WAIT_S = 600.0
 _SPLICE_BYTES = 1 << 20
 #: A pipe that held so much is made larger, so that its writer waits less.
 _LARGE_BYTES = 48 << 10
@@ -89,7 +91,7 @@ def _number(data: bytes, at: int) -> int:
 class Stream:
     """One pipe and the file that its bytes go to."""
 
-    __slots__ = ("file", "is_large", "losses", "pipe", "position", "waits_since")
+    __slots__ = ("drops", "file", "is_large", "losses", "pipe", "position", "waits_since")
 
     def __init__(self, pipe: int, file: int) -> None:
         self.pipe = pipe
@@ -99,6 +101,8 @@ class Stream:
         self.position = 0
         #: Since when it waits for room on the disk; 0: it does not.
         self.waits_since = 0.0
+        #: It has waited long enough once, and there has been no room since: it waits no more.
+        self.drops = False
         self.losses: list[tuple[int, int, int]] = []
 
     def move(self) -> int:
@@ -116,6 +120,7 @@ class Stream:
                 raise
             moved = self._copy()
         self.position += moved
+        self.drops = self.drops and not moved
         if moved >= _LARGE_BYTES and not self.is_large:
             self.is_large = True
             _enlarge(self.pipe)
@@ -123,7 +128,11 @@ class Stream:
 
     def drop(self) -> int:
         """Take what the pipe holds, and count it as lost; returns its bytes, -1 at the end."""
-        data = os.read(self.pipe, _SPLICE_BYTES)
+        self.drops = True
+        try:
+            data = os.read(self.pipe, _SPLICE_BYTES)
+        except BlockingIOError:
+            return 0
         if not data:
             return -1
         place = max(self.position, HEADER_BYTES)
@@ -137,18 +146,21 @@ class Stream:
 
     def note(self, now: float) -> None:
         """Write what has been lost, and how long the stream waits, into the header."""
+        if self.position:
+            os.pwrite(self.file, self._noted(now), _LOSSES_AT)
+
+    def _noted(self, now: float) -> bytes:
         numbers = [len(self.losses), int((now - self.waits_since) * 1e3) if self.waits_since else 0]
         for loss in self.losses:
             numbers += loss
-        if self.position:
-            os.pwrite(self.file, b"".join(n.to_bytes(8, "little") for n in numbers), _LOSSES_AT)
+        return b"".join(n.to_bytes(8, "little") for n in numbers)
 
     def end(self) -> None:
         """The stream is at its end; raises OSError where its header cannot be written."""
         if not self.position:
             self._begin()
         if self.losses:
-            self.note(0.0)
+            self.note(self.waits_since)  # it waits no more
         mark_ended(self.file)
 
     def close(self) -> None:
@@ -160,7 +172,9 @@ class Stream:
         """Go on where another relay has stopped, or write the header."""
         header = read_header(self.file)
         if header is None:
-            data = MAGIC.ljust(HEADER_BYTES, b"\0")
+            # With what was dropped before there was room: at no time a reader sees less.
+            data = MAGIC.ljust(_LOSSES_AT, b"\0") + self._noted(self.waits_since)
+            data = data.ljust(HEADER_BYTES, b"\0")
             done = os.pwrite(self.file, data, 0)
             if done < len(data):
                 raise OSError(_ENOSPC, "no room for the header")
@@ -250,7 +264,7 @@ class Relay:
             self._waiting.append(stream)
             return 0
         if moved < 0:
-            self._finish(stream)
+            self._finish(stream, now)
         return moved
 
     def _retry(self, now: float) -> None:
@@ -264,10 +278,10 @@ class Relay:
                 pass
             except OSError:
                 has_room = False
-                if now - stream.waits_since > self._most_wait_s:
+                if stream.drops or now - stream.waits_since > self._most_wait_s:
                     moved = stream.drop()
             if moved < 0:
-                self._finish(stream)
+                self._finish(stream, now)
             elif has_room:
                 stream.waits_since = 0.0
                 stream.note(now)
@@ -299,15 +313,20 @@ class Relay:
         os.set_blocking(stream.pipe, False)
         self._poll.register(stream.pipe, self._readable)
 
-    def _finish(self, stream: Stream) -> None:
+    def _finish(self, stream: Stream, now: float) -> None:
         if not stream.waits_since:
             self._poll.unregister(stream.pipe)
-        if len(self._streams) == self._most_streams and self._is_open:
-            self._poll.register(self._control.fileno(), self._readable)
         try:
             stream.end()
         except OSError:
-            pass  # no room even for the header: who reads it sees that its end is missing
+            # No room even for the header, which has to say what was dropped: it waits, too. Who
+            # reads it after that sees that its end is missing.
+            stream.waits_since = stream.waits_since or now
+            if now - stream.waits_since < self._most_wait_s + _MOST_END_WAIT_S:
+                self._waiting.append(stream)
+                return
+        if len(self._streams) == self._most_streams and self._is_open:
+            self._poll.register(self._control.fileno(), self._readable)
         del self._streams[stream.pipe]
         del self._known[os.fstat(stream.pipe).st_ino]
         stream.close()

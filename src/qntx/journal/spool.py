@@ -12,7 +12,7 @@ import fcntl
 import os
 import resource
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -21,7 +21,7 @@ from qntx.journal import relay
 from qntx.journal.format import SegmentName
 from qntx.journal.interrupts import reraise_from_signal
 from qntx.journal.relay_connection import has_no_writers, unread_bytes
-from qntx.journal.relay_process import HEADER_BYTES, read_header
+from qntx.journal.relay_process import HEADER_BYTES, Header, read_header
 from qntx.journal.segment import private_folder
 
 SUFFIX = ".spool"
@@ -147,6 +147,8 @@ class Spool:
         """
         try:
             ended = self._wait() if self._pipe >= 0 else self._wait_for_end()
+            # Of a stream that waits for room, the relay may have taken something to drop it.
+            ended = ended and not self._header_says(lambda header: header.waits_ms)
             return max(HEADER_BYTES, os.stat(self.path).st_size), ended
         except FileNotFoundError:
             return self.reported, True
@@ -192,17 +194,21 @@ class Spool:
 
     def _wait_for_end(self) -> bool:
         until = time.monotonic() + _UNKEPT_S
-        while not (ended := self._has_ended()) and time.monotonic() < until:
+        while not (ended := self._header_says(_is_ended)) and time.monotonic() < until:
             time.sleep(_PAUSE_S)
         return ended
 
-    def _has_ended(self) -> bool:
+    def _header_says(self, what: Callable[[Header], object]) -> bool:
         fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             header = read_header(fd)
-            return header is not None and header.ended
+            return header is not None and bool(what(header))
         finally:
             os.close(fd)
+
+
+def _is_ended(header: Header) -> bool:
+    return header.ended
 
 
 def is_abandoned(fd: int) -> bool:

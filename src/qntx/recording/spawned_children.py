@@ -83,16 +83,18 @@ def child_streams(
     The worker of a *pool* has those of the run: it works for whoever asks.
     """
     spools: list[Spool] = []
-    shares = {1: 1, 2: 2} if method == "forkserver" else {}
+    fds = {1: 1, 2: 2} if method == "forkserver" else {}
     try:
-        if method in ("spawn", "forkserver") and descriptors.are_redirected() and not pool:
-            for stream in descriptors.STREAMS:
-                spools.append(open_spool(active, scope, stream, "fd"))
+        if method in ("spawn", "forkserver") and not pool:
+            for number, stream in enumerate(descriptors.STREAMS, 1):
+                if descriptors.leads_to_spool(number):
+                    spools.append(open_spool(active, scope, stream, "fd"))
+                    fds[number] = spools[-1].fd
     except OSError as error:
         reraise_from_signal(error)
         lines.log_credited_at_large(active, scope, "a child", error)
         finish_spools(active, scope, spools)
-    fds = {number: spool.fd for number, spool in enumerate(spools, 1)} or shares
+        fds = {number: number for number in fds} if method == "forkserver" else {}
     _starting.descriptors = _Descriptors(fds) if fds else None
     try:
         yield spools

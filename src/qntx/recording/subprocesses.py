@@ -119,7 +119,7 @@ def stream_for(
 def inherited_stream(stream: str, given: Any) -> str | None:
     """Which of our streams a child gets where its *stream* is *given*; None: another one."""
     if given is None:
-        given = 1 + STREAMS.index(stream)
+        given = 1 + STREAMS.index(stream)  # it inherits what is there, which may be the program's
     try:
         number = given if isinstance(given, int) else given.fileno()
     except (AttributeError, OSError, ValueError):
