@@ -152,9 +152,11 @@ def _child(active: ActiveRun, command: Sequence[str], store: Store) -> tuple[int
         child = subprocess.Popen(command, stdout=out, stderr=err)
     except OSError as error:
         subprocesses.finish_spools(active, active.root, list(spools.values()))
-        text = f"cannot run {command[0]!r}: {error.strerror} - check the name and the PATH"
+        is_missing = isinstance(error, FileNotFoundError)
+        advice = "check the name and the PATH" if is_missing else "see that it may be executed"
+        text = f"cannot run {command[0]!r}: {error.strerror} - {advice}"
         lines.append_line(active, active.root, ERROR, active.journal.origin("system"), text)
-        return 127, Outcome("failed", error=text, error_type=NOT_FOUND)
+        return 127 if is_missing else 126, Outcome("failed", error=text, error_type=NOT_FOUND)
     for spool in spools.values():
         spool.close()  # the child has them, and ends them
     requests: list[str] = []

@@ -108,6 +108,22 @@ def test_a_very_large_line_of_a_command(tmp_path: Path, newline: bool) -> None:
         assert line.size == size
 
 
+def test_a_command_runs_in_a_folder_that_was_removed(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    program = [sys.executable, "-m", "qntx.cli", "--home", str(tmp_path / "home")]
+    within = 'rmdir "$PWD"; exec "$@" run -q -- echo all the same'
+    done = subprocess.run(
+        ["sh", "-c", within, "sh", *program],
+        cwd=gone,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (0, b"all the same\n"), done.stderr
+
+
 def test_exit_codes_are_kept(tmp_path: Path) -> None:
     home = tmp_path / "home"
     assert run(home, "sh", "-c", "exit 0").returncode == 0
@@ -117,9 +133,14 @@ def test_exit_codes_are_kept(tmp_path: Path) -> None:
     missing = run(home, "/no/such/command")
     assert missing.returncode == 127
     assert b"qntx: cannot run '/no/such/command': No such file or directory" in missing.stderr
+    plain = tmp_path / "plain"
+    plain.touch(0o600)
+    refused = run(home, str(plain))
+    assert refused.returncode == 126
+    assert b"Permission denied - see that it may be executed" in refused.stderr
     with stored(home) as store:
         statuses = [store.status(job)[0] for job in store.jobs]
-        assert statuses == ["completed", "failed", "failed", "failed", "failed"]
+        assert statuses == ["completed", "failed", "failed", "failed", "failed", "failed"]
         assert all(store.receipt(job).complete for job in store.jobs)
 
 

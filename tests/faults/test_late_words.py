@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.data_directory import stored
+from tests.support.data_directory import index_rest, stored
 from tests.support.programs import run_program
 
 pytestmark = pytest.mark.timeout(120)
@@ -65,3 +65,27 @@ def test_what_a_thread_says_after_its_run_is_in_the_log_of_that_run(
         assert line.stage == "background"
         assert store.texts(other) == ["of the next"]
         assert store.receipt(left).complete
+
+
+def test_what_python_reports_when_the_interpreter_ends_is_whole(tmp_path: Path) -> None:
+    """In a worker the hooks stay until then, when the module that has them is cleared already."""
+    home = tmp_path / "home"
+    done = run_program(
+        home,
+        """
+        from qntx.recording.session import no_console; no_console()
+        class Held:
+            def __del__(self, reason="the last word"):
+                raise ValueError(reason)
+        @app.handler("x")
+        def x(ctx, payload):
+            sys._held = Held()
+        app.run("x")
+        """,
+    )
+    assert b"unraisablehook" not in done.stderr, done.stderr
+    index_rest(home)
+    with stored(home) as store:
+        said = "\n".join(store.texts())
+    assert "the last word" in said + done.stderr.decode()
+    assert "unraisablehook" not in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib
 import io
@@ -142,8 +143,9 @@ def main(ctx: click.Context, home: str | None, app: tuple[str, ...]) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal or a pipe that knows few characters gets the others as escapes.
         sys.stdout.reconfigure(errors="backslashreplace")
-    if (here := os.getcwd()) not in sys.path:
-        sys.path.append(here)  # where people keep the modules that they name
+    with contextlib.suppress(FileNotFoundError):  # the folder was removed: nothing is there
+        if (here := os.getcwd()) not in sys.path:
+            sys.path.append(here)  # where people keep the modules that they name
     ctx.obj = {"home": home, "app": list(app) or None}
 
 

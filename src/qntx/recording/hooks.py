@@ -98,7 +98,10 @@ def _thread_exception(args: threading.ExceptHookArgs) -> None:
     _show_uncaptured(_traceback(error), _thread_exception, args)
 
 
-def _unraisable(args: Any) -> None:
+def _unraisable(args: Any, *, default: Callable[[Any], object] = sys.__unraisablehook__) -> None:
+    if None in (_showing, _show_uncaptured):
+        default(args)  # the interpreter is at its end, and has cleared this module
+        return
     error = args.exc_value
     if error is not None and _showing.hook is not _unraisable:
         what = args.err_msg or f"exception ignored in {type(args.object).__name__}"
