@@ -106,7 +106,10 @@ def run_command(
             _begin(active, job, "command")
             code, outcome = _child(active, command, app.store)
         end_attempt(active, outcome)
-        app.settle(job.id)
+        try:
+            app.settle(job.id)
+        except StoreUnavailable as error:  # the command's own code is what its caller waits for
+            print(f"qntx: {error}", file=sys.stderr)
     if outcome.error_type == NOT_FOUND:
         print(f"qntx: {outcome.error}", file=sys.stderr)
     return code
