@@ -66,11 +66,12 @@ def _children(folder: Path, report: Report) -> None:
     with source.open("wb") as file:
         for _ in range(BYTES >> 20):
             file.write(os.urandom(1 << 20))
-    ratios = []
+    ratios, pipelines = [], []
     for number in range(ROUNDS):
         target = folder / f"target{number}"
         with target.open("wb") as file:
             alone = _timed(lambda fd=file.fileno(): _cat(source, fd))
+        pipeline = _timed(lambda path=target: _through_a_pipe(source, path))
         target.unlink()
         stream = Spool(folder, "BENCH", "stdout")
         captured = _timed(lambda fd=stream.fd: _cat(source, fd))
@@ -79,13 +80,20 @@ def _children(folder: Path, report: Report) -> None:
         stream.forget()
         stream.path.unlink()
         ratios.append(alone / captured)
+        pipelines.append(pipeline / captured)
     source.unlink()
     name = "speed of a child's cat, beside one into a file"
     report.bar(name, median(ratios), 0.7, "×", at_least=True)
+    report.note(f"beside cat | cat > file: {median(pipelines):.3g} ×")
 
 
 def _cat(source: Path, fd: int) -> None:
     subprocess.run([shutil.which("cat") or "cat", str(source)], stdout=fd, check=True)
+
+
+def _through_a_pipe(source: Path, target: Path) -> None:
+    with source.open("rb") as given, target.open("wb") as file:
+        subprocess.run(["sh", "-c", "cat | cat"], stdin=given, stdout=file, check=True)
 
 
 def _timed(work: Callable[[], object]) -> float:

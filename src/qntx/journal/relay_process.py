@@ -230,7 +230,7 @@ class Relay:
         """Work to the end."""
         from time import monotonic, sleep
 
-        quick, patience, before = 0, _QUICK_ROUNDS, 0
+        quick, patience, awake, has_slept = 0, _QUICK_ROUNDS, 0, False
         while self._is_open or self._streams:
             began = monotonic()
             ready = self._poll.poll(_RETRY_S if self._waiting else None)
@@ -238,14 +238,15 @@ class Relay:
             moved = sum([self._serve(fd, now) for fd, _ in ready])
             if self._waiting:
                 self._retry(now)
-            if before:
-                # It has slept. Where little came meanwhile, its writers wait for it to wake.
-                patience = _QUICK_ROUNDS if moved > 2 * before else min(2 * patience, _MOST_ROUNDS)
-                quick = quick if patience == _QUICK_ROUNDS else 0
-                before = 0
+            if not has_slept:
+                awake = moved
+            elif moved > 2 * awake:
+                patience = _QUICK_ROUNDS
+            else:  # its writers wait for it to wake
+                quick, patience = 0, min(2 * patience, _MOST_ROUNDS)
             quick = quick + 1 if now - began < _QUICK_S and moved < _SMALL_BYTES else 0
-            if quick > patience:
-                before = moved
+            has_slept = quick > patience
+            if has_slept:
                 sleep(_NAP_S)
 
     def _serve(self, fd: int, now: float) -> int:
