@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from qntx.recording.subprocesses import name_of
 from tests.support.data_directory import stored
 from tests.support.programs import run_program
 
@@ -154,3 +155,33 @@ def test_a_file_that_is_the_console_has_what_children_and_parent_say(tmp_path: P
         "from the child",
         "after 1",
     ]
+
+
+def test_a_command_that_can_be_gone_through_only_once_runs_whole(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    run_program(
+        home,
+        """
+        import subprocess
+        @app.handler("x")
+        def x(ctx, payload):
+            subprocess.run(word for word in ["echo", "all", "words"])
+        app.run("x")
+        """,
+    )
+    with stored(home) as store:
+        assert store.texts() == ["all words"]
+        assert store.receipt().complete
+
+
+def test_a_child_is_called_by_its_program() -> None:
+    names = {
+        ("/opt/my tool/run it", "-x"): "run it",
+        "/usr/bin/make -j2 all": "make",
+        b"make all": "make",
+        Path("/usr/bin/make"): "make",
+        (): "",
+        "": "",
+        7.5: "",
+    }
+    assert {command: name_of(command) for command in names} == names

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 from asyncio.base_subprocess import BaseSubprocessTransport
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from qntx.journal.interrupts import reraise_from_signal
@@ -45,7 +46,6 @@ def uninstall() -> None:
 # -- subprocess ------------------------------------------------------------------------------------
 
 _POSITIONS = {"stdout": 4, "stderr": 5}  # of Popen's positional arguments, after args itself
-_NAMES = {1: "stdout", 2: "stderr"}
 _MOST_NAME = 80
 
 
@@ -58,30 +58,13 @@ def _init(self: Any, *args: Any, **kwargs: Any) -> None:
             _give_outside(args, kwargs)
         _original_init(self, *args, **kwargs)
         return
-    spools: dict[str, Spool] = {}
-    program = name_of(args[0] if args else kwargs.get("args"))
     if isinstance(kwargs.get("env"), Mapping):
         mask_secrets_of(kwargs["env"], active.journal)
-    try:
-        for stream, position in _POSITIONS.items():
-            name = inherited_stream(stream, kwargs.get(stream)) if len(args) <= position else None
-            if name is None:
-                continue
-            if name not in spools:
-                spool = stream_for(active, scope, name, "a child", program=program)
-                if spool is None:
-                    continue
-                spools[name] = spool
-            kwargs[stream] = spools[name].fd
-        _original_init(self, *args, **kwargs)
-    except BaseException:
-        finish_spools(active, scope, list(spools.values()))
-        raise
-    # The child has them now; once it closes them they are at their end, whether or not anybody
-    # waits for it.
-    for spool in spools.values():
-        spool.close()
-    self._qntx_spools = (active, scope, list(spools.values()))
+    given = {name: kwargs.get(name) for name, at in _POSITIONS.items() if len(args) <= at}
+    program = name_of(args[0] if args else kwargs.get("args"))
+    with streams_of(active, scope, given, program) as spools:
+        _original_init(self, *args, **{**kwargs, **given})
+    self._qntx_spools = (active, scope, spools)
 
 
 def _give_outside(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -92,13 +75,47 @@ def _give_outside(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
 
 
 def name_of(command: Any) -> str:
-    """What a child is called: the name of its program, without arguments."""
+    """What a child is called: the name of its program, without arguments; empty: nobody knows."""
+    if isinstance(command, list | tuple):
+        word = command[0] if command else ""
+    elif isinstance(command, str | bytes):
+        word = (command.split(maxsplit=1) or [""])[0]  # a line for the shell
+    else:
+        word = command  # a path; what can be gone through only once is Popen's
     try:
-        first = command if isinstance(command, str | bytes | os.PathLike) else next(iter(command))
-        words = os.fsdecode(first).split(maxsplit=1)
-        return lines.masked(os.path.basename(words[0]))[:_MOST_NAME] if words else ""
-    except (TypeError, ValueError, StopIteration):
+        return str(lines.masked(os.path.basename(os.fsdecode(word))))[:_MOST_NAME]
+    except TypeError:
         return ""  # Popen raises what is wrong with it
+
+
+@contextmanager
+def streams_of(
+    active: ActiveRun, scope: Scope, given: dict[str, Any], program: str = ""
+) -> Iterator[list[Spool]]:
+    """
+    A child started inside has streams of its own, which are given, where it would have ours.
+
+    *given*: what it is to have as ``stdout`` and ``stderr``, None to inherit; changed here.
+    """
+    spools: dict[str, Spool] = {}
+    try:
+        for stream, value in given.items():
+            name = inherited_stream(stream, value)
+            if name is not None and name not in spools:
+                spool = stream_for(active, scope, name, "a child", program=program)
+                if spool is not None:
+                    spools[name] = spool
+            if name in spools:
+                given[stream] = spools[name].fd
+        held = list(spools.values())
+        yield held
+    except BaseException:
+        finish_spools(active, scope, list(spools.values()))
+        raise
+    # The child has them now; once it closes them they are at their end, whether or not anybody
+    # waits for it.
+    for spool in held:
+        spool.close()
 
 
 def stream_for(
@@ -124,7 +141,7 @@ def inherited_stream(stream: str, given: Any) -> str | None:
         number = given if isinstance(given, int) else given.fileno()
     except (AttributeError, OSError, ValueError):
         return None  # Popen raises what is wrong with it
-    return _NAMES.get(number) if descriptors.leads_to_spool(number) else None
+    return STREAMS[number - 1] if descriptors.leads_to_spool(number) else None
 
 
 def open_spool(active: ActiveRun, scope: Scope, stream: str, source: str, **fields: Any) -> Spool:
