@@ -86,7 +86,6 @@ def test_a_process_gets_the_file_that_the_job_has_put_there(tmp_path: Path, meth
 
 
 def test_pipes_of_wurlitzer_get_what_c_code_writes(tmp_path: Path) -> None:
-    pytest.importorskip("wurlitzer")
     home = tmp_path / "home"
     done = run_program(
         home,

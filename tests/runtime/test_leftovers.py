@@ -14,8 +14,9 @@ from click.testing import CliRunner
 from qntx.app import App
 from qntx.cli import main
 from qntx.journal.relay_process import read_header
-from qntx.journal.secret_hashes import SUFFIX, remove_leftover_hashes, write_hashes
+from qntx.journal.secret_hashes import SUFFIX, write_hashes
 from qntx.journal.shared_secrets import (
+    remove_leftovers_of,
     secrets_folder,
     share_secrets,
     shared_secrets,
@@ -117,7 +118,7 @@ def test_hashes_of_secrets_go_with_the_last_output_of_their_process(app: App) ->
         write_hashes(folder, producer, ["a secret of the dead"])
         if producer != "YOUNG":
             age(folder / f"{producer}{SUFFIX}")
-    remove_leftover_hashes(folder, {"LIVE"}, ["READ.1.1.stdout.spool"])
+    remove_leftovers_of(folder, SUFFIX, {"LIVE"}, ["READ.1.1.stdout.spool"])
     assert {path.stem for path in folder.iterdir()} == {"READ", "YOUNG"}
     app.run("test.noop")
     wait_until(

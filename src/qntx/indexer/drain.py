@@ -25,8 +25,9 @@ from qntx.journal.format import (
     SegmentName,
 )
 from qntx.journal.reader import Record, remove_uncommitted
-from qntx.journal.secret_hashes import remove_leftover_hashes
-from qntx.journal.shared_secrets import remove_leftover_secrets, secrets_folder
+from qntx.journal.secret_hashes import SUFFIX as HASHES_SUFFIX
+from qntx.journal.shared_secrets import SUFFIX as SECRETS_SUFFIX
+from qntx.journal.shared_secrets import remove_leftovers_of, secrets_folder
 from qntx.journal.spool import remove_leftovers
 from qntx.model.frames import without_frames
 from qntx.storage.interfaces.log_rows import ContextState, Offset, OffsetMove
@@ -110,8 +111,11 @@ class Drain:  # budget: one round, told from its beginning to its end in one pla
         if self._loaded and not news:
             home = self._folder.parent
             remove_leftovers(home, self._producers, self._spools)
-            remove_leftover_secrets(home, self._producers, self._spools)
-            remove_leftover_hashes(self._folder / "spool", self._producers, self._spools)
+            for folder, suffix in (
+                (secrets_folder(home), SECRETS_SUFFIX),
+                (self._folder / "spool", HASHES_SUFFIX),
+            ):
+                remove_leftovers_of(folder, suffix, self._producers, self._spools)
 
     def close(self) -> None:
         """Let go of all files."""

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import os
 import secrets
-import time
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -25,8 +24,6 @@ SUFFIX = ".hashes"
 #: Shorter values are not masked, and a line of a secret of several only from the second on.
 _LEAST_BYTES, _LEAST_LINE_BYTES = 8, 16
 _SIZE = 16
-#: The journal of a process may be a moment younger than its hashes, seconds.
-_YOUNG_S = 60.0
 #: Of this process, by producer: without it the same secret would look the same everywhere.
 _salts: dict[str, bytes] = {}
 
@@ -54,17 +51,6 @@ def remove_hashes(folder: Path, producer: str) -> None:
     """The process of *producer* is gone, and all it has written is stored."""
     with suppress(OSError):
         (folder / (producer + SUFFIX)).unlink()
-
-
-def remove_leftover_hashes(folder: Path, producers: Container[str], spools: Iterable[str]) -> None:
-    """Remove those of processes that are gone, and of which no spool is left to read."""
-    needed = {name.partition(".")[0] for name in spools}
-    before_s = time.time() - _YOUNG_S
-    with suppress(OSError):
-        for path in folder.glob("*" + SUFFIX):
-            is_needed = path.stem in producers or path.stem in needed
-            if not is_needed and path.stat().st_mtime < before_s:
-                path.unlink()
 
 
 def _pieces(value: str) -> list[bytes]:

@@ -15,11 +15,11 @@ from qntx.journal.interrupts import reraise_from_signal
 from qntx.journal.segment import private_folder
 
 SUFFIX = ".secrets"
-#: In a folder: whose it is, so that it can go when that data directory is gone.
+#: In a folder: whose it is, for people who find it.
 _HOME_FILE = "home"
 _MEMORY = Path("/dev/shm")  # noqa: S108 - memory shared by this machine's processes, mode 0700
 _CREATE_TRIES = 100
-#: The journal of a process may be a moment younger than what it shares, seconds.
+#: The journal of a process may be a moment younger than what it has shared, seconds.
 _YOUNG_S = 60.0
 
 
@@ -53,15 +53,20 @@ def shared_secrets(folder: Path, producer: str) -> list[str]:
     return [msgspec.json.decode(line, type=str) for line in lines]
 
 
-def remove_leftover_secrets(home: Path, producers: Container[str], spools: Iterable[str]) -> None:
-    """Remove the secrets of processes that are gone, and of which no spool is left to read."""
+def remove_leftovers_of(
+    folder: Path, suffix: str, producers: Container[str], spools: Iterable[str]
+) -> None:
+    """
+    Remove the files ``<producer><suffix>`` of processes that are gone.
+
+    That is those that are none of *producers*, and of which none of *spools* is left to read.
+    """
     needed = {name.partition(".")[0] for name in spools}
     before_s = time.time() - _YOUNG_S
     with suppress(OSError):
-        for path in secrets_folder(home).iterdir():
-            producer = path.name.partition(".")[0]
-            is_needed = producer in producers or producer in needed
-            if path.suffix == SUFFIX and not is_needed and path.stat().st_mtime < before_s:
+        for path in folder.glob("*" + suffix):
+            is_needed = path.stem in producers or path.stem in needed
+            if not is_needed and path.stat().st_mtime < before_s:
                 path.unlink()
 
 
