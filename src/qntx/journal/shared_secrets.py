@@ -15,10 +15,9 @@ from qntx.journal.interrupts import reraise_from_signal
 from qntx.journal.segment import private_folder
 
 SUFFIX = ".secrets"
-#: In a folder: whose it is, for people who find it.
-_HOME_FILE = "home"
 _MEMORY = Path("/dev/shm")  # noqa: S108 - memory shared by this machine's processes, mode 0700
-_CREATE_TRIES = 100
+#: So long a file is created again where others remove the folder that they find empty, seconds.
+_CREATE_S = 5.0
 #: The journal of a process may be a moment younger than what it has shared, seconds.
 _YOUNG_S = 60.0
 
@@ -72,29 +71,26 @@ def remove_leftovers_of(
 
 def remove_empty_folder(home: Path) -> None:
     """Remove the folder of the secrets of *home* if nothing is in it any more."""
-    folder = secrets_folder(home)
     with suppress(OSError):  # others may have secrets in it; then it stays
-        if os.listdir(folder) == [_HOME_FILE]:
-            (folder / _HOME_FILE).unlink()
-        folder.rmdir()
+        secrets_folder(home).rmdir()
 
 
 def _open(home: Path, name: str) -> int:
     """Open a file in the folder of *home*, to append to it."""
     folder = secrets_folder(home)
-    tries = _CREATE_TRIES
+    until = time.monotonic() + _CREATE_S
     while True:
         try:
             private_folder(folder)
-            if folder.stat().st_uid != os.getuid():
-                raise PermissionError(f"{folder} belongs to somebody else")
-            if not (folder / _HOME_FILE).exists():
-                (folder / _HOME_FILE).write_bytes(os.fsencode(home))
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-            return os.open(folder / name, flags, 0o600)
+            fd = os.open(folder / name, flags, 0o600)
+            break
         except FileNotFoundError as error:
             reraise_from_signal(error)
             # Another process found the folder empty at this moment, and removed it.
-            tries -= 1
-            if not tries:
+            if time.monotonic() > until:
                 raise
+    if folder.stat().st_uid != os.getuid():  # there is a file in it now: it stays
+        os.close(fd)
+        raise PermissionError(f"{folder} belongs to somebody else")
+    return fd
