@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,9 +13,13 @@ from tests.support.programs import run_program
 pytestmark = pytest.mark.timeout(120)
 
 
+#: Those that do not install on newer Pythons yet.
+_BEFORE = {"gevent": (3, 15), "uvloop": (3, 15)}
+
+
 def need(*libraries: str) -> None:
     for name in libraries:
-        if importlib.util.find_spec(name) is None:
+        if sys.version_info >= _BEFORE.get(name, (4, 0)):
             pytest.skip(f"{name} is not for this Python")
 
 
