@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -32,7 +33,7 @@ def test_a_progress_bar_is_one_line_that_changes_in_place(served: Served, tmp_pa
         try:
             assert drawing.stderr is not None
             job_id = drawing.stderr.readline().split()[-1]
-            wait_until(lambda: served.qntx("logs", job_id).stdout.startswith("2"))
+            wait_until(lambda: re.search(r"progress \d", served.qntx("logs", job_id).stdout))
             found = node("growing.mjs", served.url, job_id, str(go))
         finally:
             go.touch()
