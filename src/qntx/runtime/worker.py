@@ -134,7 +134,8 @@ class Worker:
 
     def _report_late(self, stop: threading.Event) -> None:
         """The job after those that are over may be a long one, which is timed from their end."""
-        while self._unreported.wait() and not stop.wait(REPORT_S):
+        # Asked to stop first: a report clears what woke this, which may have been that.
+        while not stop.is_set() and self._unreported.wait() and not stop.wait(REPORT_S):
             self._report(force=True)
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
