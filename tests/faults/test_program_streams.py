@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -238,3 +240,24 @@ def test_a_stream_of_a_data_directory_has_a_pipe_and_a_private_file(tmp_path: Pa
     spool.close()
     assert spool.settle() == (512 + 5, True)
     spool.forget()
+
+
+def test_a_stream_that_another_thread_lets_go_of_is_no_error(tmp_path: Path) -> None:
+    """A stage begins in one thread while the run that has the descriptors ends in another."""
+    found: set[tuple[int, bool]] = set()
+    for _ in range(200):
+        spool = Spool(tmp_path, "P", "stdout")
+        os.write(spool.fd, b"said\n")
+        begun = threading.Event()
+
+        def settle(spool: Spool = spool, begun: threading.Event = begun) -> None:
+            for _ in range(20):
+                begun.set()
+                found.add(spool.settle())
+
+        with ThreadPoolExecutor(1) as pool:
+            done = pool.submit(settle)
+            begun.wait()
+            spool.forget()
+            done.result()
+    assert found <= {(512, False), (517, False), (517, True)}

@@ -28,6 +28,8 @@ SUFFIX = ".spool"
 #: A file this young may not be announced yet, seconds.
 _YOUNG_S = 60.0
 _numbers = count(1)
+#: In place of the read end of a pipe: it is not kept, and nothing of the stream is any more.
+_UNKEPT, _FORGOTTEN = -1, -2
 
 #: How long what follows in the journal waits for what was written before, seconds. The relay takes
 #: so long only where it was stopped or the disk is full: order is not worth standing still then.
@@ -117,7 +119,7 @@ class Spool:
         #: The relay took nothing for long: nobody waits for it again until it does.
         self._is_stuck = False
         file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        self._pipe, self.fd = -1, -1
+        self._pipe, self.fd = _FORGOTTEN, -1
         try:
             # The lock belongs to the open file, which those have that hold the stream: it is free
             # when the last of them is gone, and that is how the indexer knows.
@@ -136,17 +138,21 @@ class Spool:
             os.close(file)
         if self._pipe > resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4:
             os.close(self._pipe)  # the program needs the rest for itself
-            self._pipe = -1
+            self._pipe = _UNKEPT
 
     def settle(self) -> tuple[int, bool]:
         """
         Wait until what was written before this call is in the file.
 
         Returns the size of the file (its header included), and whether the stream is at its end:
-        nobody can write to it any more. It is stored whole already if the file is gone.
+        nobody can write to it any more. It is stored whole already if the file is gone. Where
+        another thread lets go of the stream meanwhile, it is the one that knows.
         """
+        pipe = self._pipe
         try:
-            ended = self._wait() if self._pipe >= 0 else self._wait_for_end()
+            if pipe == _FORGOTTEN:
+                return self.reported, False
+            ended = self._wait_for_end() if pipe == _UNKEPT else self._wait(pipe)
             # Of a stream that waits for room, the relay may have taken something to drop it.
             ended = ended and not self._header_says(lambda header: header.waits_ms)
             return max(HEADER_BYTES, os.stat(self.path).st_size), ended
@@ -158,28 +164,32 @@ class Spool:
 
     def close(self) -> None:
         """Close this process's own end to write to; those who inherited it go on."""
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
 
     def forget(self) -> None:
         """Close everything that this process has of it."""
         self.close()
-        if self._pipe >= 0:
-            os.close(self._pipe)
-            self._pipe = -1
+        # The number first: whoever still reads it here has read of this pipe, and of no other.
+        pipe, self._pipe = self._pipe, _FORGOTTEN
+        if pipe >= 0:
+            os.close(pipe)
 
     def __del__(self) -> None:
         # A child that nobody waits for takes its streams with it.
         with suppress(OSError, AttributeError):
             self.forget()
 
-    def _wait(self) -> bool:
+    def _wait(self, pipe: int) -> bool:
         spins, until = 0, 0.0
         while True:
             # Before the look at what is unread: what is written before the last one lets go counts.
-            is_over = has_no_writers(self._pipe) if self.fd < 0 else False
-            if not unread_bytes(self._pipe):
+            is_over = has_no_writers(pipe) if self.fd < 0 else False
+            is_empty = not unread_bytes(pipe)
+            if self._pipe != pipe:
+                return False
+            if is_empty:
                 self._is_stuck = False
                 return is_over
             spins += 1
