@@ -18,7 +18,15 @@ from qntx.journal.background_threads import BackgroundThread
 from qntx.journal.relay_connection import Connection, inodes, send_to, unread_bytes
 from qntx.linux import pidfd_open
 
-_PROGRAM = Path(relay_process.__file__).with_suffix(".py")
+#: Imported, not run as a file: what is compiled already costs neither time nor memory.
+_PROGRAM = """\
+import sys
+folder, control, most_wait_s = sys.argv[1:]
+sys.path.append(folder)
+from relay_process import main
+main(int(control), float(most_wait_s))
+"""
+_FOLDER = Path(relay_process.__file__).parent
 _INT_BYTES = array.array("i").itemsize
 #: Only a part of the descriptors that a process may have is used to hold streams: one in so many.
 _HOLDER_PART = 8
@@ -88,8 +96,9 @@ class Holder:
 
     def _launch(self) -> None:
         control = self._theirs.fileno()
+        python = [sys.executable, "-I", "-S", "-B", "-c", _PROGRAM]
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-E", str(_PROGRAM), str(control), str(self._room_wait_s)],
+            [*python, str(_FOLDER), str(control), str(self._room_wait_s)],
             pass_fds=[control],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

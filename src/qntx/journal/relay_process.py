@@ -1,8 +1,8 @@
 """
 The relay: a small process that moves what comes through pipes into spool files, and nothing else.
 
-Run as a program (``python -I -S -E relay_process.py CONTROL``) it needs the standard library
-only; ``qntx.journal.relay`` starts it, and ``qntx.journal.spool`` makes the pipes and the files.
+``qntx.journal.relay_holder`` starts it, in an interpreter that imports nothing else of the
+package; ``qntx.journal.spool`` makes the pipes and the files.
 
 It is told of nothing but descriptors: each message on the socket CONTROL carries the read end of
 a pipe and the file that its bytes go to. ``splice`` takes bytes out of the pipe only when they
@@ -335,12 +335,13 @@ class Relay:
 
 def main(control: int, most_wait_s: float) -> None:
     """Be the relay of the socket *control*; returns when there is nothing left to do."""
+    # What `signal` adds to it, enums, would cost more memory than the streams.
+    import _signal  # type: ignore[import-not-found]
     import resource
-    import signal
 
     # Jobs and whole services are stopped with these, and may still have something to say.
     for number in ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGXFSZ", "SIGXCPU"):
-        signal.signal(getattr(signal, number), signal.SIG_IGN)
+        _signal.signal(getattr(_signal, number), _signal.SIG_IGN)
     # What somebody grants a job is not meant for what it writes.
     for name in ("FSIZE", "CPU", "NOFILE", "AS", "DATA"):
         kind = getattr(resource, f"RLIMIT_{name}")
@@ -355,7 +356,3 @@ def main(control: int, most_wait_s: float) -> None:
         pass
     Relay(control, most_wait_s, max(1, files // 2 - 16)).run()
     os._exit(0)
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), float(sys.argv[2]))
