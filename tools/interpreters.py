@@ -14,6 +14,23 @@ _ASK = (
     "print(sys.implementation.name, '.'.join(map(str, sys.version_info[:3])), "
     "int(bool(sysconfig.get_config_var('Py_GIL_DISABLED'))), sys.executable)"
 )
+#: Runs a command in another system, as a container does: with mounts of its own (FOLDER is one, so
+#: that tests can change what is mounted there), and what the kernel tells.
+_ENTER = (
+    "unshare",
+    "--mount",
+    "sh",
+    "-ec",
+    """
+    mount --bind "$0" "$0"
+    mount --rbind /dev "$0/dev"
+    mount --rbind /sys "$0/sys"
+    mount -t proc proc "$0/proc"
+    folder=$1
+    shift
+    exec chroot "$0" sh -c 'cd "$0" && exec "$@"' "$folder" "$@"
+    """,
+)
 #: Where another system may have interpreters, beside what its own packages bring.
 _PLACES = ("usr/bin", "usr/local/bin", "opt/*/bin")
 
@@ -92,9 +109,7 @@ class Interpreter:
             env = {k: v for k, v in env.items() if not v.startswith("/") or self._has(v)}
             env |= {"PATH": "/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin", "LC_ALL": "C.UTF-8"}
             env["PATH"] = f"{self._inside(self.environment_folder / 'bin')}:{env['PATH']}"
-            folder = self._inside(self.project_folder)
-            inside = ["sh", "-c", 'cd "$0" && exec "$@"', folder, *command]
-            command = ["chroot", str(self.system), *inside]
+            command = [*_ENTER, str(self.system), self._inside(self.project_folder), *command]
         quiet = subprocess.DEVNULL
         return subprocess.run(
             command, check=False, cwd=self.root, env=env, stdin=quiet, stdout=out, stderr=out

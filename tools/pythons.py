@@ -6,8 +6,8 @@ Runs tests on every CPython that is to be had, and says which were not.
     python tools/pythons.py 3.14 -- tests/x    those tests on that version
 
 Interpreters are those of pyenv and uv, those on PATH, and what QNTX_PYTHONS names: interpreters, or
-folders with another system in them (made with debootstrap, say; /proc has to be mounted there),
-separated by colons. Each gets an environment of its own in build/pythons (in another system: in its
+folders with another system in them (made with debootstrap, say; that needs root), separated by
+colons. Each gets an environment of its own in build/pythons (in another system: in its
 var/tmp) that is kept, and the locked versions, from wheels: no compiler is needed. Free-threaded
 builds run TESTS_FREE_THREADED: not all libraries have wheels for them.
 """
