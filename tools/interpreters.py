@@ -28,7 +28,11 @@ _ENTER = (
     mount -t proc proc "$0/proc"
     folder=$1
     shift
-    exec chroot "$0" sh -c 'cd "$0" && exec "$@"' "$folder" "$@"
+    cd "$0"
+    pivot_root . .
+    umount -l .
+    cd "$folder"
+    exec "$@"
     """,
 )
 #: Where another system may have interpreters, beside what its own packages bring.
