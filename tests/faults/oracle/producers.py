@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import functools
 import logging
 import multiprocessing
 import os
@@ -92,19 +93,23 @@ def _pieces(text: str) -> None:
     sys.stdout.write(text[-1:] + "\n")
 
 
-def speak(arguments: tuple[Any, ...]) -> None:
-    """The whole speech of a producer: what a thread or a child process runs."""
+@functools.cache
+def _show_warnings(_process: int) -> None:
+    """Show all, once in a process: while one thread is at it, another may be warned."""
     warnings.simplefilter("always")
     # It forks with threads of its own at work, of which Python warns from 3.12 on.
     warnings.filterwarnings("ignore", ".*multi-threaded", DeprecationWarning)
+
+
+def speak(arguments: tuple[Any, ...]) -> None:
+    """The whole speech of a producer: what a thread or a child process runs."""
+    _show_warnings(os.getpid())
     Speech(*arguments).all()
 
 
 def perform(ctx: Any, producers: Iterable[Producer], seed: int, ledger: Path) -> None:
     """Have all *producers* speak at once, each started in its stage and task; wait for the end."""
-    warnings.simplefilter("always")
-    # It forks with threads of its own at work, of which Python warns from 3.12 on.
-    warnings.filterwarnings("ignore", ".*multi-threaded", DeprecationWarning)
+    _show_warnings(os.getpid())
     common = (seed, ctx.job_id, ctx.attempt, str(ledger), ctx.emit)
     waiting: list[Callable[[], Any]] = []
     pool = ThreadPoolExecutor(16)
