@@ -287,18 +287,23 @@ def on_alarm(number, frame):
     if armed[0]:
         armed[0] = False
         raise Timeout
+n = 0
+def until_thrown(ctx):
+    # On some versions what is thrown where a loop begins anew passes by the `except` around it
+    # (python/cpython#108214 and #130279), unless that is another function's.
+    global n
+    while armed[0]:
+        n += 1
+        SAY
 @app.handler("x")
 def x(ctx, payload):
     global swallowed, thrown
-    n = 0
     signal.signal(signal.SIGALRM, on_alarm)
     signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
     while thrown + swallowed < 400:
         try:
             armed[0] = True
-            while armed[0]:
-                n += 1
-                SAY
+            until_thrown(ctx)
             swallowed += 1
         except Timeout:
             thrown += 1
