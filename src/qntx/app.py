@@ -379,7 +379,7 @@ class App:  # budget: the one object that users hold; each method is a line or a
             if self._indexer is not None:
                 self._indexer.ensure()
             time.sleep(pause)
-            pause = min(pause * 1.5, 0.05)
+            pause = min(pause * 1.5, 0.01)
         raise StoreUnavailable(
             f"what job {job_id} said is not in {self.store.location} after {timeout_s:.0f} s - "
             "it is safe in the journal and will be stored by the next qntx command that can write"
@@ -391,12 +391,12 @@ class App:  # budget: the one object that users hold; each method is a line or a
             self._indexer.ensure()
 
     @contextlib.contextmanager
-    def indexing(self) -> Iterator[None]:
-        """See to it that an indexer is at work while the code inside runs."""
+    def indexing(self, started: IndexerProcess | None = None) -> Iterator[None]:
+        """See to it that an indexer (*started*: this one) is at work while the code inside runs."""
         if self._indexer is not None:
             yield
             return
-        self._indexer = IndexerProcess(self.settings.home)
+        self._indexer = started or IndexerProcess(self.settings.home)
         try:
             yield
         finally:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from errno import EACCES, EPERM, EROFS
 from pathlib import Path
 from types import FrameType
 
@@ -17,10 +16,10 @@ import msgspec
 
 from qntx.app import App, foreground_fields
 from qntx.errors import StoreUnavailable
+from qntx.indexer.launch import IndexerProcess
 from qntx.journal.run_scope import Run
-from qntx.journal.segment import private_folder
+from qntx.journal.segment import check_writable
 from qntx.journal.spool import Spool
-from qntx.journal.write_errors import reason_of, unwritable_reason
 from qntx.model.ids import new_id
 from qntx.model.job import Claimed
 from qntx.model.log import ERROR
@@ -85,17 +84,19 @@ def run_command(
     *,
     name: str,
     on_start: Callable[[str], None] | None = None,
+    indexer: IndexerProcess | None = None,
 ) -> int:
     """
     Run *command* as a job called *name*, its output captured and passed through as it comes.
 
     A printed line ``::stage:: name`` or ``::task:: id`` switches the stage or task. Returns the
     command's exit code (128 + signal number when a signal ended it, 127 when there is none).
+    *indexer*: one of its own that was started already, and is ended here.
     Raises StoreUnavailable, before anything runs, where nothing can be written for good.
     """
-    _check_writable(app.settings.home)
+    check_writable(app.settings.home)
     job = Claimed(id=new_id("JB"), handler_name=_text(name), source="", payload=None, attempt=1)
-    with app.indexing():
+    with app.indexing(indexer):
         active = _active(app, job)
         if on_start is not None:
             on_start(job.id)
@@ -113,21 +114,6 @@ def run_command(
     if outcome.error_type == NOT_FOUND:
         print(f"qntx: {outcome.error}", file=sys.stderr)
     return code
-
-
-def _check_writable(home: Path) -> None:
-    """What cannot be recorded anywhere is not run; a disk that is full may have room again."""
-    folder = home / "journal"
-    try:
-        private_folder(folder)
-        reason = unwritable_reason(folder)
-    except OSError as error:
-        reason = reason_of(error) if error.errno in (EROFS, EACCES, EPERM) else None
-    if reason is not None:
-        raise StoreUnavailable(
-            f"the data directory {home} cannot be written to ({reason}) - "
-            "make it writable for this user, or set QNTX_HOME to another folder"
-        )
 
 
 def _text(word: str) -> str:

@@ -115,7 +115,7 @@ def test_where_no_spool_can_be_made_the_job_runs_and_says_so(tmp_path: Path, whe
         home,
         f"""
         import subprocess
-        from qntx.journal.spool import spool_folder
+        from qntx.journal.spool_files import spool_folder
         folder = spool_folder(home)
         def take_away():
             folder.mkdir(parents=True, exist_ok=True)

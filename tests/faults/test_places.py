@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from qntx.journal.spool import spool_folder
+from qntx.journal.spool_files import spool_folder
 from tests.support.data_directory import index_rest, indexing, stored
 from tests.support.paths import ROOT
 from tests.support.processes import children_of, command_of, is_alive, send

@@ -443,7 +443,7 @@ def test_no_spool_is_left_behind(tmp_path: Path) -> None:
         app.run("x")
         """,
     )
-    from qntx.journal.spool import spool_folder
+    from qntx.journal.spool_files import spool_folder
 
     assert segments(home) == []
     assert not any(spool_folder(home).iterdir())

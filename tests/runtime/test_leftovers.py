@@ -21,7 +21,8 @@ from qntx.journal.shared_secrets import (
     share_secrets,
     shared_secrets,
 )
-from qntx.journal.spool import Spool, spool_folder, unannounced_output
+from qntx.journal.spool import Spool
+from qntx.journal.spool_files import spool_folder, unannounced_output
 from tests.support.waiting import wait_until
 from tests.support.worker_jobs import lines
 

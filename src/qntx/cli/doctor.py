@@ -14,7 +14,7 @@ def command(ctx: click.Context) -> None:
     from qntx.app import App
     from qntx.cli import settings_of
     from qntx.errors import SEE_DOCTOR, StoreUnavailable
-    from qntx.journal.spool import unannounced_output
+    from qntx.journal.spool_files import unannounced_output
 
     app = App(settings_of(ctx))
     home, store = app.settings.home, app.store

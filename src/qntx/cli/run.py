@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import click
 
 from qntx.errors import BadInput
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from qntx.indexer.launch import IndexerProcess
 
 
 @click.command("run", context_settings={"ignore_unknown_options": True})
@@ -18,19 +28,35 @@ def command(ctx: click.Context, name: str | None, quiet: bool, command: tuple[st
 
     A line "::stage:: NAME" or "::task:: ID" that it prints switches the stage or task.
     """
-    from pathlib import Path
-
-    from qntx.app import App
-    from qntx.cli import settings_of
-    from qntx.foreground import run_command
-
     words = command[1:] if command and command[0] == "--" else command
     if not words:
         raise BadInput("no command given - write qntx run -- COMMAND ARGUMENTS")
 
-    def say(job_id: str) -> None:
-        if not quiet:
-            click.echo(f"qntx: {job_id}", err=True)
+    from qntx.cli import settings_of
 
-    app = App(settings_of(ctx))
-    ctx.exit(run_command(app, words, name=name or Path(words[0]).name, on_start=say))
+    settings = settings_of(ctx)
+    with _indexer_of(settings.home) as indexer:
+        # Imported while the indexer starts: each takes as long.
+        from qntx.app import App
+        from qntx.foreground import run_command
+
+        def say(job_id: str) -> None:
+            if not quiet:
+                click.echo(f"qntx: {job_id}", err=True)
+
+        app, name = App(settings), name or os.path.basename(words[0])
+        code = run_command(app, words, name=name, on_start=say, indexer=indexer)
+    ctx.exit(code)
+
+
+@contextlib.contextmanager
+def _indexer_of(home: Path) -> Iterator[IndexerProcess]:
+    from qntx.indexer.launch import IndexerProcess
+    from qntx.journal.segment import check_writable
+
+    check_writable(home)
+    indexer = IndexerProcess(home)
+    try:
+        yield indexer
+    finally:
+        indexer.stop()

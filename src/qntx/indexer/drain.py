@@ -28,7 +28,7 @@ from qntx.journal.reader import Record, remove_uncommitted
 from qntx.journal.secret_hashes import SUFFIX as HASHES_SUFFIX
 from qntx.journal.shared_secrets import SUFFIX as SECRETS_SUFFIX
 from qntx.journal.shared_secrets import remove_leftovers_of, secrets_folder
-from qntx.journal.spool import remove_leftovers
+from qntx.journal.spool_files import remove_leftovers
 from qntx.model.frames import without_frames
 from qntx.storage.interfaces.log_rows import ContextState, Offset, OffsetMove
 from qntx.storage.interfaces.log_writer import LogWriter

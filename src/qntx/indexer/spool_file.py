@@ -11,7 +11,7 @@ from pathlib import Path
 
 from qntx.journal.format import is_text
 from qntx.journal.relay_process import HEADER_BYTES, Header, read_header
-from qntx.journal.spool import is_abandoned
+from qntx.journal.spool_files import is_abandoned
 from qntx.model.frames import frames_of
 
 #: Bytes looked at in one go.

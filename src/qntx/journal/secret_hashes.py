@@ -9,7 +9,6 @@ to be masked, and recognises it where it turns up.
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import blake2b
@@ -34,7 +33,7 @@ def write_hashes(folder: Path, producer: str, values: Iterable[str]) -> None:
 
     Raises OSError where there is no room.
     """
-    salt = _salts.setdefault(producer, secrets.token_bytes(32))
+    salt = _salts.setdefault(producer, os.urandom(32))
     pieces = {piece for value in values for piece in _pieces(value)}
     hashes = [(len(piece), _digest(salt, piece).hex()) for piece in pieces]
     line = msgspec.json.encode({"salt": salt.hex(), "hashes": hashes}) + b"\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import mmap
 import os
@@ -10,6 +11,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+from qntx.errors import StoreUnavailable
 from qntx.journal.format import (
     COMMITTED_WORD,
     CONTINUED,
@@ -21,7 +23,7 @@ from qntx.journal.format import (
     STATE_WORD,
     UNCOMMITTED_SUFFIX,
 )
-from qntx.journal.write_errors import too_large
+from qntx.journal.write_errors import reason_of, too_large, unwritable_reason
 
 
 def private_folder(folder: Path) -> None:
@@ -35,6 +37,27 @@ def private_folder(folder: Path) -> None:
             raise
         private_folder(folder.parent)
         _make_folder(folder)  # not there for another reason: nothing can be made in /proc
+
+
+def check_writable(home: Path) -> None:
+    """
+    Raise StoreUnavailable where this user can write nothing in the data directory *home* for good.
+
+    A disk that is full may have room again.
+    """
+    folder = home / "journal"
+    try:
+        private_folder(folder)
+        reason = unwritable_reason(folder)
+    except OSError as error:
+        reason = (
+            reason_of(error) if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) else None
+        )
+    if reason is not None:
+        raise StoreUnavailable(
+            f"the data directory {home} cannot be written to ({reason}) - "
+            "make it writable for this user, or set QNTX_HOME to another folder"
+        )
 
 
 def _make_folder(folder: Path) -> None:

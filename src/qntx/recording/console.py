@@ -13,7 +13,8 @@ from typing import Any
 
 from qntx.journal.background_threads import BackgroundThread
 from qntx.journal.relay_process import HEADER_BYTES, read_header
-from qntx.journal.spool import Spool, is_abandoned
+from qntx.journal.spool import Spool
+from qntx.journal.spool_files import is_abandoned
 from qntx.locks import holding
 
 #: How late the console may show what went past Python's own streams, seconds.
