@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from types import FunctionType, ModuleType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from qntx.recording import streams
 from qntx.recording.captured_stream import CapturedStream
@@ -28,16 +30,22 @@ def redirect() -> None:
             continue
         if isinstance(handler, logging.StreamHandler):
             handler.flush()
-        held = [value for kind in type(handler).__mro__ for value in vars(kind).values()]
-        for holder in (handler, *vars(handler).values(), *held):
-            if not isinstance(holder, type | FunctionType | ModuleType) and hasattr(
-                holder, "__dict__"
-            ):
-                _redirect(holder)
+        of_its_class = _of_classes.get(type(handler))
+        if of_its_class is None:
+            values = [value for kind in type(handler).__mro__ for value in vars(kind).values()]
+            of_its_class = _of_classes[type(handler)] = _holders(values)
+        for holder in (handler, *_holders(vars(handler).values()), *of_its_class):
+            _redirect(holder)
 
 
+#: What the classes of handlers hold: looked for once, since every run would look again.
+_of_classes: WeakKeyDictionary[type, list[Any]] = WeakKeyDictionary()
 #: What is no object that a handler prints with.
 _NO_HOLDERS = (type, FunctionType, ModuleType)
+
+
+def _holders(values: Iterable[Any]) -> list[Any]:
+    return [v for v in values if not isinstance(v, _NO_HOLDERS) and hasattr(v, "__dict__")]
 
 
 def _redirect(holder: Any) -> None:

@@ -89,7 +89,6 @@ def uninstall() -> None:
     for _, uninstall_more in _more_patches:
         uninstall_more()
     descriptors.restore()
-    relay.release()
     if _fault_handler_is_ours:
         faulthandler.disable()
         _fault_handler_is_ours = False

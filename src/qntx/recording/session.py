@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from qntx.config import CaptureSettings
+from qntx.journal import relay
 from qntx.journal.ended import EndedJournal
 from qntx.journal.interrupts import reraise_from_signal
 from qntx.journal.run_scope import Run, Scope
@@ -57,7 +58,11 @@ def _journal_of(home: Path, settings: CaptureSettings) -> Journal:
 
 
 def close_journals() -> str:
-    """End this process's journals; returns what could not be kept, and why (else nothing)."""
+    """
+    Nothing is recorded in this process for now: end its journals, let go of its relay.
+
+    Returns what could not be kept, and why (else nothing).
+    """
     return holding(_lock, _close_journals)
 
 
@@ -70,6 +75,8 @@ def _close_journals() -> str:
                 f"{left:,} {noun} could not be written to {journal.folder}: {journal.hindrance}"
             )
     _journals.clear()
+    if not ACTIVE_RUNS:
+        relay.release()
     return "; ".join(kept_from)
 
 
