@@ -390,9 +390,12 @@ class App:  # budget: the one object that users hold; each method is a line or a
         if self._indexer is not None:
             self._indexer.ensure()
 
+    def indexing(self) -> contextlib.AbstractContextManager[None]:
+        """See to it that an indexer is at work while the code inside runs."""
+        return self._indexing()
+
     @contextlib.contextmanager
-    def indexing(self, started: IndexerProcess | None = None) -> Iterator[None]:
-        """See to it that an indexer (*started*: this one) is at work while the code inside runs."""
+    def _indexing(self, started: IndexerProcess | None = None) -> Iterator[None]:
         if self._indexer is not None:
             yield
             return

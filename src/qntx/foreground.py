@@ -96,7 +96,7 @@ def run_command(
     """
     check_writable(app.settings.home)
     job = Claimed(id=new_id("JB"), handler_name=_text(name), source="", payload=None, attempt=1)
-    with app.indexing(indexer):
+    with app._indexing(indexer):
         active = _active(app, job)
         if on_start is not None:
             on_start(job.id)

@@ -11,6 +11,7 @@ import pytest
 
 from qntx.journal.format import CLOSES_PART, PART
 from qntx.journal.run_scope import Run, Scope
+from qntx.journal.secret_hashes import write_hashes
 from qntx.journal.writer import Journal
 from qntx.model.views import Line, LogFilter
 from qntx.storage.sqlite.logs import LogStore
@@ -376,6 +377,23 @@ def test_frames_of_a_stream_of_python_collapse_while_they_come(
     [(line, text)] = lines(desk)
     assert (text, line.metadata) == (b"progress 149%", {"frames": 150})
     assert growing(desk) == []
+
+
+def test_what_a_process_has_masked_is_forgotten_with_its_last_stream(
+    desk: Desk, journal: Journal, scope: Scope
+) -> None:
+    """Also where the process is gone before that: a child outlives it."""
+    write_hashes(desk.folder / "spool", journal.producer, ["a secret of the process"])
+    stream = WrittenStream(journal).begin().announce(scope).write(b"child\n")
+    stream.settle(scope, last=True)
+    end(scope, journal)
+    journal.close()
+    desk.rounds()
+    assert spools(desk) == [stream.name, f"{journal.producer}.hashes"]
+    stream.write(b"late\n").end()
+    desk.rounds()
+    assert desk.texts() == [b"child", b"late"]
+    assert spools(desk) == []
 
 
 def test_frames_of_a_process_that_died_are_a_line_with_the_last(

@@ -50,6 +50,8 @@ class Spools:  # budget: what becomes of a stream, from its announcement to its 
         self._guards = Guards(secrets, folder)
         #: Those whose files were removed: the store may forget them.
         self._gone: list[str] = []
+        #: Processes that are gone, of which there are spools left.
+        self._outlived: set[str] = set()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._spools)
@@ -168,13 +170,18 @@ class Spools:  # budget: what becomes of a stream, from its announcement to its 
             run = spool.context.run
             if run.ended and run not in self.runs():
                 self._keys.forget(run)
+        for producer in list(self._outlived):
+            self.forget_secrets(producer)
         for spool in self._spools.values():
             if not spool.keep:
                 spool.file.release()
 
     def forget_secrets(self, producer: str) -> None:
         """A process is gone: so may be what it asked to have masked."""
-        if not any(spool.producer == producer for spool in self._spools.values()):
+        if any(spool.producer == producer for spool in self._spools.values()):
+            self._outlived.add(producer)  # until the last of them is stored
+        else:
+            self._outlived.discard(producer)
             self._guards.forget(producer)
 
     def close(self) -> None:
