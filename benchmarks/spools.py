@@ -30,7 +30,7 @@ def measure(home: Path, report: Report) -> None:
     at_once, by_line = [], []
     for number in range(ROUNDS):
         at_once.append(rate(home / f"block{number}", said))
-        with mock.patch("qntx.indexer.spools.masked_lines", line_by_line):
+        with mock.patch("qntx.indexer.masking.masked_lines", line_by_line):
             by_line.append(rate(home / f"line{number}", said))
     report.head(f"Reading what went past Python ({LINES:,} lines a round, medians of {ROUNDS})")
     report.note(
