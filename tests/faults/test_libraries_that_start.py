@@ -56,8 +56,10 @@ def test_greenlets_go_on_where_they_are_started(tmp_path: Path, name: str, patch
         def x(ctx, payload):
             with ctx.emit.stage("s"), ctx.emit.task("t"):
                 {GREENLETS[name]}
+        began = time.monotonic()
         outcome = app.run("x")[1]
         assert outcome.status == "completed", outcome
+        assert time.monotonic() - began < 5, "it waits for threads of ours that are over"
         """,
     )
     assert done.returncode == 0, done.stderr

@@ -115,6 +115,8 @@ class BackgroundThread:
         if thread is None or thread is threading.current_thread():
             return
         thread.join(timeout_s)
+        if thread.native_id == threading.get_native_id():
+            return  # gevent made a greenlet of it
         # Up to 3.12 it has ended for Python a moment before it has for the system, which is asked.
         task = f"/proc/self/task/{thread.native_id}"
         while os.path.exists(task) and time.monotonic() < ends:
