@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.data_directory import stored
+from tests.support.effort import times
 from tests.support.programs import run_program
 
 pytestmark = pytest.mark.timeout(180)
@@ -256,16 +257,16 @@ def test_what_a_handler_prints_into_a_write_is_no_part_of_its_lines(tmp_path: Pa
     home = tmp_path / "home"
     done = run_program(
         home,
-        """
+        f"""
         @app.handler("x")
         def x(ctx, payload):
             fired = 0
             def on_signal(number, frame):
                 nonlocal fired
                 fired += 1
-                sys.stdout.write(f"<{fired}>")
+                sys.stdout.write(f"<{{fired}}>")
             signal.signal(signal.SIGALRM, on_signal)
-            for number in range(30):
+            for number in range({times(10, 100)}):
                 before = fired
                 while fired == before:
                     signal.setitimer(signal.ITIMER_REAL, 0.001)

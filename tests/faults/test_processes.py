@@ -184,7 +184,7 @@ def test_processes_of_a_millisecond_lose_no_line(tmp_path: Path) -> None:
 def test_forks_while_threads_log_neither_hang_nor_lose(tmp_path: Path) -> None:
     """The child finds every lock as the fork left it: held by threads that are not there."""
     home = tmp_path / "home"
-    forks = times(150, 1_000)
+    forks = times(60, 1_000)
     done = run_program(
         home,
         f"""
