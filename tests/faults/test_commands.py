@@ -124,6 +124,17 @@ def test_a_command_runs_in_a_folder_that_was_removed(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, b"all the same\n"), done.stderr
 
 
+def test_a_job_has_the_name_of_its_command(tmp_path: Path) -> None:
+    home, folder = tmp_path / "home", tmp_path / "folder"
+    folder.mkdir()
+    for command in ("/bin/true", f"{folder}/"):
+        words = [PYTHON, "-m", "qntx.cli", "--home", str(home), "run", "-q", "--", command]
+        subprocess.run(words, check=False, capture_output=True, timeout=60)
+    with stored(home) as store:
+        names = store.db.execute("SELECT handler_name FROM async_ix_jobs ORDER BY rowid").fetchall()
+    assert names == [("true",), ("folder",)]
+
+
 def test_exit_codes_are_kept(tmp_path: Path) -> None:
     home = tmp_path / "home"
     assert run(home, "sh", "-c", "exit 0").returncode == 0

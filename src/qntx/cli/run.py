@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ import click
 from qntx.errors import BadInput
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    import pathlib
 
     from qntx.indexer.launch import IndexerProcess
 
@@ -37,6 +36,8 @@ def command(ctx: click.Context, name: str | None, quiet: bool, command: tuple[st
     settings = settings_of(ctx)
     with _indexer_of(settings.home) as indexer:
         # Imported while the indexer starts: each takes as long.
+        from pathlib import Path
+
         from qntx.app import App
         from qntx.foreground import run_command
 
@@ -44,13 +45,13 @@ def command(ctx: click.Context, name: str | None, quiet: bool, command: tuple[st
             if not quiet:
                 click.echo(f"qntx: {job_id}", err=True)
 
-        app, name = App(settings), name or os.path.basename(words[0])
+        app, name = App(settings), name or Path(words[0]).name
         code = run_command(app, words, name=name, on_start=say, indexer=indexer)
     ctx.exit(code)
 
 
 @contextlib.contextmanager
-def _indexer_of(home: Path) -> Iterator[IndexerProcess]:
+def _indexer_of(home: pathlib.Path) -> Iterator[IndexerProcess]:
     from qntx.indexer.launch import IndexerProcess
     from qntx.journal.segment import check_writable
 
